@@ -1,0 +1,95 @@
+# `make` lists the targets: the text behind `##` is their help.
+
+# Of the Pythons on the PATH, the first that is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PORT ?= 3000
+ENV ?= dev
+ARCHITECTURE ?= arm64
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
+
+export PYTHONPATH := layers/domain:.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-long lint types format demo run bench build deploy openapi lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready .venv-ministack/.ready ## Make the virtualenvs (the other targets do so themselves)
+
+# $(call virtualenv,folder,requirements)
+define virtualenv
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and not on the PATH. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Setting up $(1) with $$($(PYTHON) --version). Done once, and again when $(2) changes."
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "This Python cannot make virtualenvs; on Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r $(2)
+	@touch $(1)/.ready
+endef
+
+.venv/.ready: requirements-dev.txt
+	$(call virtualenv,.venv,$<)
+.venv-ministack/.ready: requirements-ministack.txt
+	$(call virtualenv,.venv-ministack,$<)
+.venv-sam/.ready: requirements-sam.txt
+	$(call virtualenv,.venv-sam,$<)
+
+test: setup lint types ## Lint, types, import contracts, and all tests but the long ones
+	$(PYTEST) -n 2 tests/unit tests/integration tests/template
+	$(PYTEST) tests/e2e
+
+test-long: setup ## The tests that repeat races until chance is ruled out
+	$(PYTEST) -m long tests
+
+lint: .venv/.ready ## Style, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+types: .venv/.ready ## Static types
+	$(BIN)/mypy
+
+format: .venv/.ready ## Write the style that `lint` wants
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo: setup ## A driver in Toronto gets a mechanic: the whole story, told in the terminal
+	@$(BIN)/python -m local.demo
+
+run: setup ## The whole backend on this machine: make run PORT=3000
+	@PORT=$(PORT) $(BIN)/python -m local
+
+bench: .venv/.ready ## Measure the ranking, write bench/RESULTS.md
+	$(BIN)/python -m bench
+
+# Lambda's file system is read-only: without bytecode that stays valid whatever happens to timestamps, every cold start
+# compiles everything again.
+build: .venv-sam/.ready ## Validate the template and build what gets deployed (needs Python 3.13)
+	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
+	echo "Building with $$python313/python3.13 for $(ARCHITECTURE)"; \
+	PATH="$$python313:$$PATH"; unset PYTHONPATH; set -ex; \
+	$(SAM) validate --lint --template template.yaml; \
+	$(SAM) build --template template.yaml --parameter-overrides Architecture=$(ARCHITECTURE); \
+	find .aws-sam/build -name __pycache__ -prune -exec rm -r {} +; \
+	python3.13 -m compileall -q --invalidation-mode unchecked-hash -s .aws-sam/build .aws-sam/build
+
+deploy: build ## Deploy what `build` built: make deploy ENV=staging
+	$(SAM) deploy --config-env $(ENV)
+
+openapi: .venv/.ready ## Write docs/openapi.json anew from the functions
+	$(BIN)/python -m local.openapi
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
+lock: .venv/.ready ## Pin the newest versions of everything in the requirements*.in
+	$(LOCK) --upgrade --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade --python-version 3.13 layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-ministack.in -o requirements-ministack.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-sam.in -o requirements-sam.txt
+
+clean: ## Remove everything that was made here, virtualenvs too
+	rm -rf .venv .venv-ministack .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -r {} +

@@ -1,0 +1,76 @@
+"""HTTP: a session, from its waiver to its end."""
+
+from typing import Annotated
+
+from fastapi import Request, Response
+
+from dispatch.core import http, time
+from dispatch.core.http import AnyCaller, Caller, Cursor, Customer, Limit
+from dispatch.core.idempotency import Once
+from dispatch.sessions import service
+from dispatch.sessions.model import Session
+from dispatch.sessions.requests import CancelBody, WaiverBody
+from dispatch.sessions.views import SessionList, SessionView, Timeline
+
+app = http.create_app("Sessions")
+
+
+def _view(session: Session, who: Caller) -> SessionView:
+    return SessionView.of(service.details(session, who.id))
+
+
+Keyed = Annotated[Once | None, http.once(200, _view)]
+
+
+@app.get("/sessions")
+async def sessions(who: AnyCaller, limit: Limit = 20, cursor: Cursor = None) -> SessionList:
+    """The caller's sessions, newest first: a customer's own, a mechanic's accepted ones."""
+    page = service.sessions_of(who.id, "customer" in who.groups, time.now(), limit, cursor)
+    return SessionList.of(page, who.id)
+
+
+@app.get("/sessions/{session_id}", response_model=SessionView)
+async def session(session_id: str, who: AnyCaller, request: Request) -> Response:
+    """One session, for its customer and its assigned mechanic."""
+    found = service.for_party(session_id, who.id, time.now())
+    return http.conditional(request, _view(found, who))
+
+
+@app.get("/sessions/{session_id}/events")
+async def events(
+    session_id: str, who: AnyCaller, limit: Limit = 50, cursor: Cursor = None
+) -> Timeline:
+    """What has happened to the session, oldest first."""
+    found, page = service.timeline(session_id, who.id, time.now(), limit, cursor)
+    return Timeline.of(found, page, who.id)
+
+
+@app.post("/sessions/{session_id}/waiver")
+async def waiver(session_id: str, body: WaiverBody, who: Customer, once: Keyed) -> SessionView:
+    """Sign. The search for a mechanic begins."""
+    signed = service.sign_waiver(session_id, who.id, body.full_name, time.now(), once)
+    return _view(signed, who)
+
+
+@app.post("/sessions/{session_id}/join")
+async def join(session_id: str, who: AnyCaller, once: Keyed) -> SessionView:
+    """Come to the session. It is live when both sides have come."""
+    return _view(service.join_session(session_id, who.id, time.now(), once), who)
+
+
+@app.post("/sessions/{session_id}/end")
+async def end(session_id: str, who: AnyCaller, once: Keyed) -> SessionView:
+    """End a live session, from either side."""
+    return _view(service.end_session(session_id, who.id, time.now(), once), who)
+
+
+@app.post("/sessions/{session_id}/cancel")
+async def cancel(
+    session_id: str, who: Customer, once: Keyed, body: CancelBody | None = None
+) -> SessionView:
+    """Cancel before the session is live; `refund` says what is given back."""
+    reason = body.reason if body else None
+    return _view(service.cancel_session(session_id, who.id, reason, time.now(), once), who)
+
+
+handler = http.lambda_handler(app)

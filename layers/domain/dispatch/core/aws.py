@@ -1,0 +1,63 @@
+"""AWS clients: low-level, from one session, each built once per instance."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
+    from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sqs.client import SQSClient
+
+
+@cache
+def _session() -> Any:
+    import boto3.session
+
+    return boto3.session.Session()
+
+
+@cache
+def _client(service: str) -> Any:
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=2,
+        read_timeout=8,
+        parameter_validation=False,
+        account_id_endpoint_mode="disabled",
+    )
+    return _session().client(service, config=config)
+
+
+def dynamodb() -> "DynamoDBClient":
+    client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+def s3() -> "S3Client":
+    client: S3Client = _client("s3")
+    return client
+
+
+def scheduler() -> "EventBridgeSchedulerClient":
+    client: EventBridgeSchedulerClient = _client("scheduler")
+    return client
+
+
+def sns() -> "SNSClient":
+    client: SNSClient = _client("sns")
+    return client
+
+
+def sqs() -> "SQSClient":
+    client: SQSClient = _client("sqs")
+    return client
+
+
+def forget() -> None:
+    """Build every client anew. For tests, which change engines."""
+    _client.cache_clear()
+    _session.cache_clear()

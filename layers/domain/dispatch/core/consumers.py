@@ -1,0 +1,67 @@
+"""The event edge: one factory for every function that reads a queue or the stream.
+
+A record that fails is reported alone, so that the others of its batch are not repeated.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from dispatch.core.logging import logger, metrics
+from dispatch.core.table import Item
+
+Handler = Callable[[dict[str, Any], LambdaContext], Any]
+
+
+def sqs_handler(consume: Callable[[dict[str, Any]], None]) -> Handler:
+    """An entry point that hands each message's JSON body to ``consume``."""
+
+    def one(record: SQSRecord) -> None:
+        message = json.loads(record.body)
+        logger.append_keys(
+            message_id=record.message_id,
+            event_id=message.get("id"),
+            session_id=message.get("session_id"),
+        )
+        consume(message)
+
+    return _handler(one, EventType.SQS)
+
+
+def stream_handler(consume: Callable[[Item], None]) -> Handler:
+    """An entry point that hands each inserted item to ``consume``."""
+
+    def one(record: DynamoDBRecord) -> None:
+        if record.dynamodb and record.dynamodb.new_image:
+            consume(record.dynamodb.new_image)
+
+    return _handler(one, EventType.DynamoDBStreams)
+
+
+def _handler(one: Callable[[Any], None], source: EventType) -> Handler:
+    processor = BatchProcessor(event_type=source, raise_on_entire_batch_failure=False)
+
+    def logged(record: Any) -> None:
+        try:
+            one(record)
+        except Exception:
+            logger.exception("record failed; it will come again")
+            raise
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+        logger.append_keys(request_id=context.aws_request_id)
+        try:
+            return process_partial_response(event, logged, processor, context)
+        finally:
+            metrics.flush_metrics()
+
+    return handler

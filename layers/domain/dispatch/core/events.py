@@ -1,0 +1,45 @@
+"""Facts: past tense, never changed, ids and codes only.
+
+An event is written in the transaction of the change it tells of, under the partition of its
+subject. The relay publishes it with the attribute ``type``; consumers get ``message(item)``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dispatch.core.ids import new_id
+from dispatch.core.time import format_time
+
+PREFIX = "EVENT#"
+_KEYS = frozenset({"pk", "sk", "entity", "schema"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``type`` is one of ``docs/events.md``; ``subject`` the partition it belongs to."""
+
+    type: str
+    subject: str
+    at: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def event_item(event: Event, after: str | None = None) -> dict[str, Any]:
+    """The item that records the event; it sorts behind the one with the id ``after``."""
+    id_ = new_id(event.at, after)
+    return {
+        **event.facts,
+        "pk": event.subject,
+        "sk": f"{PREFIX}{id_}",
+        "entity": "event",
+        "id": id_,
+        "type": event.type,
+        "at": format_time(event.at),
+    }
+
+
+def message(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What consumers are told of a recorded event."""
+    return {name: value for name, value in item.items() if name not in _KEYS}

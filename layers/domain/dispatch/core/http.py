@@ -1,0 +1,217 @@
+"""The HTTP edge: one factory for every function's FastAPI application.
+
+Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are decided here, once.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from mangum import Mangum
+from mangum.types import LambdaContext
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from dispatch.core import time
+from dispatch.core.errors import FieldError, Forbidden, Invalid, Refusal
+from dispatch.core.idempotency import AlreadyAnswered, Once
+from dispatch.core.logging import logger, metrics
+from dispatch.core.views import ConflictProblem, InvalidProblem, Problem
+
+PROBLEM_JSON = "application/problem+json"
+VOLATILE = frozenset({"expires_in_s"})
+"""Members an ETag is blind to: they change by themselves."""
+
+
+def create_app(title: str) -> FastAPI:
+    """An application whose every refusal is a problem document."""
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"model": model, "description": text, "content": {PROBLEM_JSON: {}}}
+        for status, model, text in (
+            (403, Problem, "Not in the group this call is for"),
+            (404, Problem, "No such thing, or not the caller's"),
+            (409, ConflictProblem, "The state does not allow it"),
+            (422, InvalidProblem, "Fields are wrong"),
+            (503, Problem, "Try again"),
+        )
+    }
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, responses=problems)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(AlreadyAnswered, _answered)
+    app.add_exception_handler(Exception, _failed)
+    return app
+
+
+def lambda_handler(
+    app: FastAPI,
+) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
+    """The function's entry point."""
+    mangum = Mangum(app, lifespan="off", text_mime_types=["application/json", PROBLEM_JSON])
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        logger.append_keys(request_id=event.get("requestContext", {}).get("requestId"))
+        try:
+            answer: dict[str, Any] = mangum(event, context)
+            return answer
+        finally:
+            metrics.flush_metrics()
+
+    return handler
+
+
+def _problem(status: int, slug: str, title: str, detail: str, **members: Any) -> JSONResponse:
+    document = {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
+    return JSONResponse(document | members, status, media_type=PROBLEM_JSON)
+
+
+async def _refused(_request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    logger.info("refused", extra={"slug": refusal.slug, "reason": refusal.members.get("reason")})
+    return _problem(refusal.status, refusal.slug, refusal.title, refusal.detail, **refusal.members)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _refused(request, Invalid([_field_error(e) for e in error.errors()]))
+
+
+def _field_error(error: dict[str, Any]) -> FieldError:
+    """Pydantic's location as a JSON pointer; its input is not repeated."""
+    if error["type"] == "json_invalid":
+        return FieldError("", "is not valid JSON")
+    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in error["loc"][1:]]
+    detail = error["msg"].removeprefix("Value error, ")
+    return FieldError("".join(f"/{step}" for step in steps), detail[:1].lower() + detail[1:])
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's answer to a body it could not parse at all
+        return await _refused(request, Invalid.field("", "is not valid JSON"))
+    return _problem(error.status_code, "http", str(error.detail), "There is no such call.")
+
+
+async def _answered(_request: Request, repeat: Exception) -> Response:
+    assert isinstance(repeat, AlreadyAnswered)
+    return JSONResponse(repeat.answer["body"], repeat.answer["status"])
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    """A bug. The error itself goes up to the log, with its stack."""
+    return _problem(500, "internal", "Internal error", "Something went wrong on our side.")
+
+
+# Who calls
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user whose token the gateway has verified."""
+
+    id: str
+    groups: frozenset[str]
+
+
+def caller(request: Request) -> Caller:
+    """From the claims as API Gateway hands them over: an array is the text ``[customer admin]``."""
+    event = request.scope["aws.event"]
+    claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
+    groups = str(claims.get("cognito:groups", "")).strip("[]").replace(",", " ").split()
+    return Caller(id=claims["sub"], groups=frozenset(groups))
+
+
+async def _any_caller(request: Request) -> Caller:
+    return caller(request)
+
+
+def _member_of(group: str) -> Callable[[Request], Any]:
+    async def check(request: Request) -> Caller:
+        who = caller(request)
+        if group not in who.groups:
+            raise Forbidden(f"This call is for the group {group}.")
+        return who
+
+    return check
+
+
+AnyCaller = Annotated[Caller, Depends(_any_caller)]
+Customer = Annotated[Caller, Depends(_member_of("customer"))]
+Mechanic = Annotated[Caller, Depends(_member_of("mechanic"))]
+
+
+# Paging, ETags, repeats
+
+Limit = Annotated[int, Query(ge=1, le=100)]
+Cursor = Annotated[str | None, Query(max_length=1000)]
+
+
+def conditional(request: Request, view: BaseModel) -> Response:
+    """The view with its ETag, or 304 where the caller has it already."""
+    document = view.model_dump(mode="json")
+    digest = hashlib.sha256(json.dumps(_steady(document), sort_keys=True).encode()).hexdigest()
+    etag = f'"{digest[:32]}"'
+    seen = {
+        tag.strip().removeprefix("W/")
+        for tag in request.headers.get("if-none-match", "").split(",")
+    }
+    if etag in seen or "*" in seen:
+        return Response(status_code=304, headers={"ETag": etag})
+    return JSONResponse(document, headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+
+
+def _steady(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _steady(value) for name, value in part.items() if name not in VOLATILE}
+    if isinstance(part, list):
+        return [_steady(value) for value in part]
+    return part
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=64,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Repeats with the same key and body get the first committed answer, for 24 h.",
+    ),
+]
+
+
+def once(status: int, show: Callable[[Any, Caller], BaseModel]) -> Any:
+    """Dependency: the keyed request, or None without a key. A repeat is answered at once.
+
+    ``show`` makes the answer of the use case's result for this caller.
+    """
+
+    async def read(request: Request, who: AnyCaller, key: IdempotencyKey = None) -> Once | None:
+        if key is None:
+            return None
+
+        def answer(result: Any) -> Any:
+            return {"status": status, "body": show(result, who).model_dump(mode="json")}
+
+        keyed = Once.of(
+            caller=who.id,
+            route=f"{request.method} {request.url.path}",
+            key=key,
+            body=await request.body(),
+            show=answer,
+        )
+        keyed.check(time.now())
+        return keyed
+
+    return Depends(read)

@@ -1,0 +1,12 @@
+"""The logger and the metrics of every function (Powertools).
+
+Logs carry ids (event, session, request), never names, addresses or concerns.
+"""
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+__all__ = ["MetricUnit", "logger", "metrics"]
+
+logger = Logger()
+metrics = Metrics()

@@ -1,0 +1,87 @@
+"""What the deployment tells a function. The only reader of the environment.
+
+A function is given only what it needs, so a value is looked up when it is asked for; one that is
+missing says its name.
+"""
+
+import os
+from functools import cache
+
+
+class MissingSetting(Exception):
+    """The environment lacks a variable: the template does not give it to this function."""
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise MissingSetting(f"set the environment variable {name} in template.yaml")
+    return value
+
+
+@cache
+def table_name() -> str:
+    return _required("TABLE_NAME")
+
+
+@cache
+def topic_arn() -> str:
+    return _required("TOPIC_ARN")
+
+
+@cache
+def timers_queue_url() -> str:
+    return _required("TIMERS_QUEUE_URL")
+
+
+@cache
+def timers_queue_arn() -> str:
+    return _required("TIMERS_QUEUE_ARN")
+
+
+@cache
+def schedule_group() -> str:
+    return _required("SCHEDULE_GROUP")
+
+
+@cache
+def scheduler_role_arn() -> str:
+    return _required("SCHEDULER_ROLE_ARN")
+
+
+@cache
+def snapshot_bucket() -> str:
+    return _required("SNAPSHOT_BUCKET")
+
+
+@cache
+def roster_shards() -> int:
+    """Into how many index partitions the mechanics of one country are spread."""
+    return int(_required("ROSTER_SHARDS"))
+
+
+_APPLICATIONS = {
+    "fcm": "FCM_APPLICATION_ARN",
+    "apns": "APNS_APPLICATION_ARN",
+    "apns_sandbox": "APNS_SANDBOX_APPLICATION_ARN",
+}
+
+
+def push_application_arn(platform: str) -> str | None:
+    """The SNS platform application of ``platform``; None where the operator has set up none."""
+    return os.environ.get(_APPLICATIONS[platform]) or None
+
+
+def forget() -> None:
+    """Read everything anew. For tests, which change the environment."""
+    for reader in (
+        table_name,
+        topic_arn,
+        timers_queue_url,
+        timers_queue_arn,
+        schedule_group,
+        scheduler_role_arn,
+        snapshot_bucket,
+        roster_shards,
+    ):
+        reader.cache_clear()

@@ -1,0 +1,116 @@
+"""Mechanics: who they are, whether they are there, and what ranking needs to know of them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where an account stands. Only an approved one is active."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    SUSPENDED = "suspended"
+
+
+class Presence(StrEnum):
+    """What others see of a mechanic: free, on shift without room for another session, or off."""
+
+    ONLINE = "online"
+    BUSY = "busy"
+    OFFLINE = "offline"
+
+
+class Unavailable(StrEnum):
+    """Why a mechanic cannot take a session now; the first that holds is told."""
+
+    NOT_ELIGIBLE = "not_eligible"
+    OFF_SHIFT = "off_shift"
+    AT_CAPACITY = "at_capacity"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a mechanic tells of themselves, checked. ``country`` is ISO 3166-1 alpha-2.
+
+    ``rating`` is the exact mean of the stars given, None before the first.
+    ``profile_completion`` is in percent. The certification counts through its last day, in UTC.
+    """
+
+    id: str
+    name: str
+    status: Status = Status.APPROVED
+    email: str | None = None
+    phone: str | None = None
+    photo_url: str | None = None
+    country: str | None = None
+    state_province: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    time_zone: str | None = None
+    years_of_experience: int | None = None
+    rating: Decimal | None = None
+    certified: bool = False
+    certification_expires_on: date | None = None
+    completed_sessions: int = 0
+    service_keywords: tuple[str, ...] = ()
+    brand_specializations: tuple[str, ...] = ()
+    profile_completion: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Presence and load. ``on_shift`` (stored as ``currently_on_shift``) is the only truth.
+
+    ``load`` counts sessions in ``waiting`` or ``live``. ``waiting_since`` is the later of the last
+    session's end and clock-in, None before the first.
+    """
+
+    on_shift: bool = False
+    load: int = 0
+    waiting_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mechanic:
+    """Profile and presence. ``shift_id`` and ``clocked_in_at`` are set while on shift."""
+
+    profile: Profile
+    duty: Duty = Duty()
+    shift_id: str | None = None
+    clocked_in_at: datetime | None = None
+    last_seen_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        return self.profile.id
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """One mechanic as ranking knows them, with names resolved once instead of at every request.
+
+    ``subdivision`` is ISO 3166-2, ``area`` the postal area, both None where unknown. ``city`` and
+    ``brands`` are in the mechanic's spelling; ``city_key``, ``brand_keys`` (in the order of
+    ``brands``) and ``keyword_keys`` are folded. ``certified`` holds until ``certified_until``, its
+    last day, which counts at ranking.
+    """
+
+    id: str
+    approved: bool
+    duty: Duty
+    country: str | None
+    subdivision: str | None
+    city: str | None
+    city_key: str | None
+    area: str | None
+    years_of_experience: int | None
+    rating: Decimal | None
+    certified: bool
+    certified_until: date | None
+    completed_sessions: int
+    profile_completion: int
+    keyword_keys: tuple[str, ...]
+    brands: tuple[str, ...]
+    brand_keys: tuple[str, ...]

@@ -1,0 +1,201 @@
+"""Items of the dispatch: its own, one per assignment, and the ranking's record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dispatch.core.table import (
+    BY_MECHANIC,
+    IS_NEW,
+    OPEN_BROADCASTS,
+    SAME_VERSION,
+    Item,
+    Key,
+    Transaction,
+    get,
+    query,
+)
+from dispatch.core.time import format_time, parse_time
+from dispatch.matching.model import MatchRequest, Priority
+from dispatch.offers.model import (
+    Assignment,
+    AssignmentStatus,
+    Dispatch,
+    Match,
+    MatchType,
+    SessionBrief,
+)
+from dispatch.offers.rules import HELD_BY_MECHANIC
+
+_BROADCASTS_READ = 100
+"""Of the open broadcasts of one country, a queue shows the oldest this many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What of an assignment no condition and no index looks at."""
+
+    match: Match | None
+    brief: SessionBrief
+    wanted: MatchRequest
+    excluded: frozenset[str]
+
+
+def _dispatch_key(session_id: str) -> Key:
+    return Key(f"SESSION#{session_id}", "DISPATCH")
+
+
+def _assignment_key(assignment_id: str) -> Key:
+    return Key(f"ASSIGNMENT#{assignment_id}")
+
+
+def find_dispatch(session_id: str) -> Dispatch | None:
+    item = get(_dispatch_key(session_id))
+    return msgspec.json.decode(item["state"], type=Dispatch) if item else None
+
+
+def put_dispatch(tx: Transaction, dispatch: Dispatch) -> None:
+    """Write the next version, provided that nobody else has."""
+    tx.put(
+        {
+            **_dispatch_key(dispatch.session_id)._asdict(),
+            "entity": "dispatch",
+            "version": dispatch.version,
+            "state": msgspec.json.encode(dispatch).decode(),
+        },
+        when=IS_NEW if dispatch.version == 1 else SAME_VERSION,
+        values={":version_read": dispatch.version - 1},
+    )
+
+
+def put_matches(tx: Transaction, dispatch: Dispatch, matches: Mapping[str, Any]) -> None:
+    """The ranking as it was when the period began: a record, kept beside the session."""
+    tx.put(
+        {
+            "pk": f"SESSION#{dispatch.session_id}",
+            "sk": f"MATCHES#{dispatch.period:04d}",
+            "entity": "matches",
+            "record": msgspec.json.encode(matches).decode(),
+        }
+    )
+
+
+def find_matches(session_id: str, period: int) -> Any:
+    item = get(Key(f"SESSION#{session_id}", f"MATCHES#{period:04d}"))
+    return msgspec.json.decode(item["record"]) if item else None
+
+
+def _mechanic_keys(
+    mechanic_id: str, status: AssignmentStatus, offered_at: datetime, assignment_id: str
+) -> dict[str, str]:
+    side = "OPEN" if status in HELD_BY_MECHANIC else "ENDED"
+    return {
+        "mechanic_pk": f"MECHANIC#{mechanic_id}",
+        "mechanic_sk": f"{side}#{format_time(offered_at)}#{assignment_id}",
+    }
+
+
+def add(tx: Transaction, assignment: Assignment) -> None:
+    """A new row. A broadcast is indexed by the customer's country, an offer by its mechanic."""
+    item: Item = {
+        **_assignment_key(assignment.id)._asdict(),
+        "entity": "assignment",
+        "session_id": assignment.session_id,
+        "status": assignment.status,
+        "match_type": assignment.match_type,
+        "priority": assignment.priority,
+        "offered_at": format_time(assignment.offered_at),
+        "details": msgspec.json.encode(
+            _Details(assignment.match, assignment.brief, assignment.wanted, assignment.excluded)
+        ).decode(),
+    }
+    if assignment.expires_at:
+        item["expires_at"] = format_time(assignment.expires_at)
+    if assignment.mechanic_id:
+        item["mechanic_id"] = assignment.mechanic_id
+        item |= _mechanic_keys(
+            assignment.mechanic_id, assignment.status, assignment.offered_at, assignment.id
+        )
+    if assignment.match_type is MatchType.BROADCAST:
+        item["open_pk"] = _open_partition(assignment.wanted.country)
+        item["open_sk"] = f"{format_time(assignment.offered_at)}#{assignment.id}"
+    tx.put(item, when=IS_NEW)
+
+
+def _open_partition(country: str | None) -> str:
+    return f"OPEN#{country or '??'}"
+
+
+def _assignment(item: Item) -> Assignment:
+    details = msgspec.json.decode(item["details"], type=_Details)
+    expires_at = item.get("expires_at")
+    return Assignment(
+        id=item["pk"].removeprefix("ASSIGNMENT#"),
+        session_id=item["session_id"],
+        match_type=MatchType(item["match_type"]),
+        status=AssignmentStatus(item["status"]),
+        priority=Priority(item["priority"]),
+        mechanic_id=item.get("mechanic_id"),
+        match=details.match,
+        offered_at=parse_time(item["offered_at"]),
+        expires_at=parse_time(expires_at) if expires_at else None,
+        brief=details.brief,
+        wanted=details.wanted,
+        declined_by=frozenset(item.get("declined_by", ())),
+        excluded=details.excluded,
+    )
+
+
+def find(assignment_id: str) -> Assignment | None:
+    item = get(_assignment_key(assignment_id))
+    return _assignment(item) if item else None
+
+
+def settle(
+    tx: Transaction,
+    assignment_id: str,
+    *,
+    before: AssignmentStatus,
+    after: AssignmentStatus,
+    mechanic_id: str | None,
+    offered_at: datetime,
+    now: datetime,
+    facts: Mapping[str, str] | None = None,
+) -> None:
+    """Move a row on, provided that it is still where it was read; no row stays on broadcast."""
+    values = {"status": after, "moved_at": format_time(now)} | dict(facts or {})
+    if mechanic_id:
+        values["mechanic_id"] = mechanic_id
+        values |= _mechanic_keys(mechanic_id, after, offered_at, assignment_id)
+    change = ", ".join(f"#{name} = :{name}" for name in values)
+    tx.update(
+        _assignment_key(assignment_id),
+        f"SET {change} REMOVE #open_pk, #open_sk",
+        {f":{name}": value for name, value in values.items()} | {":before": before},
+        when="#status = :before",
+    )
+
+
+def mark_declined(tx: Transaction, broadcast_id: str, mechanic_id: str) -> None:
+    """Hide an open broadcast from one mechanic; it stays open for the others."""
+    tx.update(
+        _assignment_key(broadcast_id),
+        "ADD #declined_by :mechanic",
+        {":mechanic": {mechanic_id}, ":queued": AssignmentStatus.QUEUED},
+        when="#status = :queued",
+    )
+
+
+def held_by(mechanic_id: str) -> list[Assignment]:
+    """What is offered to or in hand of a mechanic."""
+    page = query(f"MECHANIC#{mechanic_id}", index=BY_MECHANIC, prefix="OPEN#")
+    return [_assignment(item) for item in page.items]
+
+
+def open_broadcasts(country: str | None) -> list[Assignment]:
+    """Open broadcasts of customers in one country (None: of unknown location), oldest first."""
+    page = query(_open_partition(country), index=OPEN_BROADCASTS, limit=_BROADCASTS_READ)
+    return [_assignment(item) for item in page.items]

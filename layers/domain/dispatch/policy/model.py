@@ -1,0 +1,82 @@
+"""The policy: every number an operator may change without a deploy.
+
+The defaults are policy version 1 of ``domain.md``. A policy is immutable; a change makes a new
+version. A session keeps the version that was in force when it became pending.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+
+class SessionType(StrEnum):
+    """How customer and mechanic talk to each other."""
+
+    CHAT = "chat"
+    VIDEO = "video"
+    DIAGNOSTIC = "diagnostic"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a customer can book.
+
+    ``minutes`` is the booked length; ``price_cents`` and ``credits`` are what it costs by either
+    payment method, both zero for the free plan.
+    """
+
+    id: str
+    type: SessionType
+    minutes: int
+    price_cents: int
+    credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Points of the match score. Steps are ``(threshold, points)``, highest threshold first."""
+
+    on_shift: int = 50
+    off_shift: int = 20
+    same_country: int = 25
+    same_area: int = 40
+    same_city: int = 35
+    other_country: int = -20
+    experience_years: tuple[tuple[int, int], ...] = ((10, 20), (5, 10))
+    rating: tuple[tuple[Decimal, int], ...] = ((Decimal("4.5"), 15), (Decimal("4.0"), 10))
+    certified: int = 10
+    completed_sessions: tuple[tuple[int, int], ...] = ((50, 12), (20, 8))
+    keyword: int = 15
+    complete_profile: tuple[tuple[int, int], ...] = ((95, 8),)
+    brand_specialist: int = 30
+    badge_high: int = 150
+    badge_good: int = 100
+
+
+def _plans() -> tuple[Plan, ...]:
+    return (
+        Plan("free", SessionType.CHAT, 15, 0, 0),
+        Plan("quick", SessionType.CHAT, 30, 999, 10),
+        Plan("standard", SessionType.VIDEO, 45, 2999, 25),
+        Plan("diagnostic", SessionType.DIAGNOSTIC, 60, 4999, 40),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of the rules. Names ending in ``_s`` are seconds."""
+
+    version: int = 1
+    scoring: Scoring = field(default_factory=Scoring)
+    plans: tuple[Plan, ...] = field(default_factory=_plans)
+    min_profile_completion: int = 80
+    capacity: int = 1
+    offers_per_wave: int = 3
+    offer_s: int = 5 * 60
+    broadcast_push_limit: int = 50
+    awaiting_s: int = 30 * 60
+    overtime_s: int = 10 * 60
+
+    def plan(self, plan_id: str) -> Plan | None:
+        """The plan of that id, or None."""
+        return next((plan for plan in self.plans if plan.id == plan_id), None)

@@ -1,0 +1,41 @@
+"""Policy versions: one immutable item each, and a pointer to the newest."""
+
+import json
+
+from dispatch.core.table import IS_NEW, Key, Transaction, get
+from dispatch.policy.model import Policy
+from dispatch.policy.rules import from_document, to_document
+
+_NEWEST = Key("POLICY", "NEWEST")
+
+
+def _version_key(version: int) -> Key:
+    return Key("POLICY", f"VERSION#{version:08d}")
+
+
+def newest_version() -> int | None:
+    """The number of the newest stored version; None before the first."""
+    item = get(_NEWEST)
+    return item["newest"] if item else None
+
+
+def find(version: int) -> Policy | None:
+    item = get(_version_key(version))
+    return from_document(json.loads(item["document"])) if item else None
+
+
+def add_first(policy: Policy) -> None:
+    """Store the first version. Raises StaleVersion where there is one."""
+    with Transaction() as tx:
+        tx.put(
+            {
+                **_version_key(policy.version)._asdict(),
+                "entity": "policy",
+                "document": json.dumps(to_document(policy)),
+            },
+            when=IS_NEW,
+        )
+        tx.put(
+            {**_NEWEST._asdict(), "entity": "policy_pointer", "newest": policy.version},
+            when=IS_NEW,
+        )

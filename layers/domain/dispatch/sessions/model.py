@@ -1,0 +1,138 @@
+"""A session: one consultation, from booking to its end. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dispatch.customers.model import Location
+from dispatch.matching.model import RequestType
+from dispatch.policy.model import SessionType
+
+
+class Status(StrEnum):
+    AWAITING_WAIVER = "awaiting_waiver"
+    PENDING = "pending"
+    WAITING = "waiting"
+    LIVE = "live"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = frozenset({Status.AWAITING_WAIVER, Status.PENDING, Status.WAITING, Status.LIVE})
+"""A customer has at most one session in these."""
+
+
+class Move(StrEnum):
+    SIGN = "sign"
+    ABANDON = "abandon"
+    ACCEPT = "accept"
+    RELEASE = "release"
+    JOIN = "join"
+    START = "start"
+    END = "end"
+    CANCEL = "cancel"
+
+
+class Party(StrEnum):
+    """Who did something: a side of the session, or the clock."""
+
+    CUSTOMER = "customer"
+    MECHANIC = "mechanic"
+    TIMER = "timer"
+
+
+class PaymentMethod(StrEnum):
+    FREE = "free"
+    CREDITS = "credits"
+    STRIPE = "stripe"
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    year: int
+    make: str
+    model: str
+    vin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What the customer submits, checked and normalised."""
+
+    plan: str
+    payment_method: PaymentMethod
+    name: str
+    email: str
+    phone: str
+    location: Location
+    vehicle: Vehicle | None
+    concern: str
+    urgent: bool
+    request_type: RequestType
+    requested_brand: str | None
+    prefer_local_mechanic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Who the customer is and the whole of what they wrote. Kept apart from the session."""
+
+    name: str
+    email: str
+    phone: str
+    concern: str
+    waiver_full_name: str | None = None
+    waiver_signed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What a cancelled session gives back: the share, and what that is of the price paid."""
+
+    percent: int
+    price_cents: int
+    credits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """``version`` is the lock: every write is guarded by the version that was read.
+
+    ``awaiting_until`` ends both ``awaiting_*`` states, ``ends_by`` a live session. ``period``
+    counts how often it became pending.
+    """
+
+    id: str
+    customer_id: str
+    status: Status
+    plan: str
+    type: SessionType
+    minutes: int
+    payment_method: PaymentMethod
+    price_cents: int
+    credits: int
+    urgent: bool
+    request_type: RequestType
+    requested_brand: str | None
+    prefer_local_mechanic: bool
+    location: Location
+    vehicle: Vehicle | None
+    keywords: tuple[str, ...]
+    concern_preview: str
+    created_at: datetime
+    awaiting_until: datetime
+    version: int = 1
+    policy_version: int | None = None
+    period: int = 0
+    pending_since: datetime | None = None
+    mechanic_id: str | None = None
+    assignment_id: str | None = None
+    accepted_at: datetime | None = None
+    mechanic_joined_at: datetime | None = None
+    customer_joined_at: datetime | None = None
+    live_at: datetime | None = None
+    ends_by: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: Party | None = None
+    end_reason: str | None = None
+    refund: Refund | None = None

@@ -1,0 +1,167 @@
+"""Bodies of the session calls, checked field by field. Imported by HTTP functions only."""
+
+from typing import Annotated, Literal
+
+import phonenumbers
+from pydantic import (
+    EmailStr,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from dispatch.core import places
+from dispatch.core.views import Body, Line, NotYet, wrong
+from dispatch.customers.model import Location
+from dispatch.matching.model import RequestType
+from dispatch.sessions.model import Intake, PaymentMethod, Vehicle
+
+HOME_REGION = "CA"
+"""Where a phone number without a country code is dialled, unless the customer's country says."""
+
+MIN_CONCERN = 10
+MIN_CONCERN_URGENT = 5
+MAX_CONCERN = 10_000
+
+
+class VehicleBody(Body):
+    """The car in question."""
+
+    year: int = Field(ge=1900, le=2100, strict=True)
+    make: Line
+    model: Line
+    vin: Annotated[
+        str | None,
+        StringConstraints(to_upper=True, pattern=r"^[A-HJ-NPR-Za-hj-npr-z0-9]{17}$"),
+    ] = None
+
+
+class IntakeBody(Body):
+    """What a customer submits to book a session."""
+
+    # The order matters: a validator sees the fields above its own.
+    plan: Line
+    payment_method: PaymentMethod
+    name: Line
+    email: EmailStr
+    customer_country: Line | None = Field(None, description="ISO 3166-1 code or English name")
+    customer_state_province: Line | None = None
+    customer_city: Line | None = None
+    customer_postal_code: Line | None = None
+    phone: Line
+    vehicle: VehicleBody | None = None
+    urgent: bool = Field(False, strict=True)
+    concern: str = Field(
+        max_length=MAX_CONCERN,
+        description=f"At least {MIN_CONCERN} characters, {MIN_CONCERN_URGENT} if urgent",
+    )
+    request_type: RequestType = RequestType.GENERAL
+    requested_brand: Line | None = Field(None, validate_default=True)
+    prefer_local_mechanic: bool = Field(True, strict=True)
+    vehicle_id: NotYet = None
+    preferred_mechanic_id: NotYet = None
+    scheduled_start: NotYet = None
+    attachments: NotYet = None
+
+    model_config = Body.model_config | {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "plan": "free",
+                    "payment_method": "free",
+                    "name": "Jo Driver",
+                    "email": "jo@driver.example",
+                    "phone": "+1 416 555 0100",
+                    "customer_country": "Canada",
+                    "customer_state_province": "Ontario",
+                    "customer_city": "Toronto",
+                    "customer_postal_code": "M5V 1A1",
+                    "vehicle": {"year": 2019, "make": "Honda", "model": "Civic"},
+                    "concern": "Check engine light on, rough idle, need diagnostics",
+                }
+            ]
+        }
+    }
+
+    @field_validator("customer_country")
+    @classmethod
+    def _known_country(cls, name: str | None) -> str | None:
+        code = places.country(name) if name else None
+        if name and code is None:
+            raise wrong("is not a country; use its ISO 3166-1 code or English name")
+        return code
+
+    @field_validator("payment_method")
+    @classmethod
+    def _free_only(cls, method: PaymentMethod) -> PaymentMethod:
+        if method is not PaymentMethod.FREE:
+            raise wrong("is not available yet; use free")
+        return method
+
+    @field_validator("phone")
+    @classmethod
+    def _e164(cls, text: str, info: ValidationInfo) -> str:
+        try:
+            number = phonenumbers.parse(text, info.data.get("customer_country") or HOME_REGION)
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is None or not phonenumbers.is_possible_number(number):
+            raise wrong("is not a phone number; write it as +1 416 555 0100")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    @field_validator("concern")
+    @classmethod
+    def _long_enough(cls, text: str, info: ValidationInfo) -> str:
+        least = MIN_CONCERN_URGENT if info.data.get("urgent") else MIN_CONCERN
+        if len(text) < least:
+            raise wrong(f"should have at least {least} characters")
+        return text
+
+    @field_validator("requested_brand")
+    @classmethod
+    def _with_its_type(cls, brand: str | None, info: ValidationInfo) -> str | None:
+        wants_specialist = info.data.get("request_type") is RequestType.BRAND_SPECIALIST
+        if wants_specialist and brand is None:
+            raise wrong("is needed for a brand specialist")
+        if brand is not None and not wants_specialist:
+            raise wrong("needs request_type brand_specialist")
+        return brand
+
+    def to_intake(self) -> Intake:
+        return Intake(
+            plan=self.plan,
+            payment_method=self.payment_method,
+            name=self.name,
+            email=self.email,
+            phone=self.phone,
+            location=Location(
+                country=self.customer_country,
+                state_province=self.customer_state_province,
+                city=self.customer_city,
+                postal_code=self.customer_postal_code,
+            ),
+            vehicle=Vehicle(**self.vehicle.model_dump()) if self.vehicle else None,
+            concern=self.concern,
+            urgent=self.urgent,
+            request_type=self.request_type,
+            requested_brand=self.requested_brand,
+            prefer_local_mechanic=self.prefer_local_mechanic,
+        )
+
+
+class WaiverBody(Body):
+    """The customer's signature."""
+
+    full_name: Line
+    accepted: Literal[True]
+
+
+class ReasonBody(Body):
+    """Why, in the caller's words."""
+
+    reason: Line
+
+
+class CancelBody(Body):
+    reason: Line | None = None

@@ -1,0 +1,238 @@
+"""What callers are shown of sessions. Imported by HTTP functions only."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from dispatch.core.table import Page
+from dispatch.core.views import Instant, View
+from dispatch.matching.model import RequestType
+from dispatch.mechanics.views import PublicMechanic
+from dispatch.policy.model import SessionType
+from dispatch.sessions import rules
+from dispatch.sessions.model import Party, PaymentMethod, Session, Status
+from dispatch.sessions.service import Details, Sessions
+
+
+class IntakeView(View):
+    """The new session, and what to do next."""
+
+    session_id: str
+    status: Status
+    next: str | None = Field(examples=["sign_waiver"])
+    keywords: tuple[str, ...] = Field(examples=[["check engine light", "engine diagnostic"]])
+    price_cents: int
+    credits: int
+    scheduled_start: None = None
+
+    @classmethod
+    def of(cls, session: Session) -> "IntakeView":
+        return cls(
+            session_id=session.id,
+            status=session.status,
+            next=rules.next_step(session, Party.CUSTOMER),
+            keywords=session.keywords,
+            price_cents=session.price_cents,
+            credits=session.credits,
+        )
+
+
+class VehicleView(View):
+    """The car. Who has not accepted the session sees no VIN."""
+
+    year: int
+    make: str
+    model: str
+    vin: str | None = None
+
+
+class RefundView(View):
+    """What a cancelled session gives back."""
+
+    percent: int
+    price_cents: int
+    credits: int
+
+
+class CustomerView(View):
+    """Whom the assigned mechanic is to help."""
+
+    id: str
+    name: str
+    phone: str
+
+
+class SessionSummary(View):
+    """A session in a list."""
+
+    id: str
+    status: Status
+    next: str | None = Field(description="`sign_waiver`, `pay`, `join` or null")
+    type: SessionType
+    plan: str
+    urgent: bool
+    keywords: tuple[str, ...]
+    concern_preview: str
+    city: str | None
+    created_at: Instant
+    scheduled_start: None = None
+    mechanic_id: str | None
+    live_at: Instant | None
+    ended_at: Instant | None
+
+    @classmethod
+    def of(cls, session: Session, viewer_id: str) -> "SessionSummary":
+        return cls(**_common(session, viewer_id), mechanic_id=session.mechanic_id)
+
+
+class SessionList(View):
+    """Newest first."""
+
+    items: list[SessionSummary]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: Sessions, viewer_id: str) -> "SessionList":
+        return cls(
+            items=[SessionSummary.of(session, viewer_id) for session in page.items],
+            next_cursor=page.cursor,
+        )
+
+
+class PreferredView(View):
+    """What became of the customer's wish for a mechanic."""
+
+    mechanic_id: str
+    outcome: str
+
+
+class SessionView(View):
+    """A session as its customer or its mechanic sees it.
+
+    ``customer``, ``concern`` and the VIN are for the assigned mechanic and the customer; a
+    mechanic who has not accepted gets ``concern_preview`` and ``city``.
+    """
+
+    id: str
+    status: Status
+    next: str | None = Field(description="`sign_waiver`, `pay`, `join` or null")
+    type: SessionType
+    plan: str
+    minutes: int
+    price_cents: int
+    credits: int
+    payment_method: PaymentMethod
+    urgent: bool
+    request_type: RequestType
+    requested_brand: str | None
+    keywords: tuple[str, ...]
+    concern_preview: str
+    concern: str | None
+    vehicle: VehicleView | None
+    city: str | None
+    created_at: Instant
+    awaiting_until: Instant | None
+    pending_since: Instant | None
+    scheduled_start: None = None
+    scheduled_end: None = None
+    mechanic: PublicMechanic | None
+    customer: CustomerView | None
+    preferred: PreferredView | None = None
+    options: tuple[str, ...] = ()
+    accepted_at: Instant | None
+    mechanic_joined_at: Instant | None
+    customer_joined_at: Instant | None
+    live_at: Instant | None
+    ends_by: Instant | None
+    ended_at: Instant | None
+    ended_by: Party | None
+    end_reason: str | None
+    refund: RefundView | None
+    poll_after_s: int
+
+    @classmethod
+    def of(cls, details: Details) -> "SessionView":
+        session, contact = details.session, details.contact
+        vehicle = asdict(session.vehicle) if session.vehicle else None
+        if vehicle and contact is None:
+            vehicle["vin"] = None
+        for_mechanic = details.viewer_id != session.customer_id
+        awaits = session.status is Status.AWAITING_WAIVER
+        return cls(
+            **_common(session, details.viewer_id),
+            minutes=session.minutes,
+            price_cents=session.price_cents,
+            credits=session.credits,
+            payment_method=session.payment_method,
+            request_type=session.request_type,
+            requested_brand=session.requested_brand,
+            concern=contact.concern if contact else None,
+            vehicle=VehicleView(**vehicle) if vehicle else None,
+            awaiting_until=session.awaiting_until if awaits else None,
+            pending_since=session.pending_since,
+            mechanic=PublicMechanic.of(details.mechanic) if details.mechanic else None,
+            customer=CustomerView(id=session.customer_id, name=contact.name, phone=contact.phone)
+            if contact and for_mechanic
+            else None,
+            accepted_at=session.accepted_at,
+            mechanic_joined_at=session.mechanic_joined_at,
+            customer_joined_at=session.customer_joined_at,
+            ends_by=session.ends_by,
+            ended_by=session.ended_by,
+            end_reason=session.end_reason,
+            refund=RefundView.model_validate(session.refund) if session.refund else None,
+            poll_after_s=rules.poll_after_s(session),
+        )
+
+
+def _common(session: Session, viewer_id: str) -> dict[str, Any]:
+    is_customer = viewer_id == session.customer_id
+    party = Party.CUSTOMER if is_customer else Party.MECHANIC
+    may_act = is_customer or viewer_id == session.mechanic_id
+    return {
+        "id": session.id,
+        "status": session.status,
+        "next": rules.next_step(session, party) if may_act else None,
+        "type": session.type,
+        "plan": session.plan,
+        "urgent": session.urgent,
+        "keywords": session.keywords,
+        "concern_preview": session.concern_preview,
+        "city": session.location.city,
+        "created_at": session.created_at,
+        "live_at": session.live_at,
+        "ended_at": session.ended_at,
+    }
+
+
+class TimelineEntry(View):
+    """One fact of a session's timeline; ``detail`` holds ids and codes only."""
+
+    id: str
+    type: str = Field(examples=["OfferAccepted"])
+    at: Instant
+    detail: dict[str, Any]
+
+
+class Timeline(View):
+    """Oldest first."""
+
+    items: list[TimelineEntry]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, session: Session, page: Page, viewer_id: str) -> "Timeline":
+        return cls(
+            items=[
+                TimelineEntry(
+                    id=fact["id"],
+                    type=fact["type"],
+                    at=datetime.fromisoformat(fact["at"]),
+                    detail=rules.timeline_detail(fact, session, viewer_id),
+                )
+                for fact in page.items
+            ],
+            next_cursor=page.cursor,
+        )

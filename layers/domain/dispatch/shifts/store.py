@@ -1,0 +1,40 @@
+"""The shift log: one item per shift, beside its mechanic."""
+
+import msgspec
+
+from dispatch.core.table import Key, Transaction, get, query
+from dispatch.shifts.model import Shift
+
+
+def subject(mechanic_id: str) -> str:
+    """The partition of a mechanic and of their events."""
+    return f"MECHANIC#{mechanic_id}"
+
+
+def _key(mechanic_id: str, shift_id: str) -> Key:
+    return Key(subject(mechanic_id), f"SHIFT#{shift_id}")
+
+
+def put(tx: Transaction, shift: Shift) -> None:
+    tx.put(
+        {
+            **_key(shift.mechanic_id, shift.id)._asdict(),
+            "entity": "shift",
+            "log": msgspec.json.encode(shift).decode(),
+        }
+    )
+
+
+def find(mechanic_id: str, shift_id: str) -> Shift:
+    """Raises LookupError for a shift that was never opened."""
+    item = get(_key(mechanic_id, shift_id))
+    if item is None:
+        raise LookupError(f"mechanic {mechanic_id} has no shift {shift_id}")
+    return msgspec.json.decode(item["log"], type=Shift)
+
+
+def of_mechanic(mechanic_id: str, limit: int, cursor: str | None) -> tuple[list[Shift], str | None]:
+    """Newest first, and the cursor of the next page."""
+    page = query(subject(mechanic_id), prefix="SHIFT#", ascending=False, limit=limit, cursor=cursor)
+    shifts = [msgspec.json.decode(item["log"], type=Shift) for item in page.items]
+    return shifts, page.cursor

@@ -1,0 +1,186 @@
+"""The two emulators behind the stack, each a child process on a free port of 127.0.0.1.
+
+ministack keeps the table and its stream: it is atomic and its cost does not grow with the table.
+moto does everything else, served one request at a time by ``moto_engine``, on the stack's clock.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+from local import processes
+from local.clock import VirtualClock
+from local.errors import LocalStackError
+from local.template import ACCOUNT, REGION
+
+MINISTACK = processes.ROOT / ".venv-ministack" / "bin" / "ministack"
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+# So that nothing of the user's own AWS settings reaches a client of the engines.
+NO_USER_SETTINGS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+_START_S = 30.0
+
+
+class TableEngine(StrEnum):
+    """Which emulator keeps the table; the value of the variable DYNAMODB."""
+
+    MINISTACK = "ministack"
+    MOTO = "moto"
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where the engines listen."""
+
+    moto_url: str
+    dynamodb_url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What points a function's AWS clients at the engines."""
+        return {
+            **CREDENTIALS,
+            **NO_USER_SETTINGS,
+            "AWS_ENDPOINT_URL": self.moto_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_url,
+            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": self.dynamodb_url,
+        }
+
+
+class StartingEngines:
+    """Engine processes on their way up; both start at once, since each takes a while."""
+
+    def __init__(self, moto: "subprocess.Popen[bytes]", ministack_url: str | None) -> None:
+        self._moto = moto
+        self._ministack_url = ministack_url
+
+    async def ready(self) -> Engines:
+        """Wait until both answer. Raises LocalStackError if one does not come up."""
+        moto_url = await asyncio.to_thread(self._announced)
+        if self._ministack_url is None:
+            return Engines(moto_url=moto_url, dynamodb_url=moto_url)
+        await _listens(self._ministack_url)
+        return Engines(moto_url=moto_url, dynamodb_url=self._ministack_url)
+
+    def _announced(self) -> str:
+        assert self._moto.stdout
+        line = self._moto.stdout.readline()
+        if not line:
+            raise LocalStackError("moto did not start; the log says why.")
+        return f"http://127.0.0.1:{json.loads(line)['port']}"
+
+
+@contextmanager
+def starting(
+    table_engine: TableEngine, clock: VirtualClock, folder: Path, log: IO[Any]
+) -> Iterator[StartingEngines]:
+    """Start the engines with fresh state; stopped when the block ends.
+
+    ``folder`` is theirs for scratch files. Raises LocalStackError if ministack is not installed.
+    """
+    if table_engine is TableEngine.MINISTACK and not MINISTACK.exists():
+        raise LocalStackError(
+            f"ministack, which keeps the table, is not installed in {MINISTACK.parent.parent}.\n"
+            "Run `make setup`, or do without it: DYNAMODB=moto make run"
+        )
+    with ExitStack() as children:
+        moto = processes.start(
+            [sys.executable, "-m", "local.moto_engine", str(clock.path)],
+            cwd=processes.ROOT,
+            env=_environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        children.callback(processes.stop, moto)
+        ministack_url = None
+        if table_engine is TableEngine.MINISTACK:
+            port = _free_port()
+            ministack = processes.start_foreign(
+                [str(MINISTACK)],
+                cwd=folder,
+                env=_environment(folder)
+                | {
+                    "BIND_HOST": "127.0.0.1",
+                    "MINISTACK_HOST": "127.0.0.1",
+                    "MINISTACK_ACCOUNT_ID": ACCOUNT,
+                    "MINISTACK_REGION": REGION,
+                    "IOT_MTLS_ENABLED": "0",
+                    "SFTP_ENABLED": "0",
+                    "GATEWAY_PORT": str(port),
+                },
+                stdout=log,
+                stderr=log,
+            )
+            children.callback(processes.stop, ministack)
+            ministack_url = f"http://127.0.0.1:{port}"
+        yield StartingEngines(moto, ministack_url)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "AWS_DEFAULT_REGION": REGION,
+        "LANG": "C.UTF-8",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _listens(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_START_S):
+            while True:
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection(host, int(port))
+                    writer.close()
+                    return
+                await asyncio.sleep(0.05)
+    raise LocalStackError(f"ministack did not start within {_START_S:.0f} s; the log says why.")
+
+
+class Clients:
+    """The stack's own AWS clients."""
+
+    def __init__(self, engines: Engines) -> None:
+        from boto3.session import Session
+        from botocore.config import Config
+
+        session = Session(
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+        )
+        config = Config(max_pool_connections=50, account_id_endpoint_mode="disabled")
+
+        def client(service: str, url: str) -> Any:
+            return session.client(service, endpoint_url=url, config=config)
+
+        self.dynamodb = client("dynamodb", engines.dynamodb_url)
+        self.streams = client("dynamodbstreams", engines.dynamodb_url)
+        self.sns = client("sns", engines.moto_url)
+        self.sqs = client("sqs", engines.moto_url)
+        self.s3 = client("s3", engines.moto_url)
+        self.scheduler = client("scheduler", engines.moto_url)
+        self.cognito = client("cognito-idp", engines.moto_url)

@@ -1,0 +1,203 @@
+"""What AWS does between the functions, and when there is nothing left of it to do.
+
+The stream, the queues and the schedules are looked at at once after every invocation (which may
+have left something there), and otherwise a few times a second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from local.clock import VirtualClock
+from local.queues import Queue
+from local.schedules import OneTime, Regular
+from local.streams import Stream
+from local.waiting import MotoEngine, Schedule
+
+_IDLE_S = 0.25
+_DRAIN_S = 120.0
+# moto counts in milliseconds, and a message is visible only after its instant.
+_JUST_AFTER = timedelta(milliseconds=1)
+
+
+class StillBusy(Exception):
+    """The stack did not come to rest; the text says what is left."""
+
+
+class Bell:
+    """Rung when something was probably left for the pumps."""
+
+    def __init__(self) -> None:
+        self._listeners: list[asyncio.Event] = []
+
+    def listener(self) -> asyncio.Event:
+        """An event set by every ring."""
+        event = asyncio.Event()
+        self._listeners.append(event)
+        return event
+
+    def ring(self) -> None:
+        """Wake everyone who listens."""
+        for listener in self._listeners:
+            listener.set()
+
+
+class _Watch:
+    """Looks at one place again and again, never twice at once."""
+
+    def __init__(self, look: Callable[[], Awaitable[bool]], bell: Bell) -> None:
+        self._look = look
+        self._rung = bell.listener()
+        self._lock = asyncio.Lock()
+
+    async def once(self) -> bool:
+        """Look now; whether there was anything, all of it dealt with or under way."""
+        async with self._lock:
+            return await self._look()
+
+    async def forever(self) -> None:
+        while True:
+            self._rung.clear()
+            if not await self.once():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_IDLE_S):
+                        await self._rung.wait()
+
+
+class Pumps:
+    """All event sources of the stack."""
+
+    def __init__(
+        self,
+        engine: MotoEngine,
+        streams: list[Stream],
+        queues: list[Queue],
+        one_time: OneTime,
+        regular: list[Regular],
+        clock: VirtualClock,
+        bell: Bell,
+    ) -> None:
+        self._engine = engine
+        self._queues = queues
+        self._one_time = one_time
+        self._regular = regular
+        self._clock = clock
+        self._bell = bell
+        self._watches = [
+            *(_Watch(self._noting(stream.look), bell) for stream in streams),
+            _Watch(self._noting(self._look_at_moto), bell),
+        ]
+        self._group = asyncio.TaskGroup()
+        self._under_way: dict[asyncio.Task[None], Queue | None] = {}
+        self._steps = 0
+        """Counts whatever was found and whatever was finished."""
+        self._advancing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Pump until cancelled."""
+        async with self._group as group:
+            for watch in self._watches:
+                group.create_task(watch.forever())
+
+    async def drain(self) -> None:
+        """Return when no stream record, queue message or due schedule is left.
+
+        A message that waits for its delay or its visibility timeout is not left: it will be, at a
+        later instant. Raises StillBusy if that takes too long.
+        """
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                while not await self._is_quiet():
+                    if self._under_way:
+                        await asyncio.wait(
+                            self._under_way, return_when=asyncio.FIRST_COMPLETED, timeout=_IDLE_S
+                        )
+        except TimeoutError:
+            raise StillBusy(await self._whats_left()) from None
+
+    async def advance(self, by: timedelta) -> None:
+        """Move the clock, stopping and draining at each instant at which something is due."""
+        async with self._advancing:
+            target = self._clock.now() + by
+            await self.drain()
+            while (due := await self._next_due()) is not None and due <= target:
+                self._clock.move_to(due + _JUST_AFTER)
+                await self.drain()
+            self._clock.move_to(target)
+            await self.drain()
+
+    async def pending_schedules(self) -> list[Schedule]:
+        """The one-time schedules that have not fired, the next one first."""
+        return self._one_time.pending((await self._engine.waiting()).schedules)
+
+    async def _is_quiet(self) -> bool:
+        """One look at everything that finds nothing, while nothing was under way or ended.
+
+        The second half matters: a batch that ended between two looks may have left work where was
+        looked before.
+        """
+        before = self._steps
+        found = [await watch.once() for watch in self._watches]
+        return not any(found) and not self._under_way and self._steps == before
+
+    def _noting(self, look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
+        async def noting() -> bool:
+            found = await look()
+            self._steps += found
+            return found
+
+        return noting
+
+    async def _look_at_moto(self) -> bool:
+        waiting = await self._engine.waiting()
+        now = self._clock.now()
+        found = await self._one_time.fire(waiting.schedules, now)
+        for regular in self._regular:
+            if regular.falls_due(now):
+                self._start(regular.call(now), None)
+                found = True
+        for queue in self._queues:
+            if waiting.queues[queue.arn].visible:
+                found |= await self._start_batches(queue)
+        return found
+
+    async def _start_batches(self, queue: Queue) -> bool:
+        found = False
+        while list(self._under_way.values()).count(queue) < queue.at_once:
+            messages = await queue.receive()
+            if not messages:
+                break
+            self._start(queue.handle(messages), queue)
+            found = True
+        return found
+
+    def _start(self, work: Coroutine[Any, Any, None], queue: Queue | None) -> None:
+        task = self._group.create_task(work)
+        self._under_way[task] = queue
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        del self._under_way[task]
+        self._steps += 1
+        self._bell.ring()
+
+    async def _next_due(self) -> datetime | None:
+        waiting = await self._engine.waiting()
+        instants = [schedule.at for schedule in self._one_time.pending(waiting.schedules)]
+        instants += [regular.next_at for regular in self._regular]
+        states = [waiting.queues[queue.arn] for queue in self._queues]
+        instants += [state.next_at for state in states if state.next_at is not None]
+        return min(instants, default=None)
+
+    async def _whats_left(self) -> str:
+        waiting = await self._engine.waiting()
+        visible = {
+            queue.arn.rpartition(":")[2]: waiting.queues[queue.arn].visible
+            for queue in self._queues
+        }
+        return (
+            f"Not drained after {_DRAIN_S:.0f} s: visible messages {visible}, "
+            f"invocations under way {len(self._under_way)}."
+        )

@@ -1,0 +1,106 @@
+"""Reads ``template.yaml`` and lets AWS's own translator turn SAM into plain CloudFormation."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.errors import LocalStackError
+
+REGION = "ca-central-1"
+ACCOUNT = "123456789012"
+PARTITION = "aws"
+URL_SUFFIX = "amazonaws.com"
+STACK_NAME = "dispatch"
+
+# The translator wants code in S3. A path of the repository travels through it as a key of this
+# bucket and comes out again as ``S3Key`` (see ``deployment``).
+CODE_BUCKET = "local-code"
+_CODE_PROPERTY = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+}
+
+Template = dict[str, Any]
+
+
+def arn(service: str, resource: str) -> str:
+    """The ARN of a resource of the local account."""
+    return f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: ``!Ref x`` becomes ``{"Ref": "x"}``."""
+
+
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if suffix in ("Ref", "Condition"):
+        return {suffix: value}
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def read(path: Path) -> Template:
+    """The template as written.
+
+    Raises LocalStackError if the file is missing or is no YAML mapping.
+    """
+    try:
+        template = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+    except FileNotFoundError:
+        raise LocalStackError(f"There is no template at {path}.") from None
+    except yaml.YAMLError as error:
+        raise LocalStackError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(template, dict) or "Resources" not in template:
+        raise LocalStackError(f"{path} has no Resources.")
+    return template
+
+
+def translate(template: Template) -> Template:
+    """The template in plain CloudFormation, as ``sam deploy`` would hand it on.
+
+    Raises LocalStackError with the translator's own words for an invalid template.
+    """
+    # Costly to import (a second), so only where it is needed.
+    from boto3.session import Session
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+    from samtranslator.utils.py27hash_fix import (
+        to_py27_compatible_template,
+        undo_mark_unicode_str_in_template,
+    )
+
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    for resource in template["Resources"].values():
+        where = _CODE_PROPERTY.get(resource["Type"])
+        if where:
+            properties = resource["Properties"]
+            properties[where] = f"s3://{CODE_BUCKET}/{str(properties[where]).strip('./')}"
+    parameters = {
+        name: parameter["Default"]
+        for name, parameter in template.get("Parameters", {}).items()
+        if "Default" in parameter
+    }
+    to_py27_compatible_template(template, parameters)
+    translator = Translator({}, Parser(), boto_session=Session(region_name=REGION))
+    try:
+        translated = translator.translate(template, parameter_values=parameters)
+    except InvalidDocumentException as error:
+        causes = "; ".join(cause.message for cause in error.causes)
+        raise LocalStackError(f"template.yaml is not a valid SAM template: {causes}") from None
+    result: Template = undo_mark_unicode_str_in_template(translated)
+    return result

@@ -1,0 +1,93 @@
+"""Fixtures shared by all tests: an AWS of their own for each test, in process, on moto."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from dispatch.core import aws as clients
+from dispatch.core import settings, time
+from dispatch.matching import service as matching
+from dispatch.policy import service as policies
+from tests.clock import Clock
+
+ROOT = Path(__file__).parent.parent
+REGION = "ca-central-1"
+
+
+@functools.cache
+def _table_properties() -> dict[str, Any]:
+    """The table as the template declares it, less what moto has no use for."""
+    from cfnlint.decode import cfn_yaml
+
+    template: Any = cfn_yaml.load(str(ROOT / "template.yaml"))
+    declared = template["Resources"]["DispatchTable"]["Properties"]
+    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    return {name: declared[name] for name in wanted}
+
+
+def forget_everything() -> None:
+    """Drop what an instance of a function keeps between invocations."""
+    settings.forget()
+    clients.forget()
+    policies.forget()
+    matching.forget()
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """The time of all use cases, standing still until it is moved."""
+    clock = Clock()
+    time.run_on(clock)
+    yield clock
+    time.run_on(None)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything a function finds in its account: table, topic, queue, bucket, push."""
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
+        "TABLE_NAME": "dispatch-test",
+        "SNAPSHOT_BUCKET": "dispatch-test-snapshots",
+        "ROSTER_SHARDS": "2",
+        "SCHEDULE_GROUP": "dispatch-test",
+        "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
+        "POWERTOOLS_SERVICE_NAME": "test",
+        "POWERTOOLS_METRICS_NAMESPACE": "Dispatch",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        boto3.client("dynamodb").create_table(
+            TableName=environment["TABLE_NAME"], **_table_properties()
+        )
+        boto3.client("s3").create_bucket(
+            Bucket=environment["SNAPSHOT_BUCKET"],
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+        )
+        boto3.client("scheduler").create_schedule_group(Name=environment["SCHEDULE_GROUP"])
+        queue = boto3.client("sqs").create_queue(QueueName="timers")["QueueUrl"]
+        monkeypatch.setenv("TIMERS_QUEUE_URL", queue)
+        monkeypatch.setenv("TIMERS_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers")
+        sns = boto3.client("sns")
+        monkeypatch.setenv("TOPIC_ARN", sns.create_topic(Name="events")["TopicArn"])
+        for variable, platform in (
+            ("FCM_APPLICATION_ARN", "GCM"),
+            ("APNS_APPLICATION_ARN", "APNS"),
+            ("APNS_SANDBOX_APPLICATION_ARN", "APNS_SANDBOX"),
+        ):
+            application = sns.create_platform_application(
+                Name=platform, Platform=platform, Attributes={}
+            )
+            monkeypatch.setenv(variable, application["PlatformApplicationArn"])
+        forget_everything()
+        yield
+    forget_everything()

@@ -1,0 +1,144 @@
+"""Who may be matched, who is available, and what makes a valid profile."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dispatch.core.errors import Invalid
+from dispatch.mechanics.model import Duty, Mechanic, Presence, Status, Unavailable
+from dispatch.mechanics.rules import is_eligible, presence, profile_from, why_not_available
+from dispatch.policy.model import Policy
+from tests.mechanic_builders import BUSY, FREE, NOON, OFF, a_mechanic, a_record, an_entry
+
+TODAY = NOON.date()
+POLICY = Policy()
+
+
+def test_an_approved_mechanic_with_a_filled_profile_is_eligible() -> None:
+    assert is_eligible(an_entry(), POLICY, TODAY)
+
+
+def test_presence_does_not_matter_to_eligibility() -> None:
+    assert is_eligible(an_entry(OFF), POLICY, TODAY)
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.SUSPENDED])
+def test_only_an_approved_mechanic_is_eligible(status: Status) -> None:
+    assert not is_eligible(an_entry(status=status), POLICY, TODAY)
+
+
+def test_the_profile_must_be_filled_as_the_policy_says() -> None:
+    assert is_eligible(an_entry(profile_completion=80), POLICY, TODAY)
+    assert not is_eligible(an_entry(profile_completion=79), POLICY, TODAY)
+    assert is_eligible(
+        an_entry(profile_completion=79), replace(POLICY, min_profile_completion=79), TODAY
+    )
+
+
+def test_a_certified_mechanic_is_eligible_through_the_last_day_of_the_certification() -> None:
+    entry = an_entry(certification_expires_on=TODAY.isoformat())
+    assert is_eligible(entry, POLICY, TODAY)
+    assert not is_eligible(entry, POLICY, TODAY + timedelta(days=1))
+
+
+def test_an_expiry_without_a_certification_means_nothing() -> None:
+    entry = an_entry(certified=False, certification_expires_on="2020-01-01")
+    assert is_eligible(entry, POLICY, TODAY)
+
+
+def test_a_certification_may_have_no_last_day() -> None:
+    assert is_eligible(an_entry(certification_expires_on=None), POLICY, date.max)
+
+
+def test_a_brand_specialist_request_needs_the_brand() -> None:
+    entry = an_entry(brand_specializations=["Citroën"])
+    assert is_eligible(entry, POLICY, TODAY, brand_key="citroen")
+    assert not is_eligible(entry, POLICY, TODAY, brand_key="bmw")
+
+
+@pytest.mark.parametrize(
+    ("duty", "capacity", "expected"),
+    [
+        (OFF, 1, Presence.OFFLINE),
+        (FREE, 1, Presence.ONLINE),
+        (BUSY, 1, Presence.BUSY),
+        (BUSY, 2, Presence.ONLINE),
+    ],
+)
+def test_presence(duty: Duty, capacity: int, expected: Presence) -> None:
+    assert presence(duty, capacity) is expected
+
+
+@pytest.mark.parametrize(
+    ("mechanic", "reason"),
+    [
+        (None, Unavailable.NOT_ELIGIBLE),
+        (a_mechanic(OFF, status="suspended"), Unavailable.NOT_ELIGIBLE),
+        (a_mechanic(OFF), Unavailable.OFF_SHIFT),
+        (a_mechanic(BUSY), Unavailable.AT_CAPACITY),
+        (a_mechanic(FREE), None),
+    ],
+)
+def test_the_first_reason_that_holds_is_told(
+    mechanic: Mechanic | None, reason: Unavailable | None
+) -> None:
+    assert why_not_available(mechanic, POLICY, TODAY) is reason
+
+
+def test_the_wrong_brand_is_told_before_presence() -> None:
+    found = why_not_available(a_mechanic(OFF), POLICY, TODAY, brand_key="audi")
+    assert found is Unavailable.NOT_ELIGIBLE
+
+
+def test_a_record_becomes_a_profile() -> None:
+    profile = profile_from(
+        a_record(rating=4.46, certification_expires_on="2026-07-01", time_zone="America/Toronto")
+    )
+    assert profile.country == "CA"
+    assert profile.rating == Decimal("4.46")
+    assert profile.certification_expires_on == date(2026, 7, 1)
+    assert profile.status is Status.APPROVED
+    assert profile.service_keywords == ("engine diagnostic",)
+
+
+def test_only_id_name_and_completion_are_needed() -> None:
+    profile = profile_from({"id": "m", "name": "M", "profile_completion": 80})
+    assert (profile.rating, profile.country, profile.completed_sessions) == (None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", ""),
+        ("id", 7),
+        ("name", None),
+        ("name", "x" * 201),
+        ("status", "retired"),
+        ("status", ["approved"]),
+        ("country", "Atlantis"),
+        ("city", 5),
+        ("time_zone", "not a zone"),
+        ("years_of_experience", -1),
+        ("years_of_experience", 1.5),
+        ("years_of_experience", True),
+        ("rating", 5.1),
+        ("rating", "4.8"),
+        ("rating", float("nan")),
+        ("certified", "yes"),
+        ("certification_expires_on", "01/07/2026"),
+        ("completed_sessions", -1),
+        ("service_keywords", "brakes"),
+        ("service_keywords", [1]),
+        ("brand_specializations", ["x"] * 101),
+        ("profile_completion", 101),
+        ("profile_completion", None),
+        ("years_of_experiense", 5),
+    ],
+)
+def test_a_wrong_field_is_pointed_at(field: str, value: Any) -> None:
+    with pytest.raises(Invalid) as refused:
+        profile_from(a_record(**{field: value}))
+    assert [error["pointer"] for error in refused.value.members["errors"]] == [f"/{field}"]
