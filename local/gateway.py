@@ -209,7 +209,7 @@ class Gateway:
         self._now = now
         self._log = log
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """The response to one HTTP request."""
         began = time.monotonic()
         response = await self._answer(request)

@@ -19,8 +19,6 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of ``template.yaml``."""
 
-_PATIENCE_S = 3.0
-
 
 def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
     """Start a child that stops when its standard input closes."""
@@ -32,13 +30,13 @@ def start_foreign(command: Sequence[str], **options: Any) -> "subprocess.Popen[b
     return start([sys.executable, "-I", __file__, *command], **options)
 
 
-def stop(child: "subprocess.Popen[bytes]") -> None:
+def stop(child: "subprocess.Popen[bytes]", patience_s: float = 3.0) -> None:
     """Ask the child to stop, and end its whole process group if it does not in time."""
     if child.stdin:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()
     try:
-        child.wait(_PATIENCE_S)
+        child.wait(patience_s)
     except subprocess.TimeoutExpired:
         pass
     with contextlib.suppress(ProcessLookupError):

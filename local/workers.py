@@ -236,7 +236,7 @@ def function(
     clock: VirtualClock,
     zygote: Zygote,
     log: Log,
-    after: Callable[[], None],
+    after: Callable[[], None] = lambda: None,
 ) -> Function:
     """The function as the template describes it, its AWS clients pointed at the engines.
 

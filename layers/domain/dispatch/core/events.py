@@ -7,6 +7,7 @@ subject. The relay publishes it with the attribute ``type``; consumers get ``mes
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from dispatch.core.ids import new_id
@@ -16,11 +17,33 @@ PREFIX = "EVENT#"
 _KEYS = frozenset({"pk", "sk", "entity", "schema"})
 
 
+class EventType(StrEnum):
+    """Every fact there is; ``docs/events.md`` tells what each carries."""
+
+    SESSION_BOOKED = "SessionBooked"
+    WAIVER_SIGNED = "WaiverSigned"
+    SESSION_PENDING = "SessionPending"
+    OFFERS_MADE = "OffersMade"
+    OFFER_ACCEPTED = "OfferAccepted"
+    OFFER_DECLINED = "OfferDeclined"
+    OFFERS_EXPIRED = "OffersExpired"
+    OFFER_RELEASED = "OfferReleased"
+    BROADCAST_ANNOUNCED = "BroadcastAnnounced"
+    MECHANIC_JOINED = "MechanicJoined"
+    CUSTOMER_JOINED = "CustomerJoined"
+    SESSION_STARTED = "SessionStarted"
+    SESSION_COMPLETED = "SessionCompleted"
+    SESSION_CANCELLED = "SessionCancelled"
+    MECHANIC_CLOCKED_IN = "MechanicClockedIn"
+    MECHANIC_CLOCKED_OUT = "MechanicClockedOut"
+    MECHANIC_CHANGED = "MechanicChanged"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``type`` is one of ``docs/events.md``; ``subject`` the partition it belongs to."""
+    """``subject`` is the partition of what the fact is about."""
 
-    type: str
+    type: EventType
     subject: str
     at: datetime
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -114,3 +114,16 @@ class RosterEntry:
     keyword_keys: tuple[str, ...]
     brands: tuple[str, ...]
     brand_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRow:
+    """What the change index tells of a mechanic; without ``entry`` they have left the partition.
+
+    ``changed_at`` is a stamp as stored: texts that sort as instants do.
+    """
+
+    mechanic_id: str
+    partition: str
+    changed_at: str
+    entry: RosterEntry | None

@@ -47,6 +47,11 @@ def is_qualified(entry: RosterEntry, policy: Policy) -> bool:
     return entry.approved and entry.profile_completion >= policy.min_profile_completion
 
 
+def is_visible(mechanic: Mechanic) -> bool:
+    """Whether others than the mechanic may see the public profile."""
+    return mechanic.profile.status is Status.APPROVED
+
+
 def presence(duty: Duty, capacity: int) -> Presence:
     if not duty.on_shift:
         return Presence.OFFLINE

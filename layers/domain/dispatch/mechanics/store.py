@@ -39,14 +39,15 @@ _PARTITIONS = Key("ROSTER", "PARTITIONS")
 _UNKNOWN_COUNTRY = "??"
 _PAGE = 1000
 
-_CLOCKED_IN = "attribute_exists(#pk) AND #currently_on_shift = :no"
-_MAY_CLOCK_OUT = "#currently_on_shift = :yes AND #shift_id = :shift_id AND #load = :none"
-_ELIGIBLE = (
+_IS_OFF_SHIFT = "attribute_exists(#pk) AND #currently_on_shift = :no"
+_IS_ON_SHIFT_UNLOADED = "#currently_on_shift = :yes AND #shift_id = :shift_id AND #load = :none"
+_HAS_LOAD = "#load >= :one"
+_IS_ELIGIBLE = (
     "#status = :approved AND #profile_completion >= :min_profile_completion"
     " AND (attribute_not_exists(#certified_until) OR #certified_until >= :today)"
 )
-_OF_BRAND = "contains(#brand_keys, :brand_key)"
-_ROOM = "#currently_on_shift = :yes AND #load < :capacity"
+_KNOWS_BRAND = "contains(#brand_keys, :brand_key)"
+_HAS_ROOM = "#currently_on_shift = :yes AND #load < :capacity"
 
 
 class _Inputs(msgspec.Struct, array_like=True, frozen=True):
@@ -162,7 +163,7 @@ def go_on_shift(
         "SET #currently_on_shift = :yes, #shift_id = :shift_id, #clocked_in_at = :now,"
         " #waiting_since = :now, #last_seen_at = :now, #changed_at = :now",
         {":yes": True, ":no": False, ":shift_id": shift_id, ":now": format_time(now)},
-        when=_CLOCKED_IN,
+        when=_IS_OFF_SHIFT,
         otherwise=otherwise,
     )
 
@@ -181,6 +182,166 @@ def go_off_shift(
             ":shift_id": shift_id,
             ":now": format_time(now),
         },
-        when=_MAY_CLOCK_OUT,
+        when=_IS_ON_SHIFT_UNLOADED,
         otherwise=otherwise,
+    )
+
+
+def take_load(
+    tx: Transaction,
+    mechanic_id: str,
+    policy: Policy,
+    brand_key: str | None,
+    now: datetime,
+    otherwise: Otherwise,
+) -> None:
+    when, values = _available(policy, brand_key, now)
+    tx.update(
+        key(mechanic_id),
+        "SET #load = #load + :one, #last_seen_at = :now, #changed_at = :now",
+        {**values, ":one": 1, ":now": format_time(now)},
+        when=when,
+        otherwise=otherwise,
+    )
+
+
+def check_available(
+    tx: Transaction,
+    mechanic_id: str,
+    policy: Policy,
+    brand_key: str | None,
+    now: datetime,
+    otherwise: Otherwise,
+) -> None:
+    when, values = _available(policy, brand_key, now)
+    tx.check(key(mechanic_id), when=when, values=values, otherwise=otherwise)
+
+
+def _available(policy: Policy, brand_key: str | None, now: datetime) -> tuple[str, Item]:
+    """The condition that `rules.why_not_available` explains."""
+    clauses = [_IS_ELIGIBLE, _HAS_ROOM]
+    if brand_key is not None:
+        clauses.append(_KNOWS_BRAND)
+    values = {
+        ":approved": Status.APPROVED,
+        ":min_profile_completion": policy.min_profile_completion,
+        ":today": now.date().isoformat(),
+        ":yes": True,
+        ":capacity": policy.capacity,
+        ":brand_key": brand_key,
+    }
+    return " AND ".join(clauses), values
+
+
+def free_load(
+    tx: Transaction, mechanic_id: str, *, session_ended: bool, completed: bool, now: datetime
+) -> None:
+    change = "SET #load = #load - :one, #last_seen_at = :now, #changed_at = :now"
+    if session_ended:
+        change += ", #waiting_since = :now"
+    if completed:
+        change += ", #completed_sessions = #completed_sessions + :one"
+    tx.update(key(mechanic_id), change, {":one": 1, ":now": format_time(now)}, when=_HAS_LOAD)
+
+
+# The index
+
+
+def _partition(entry: RosterEntry) -> str:
+    shard = zlib.crc32(entry.id.encode()) % settings.roster_shards()
+    return f"ROSTER#{entry.country or _UNKNOWN_COUNTRY}#{shard}"
+
+
+def country_of(partition: str) -> str | None:
+    """The country whose mechanics are in a partition; None for the one of unknown country."""
+    code = partition.split("#")[1]
+    return None if code == _UNKNOWN_COUNTRY else code
+
+
+def partitions() -> frozenset[str]:
+    """Every partition of the index that ever had a mechanic."""
+    item = get(_PARTITIONS)
+    return frozenset(item["names"]) if item else frozenset()
+
+
+def list_partition(tx: Transaction, partition: str) -> None:
+    tx.update(_PARTITIONS, "ADD #names :partition", {":partition": {partition}})
+
+
+def changes(partition: str, since: datetime | None) -> Iterator[RosterRow]:
+    """What changed in a partition at ``since`` or later, oldest first; all, without ``since``."""
+    between = (format_time(since), "~") if since else None
+    cursor = None
+    while True:
+        page = query(partition, index=ROSTER, between=between, limit=_PAGE, cursor=cursor)
+        yield from (_row(item) for item in page.items)
+        if page.cursor is None:
+            return
+        cursor = page.cursor
+
+
+def _tombstone_key(mechanic_id: str, partition: str) -> Key:
+    return Key(subject(mechanic_id), f"GONE#{partition}")
+
+
+def _leave_tombstone(tx: Transaction, mechanic_id: str, partition: str, now: datetime) -> None:
+    tx.put(
+        {
+            **_tombstone_key(mechanic_id, partition)._asdict(),
+            "entity": "tombstone",
+            "roster_pk": partition,
+            "changed_at": format_time(now),
+            "expires_ttl": int((now + TOMBSTONES_KEPT).timestamp()),
+        }
+    )
+
+
+def _row(item: Item) -> RosterRow:
+    mechanic_id = item["pk"].removeprefix(subject(""))
+    return RosterRow(
+        mechanic_id=mechanic_id,
+        partition=intern(item["roster_pk"]),
+        changed_at=item["changed_at"],
+        entry=_entry(mechanic_id, item) if "roster_blob" in item else None,
+    )
+
+
+def _entry(mechanic_id: str, item: Item) -> RosterEntry:
+    inputs = _inputs_of.decode(item["roster_blob"])
+    return RosterEntry(
+        id=mechanic_id,
+        approved=item["status"] == Status.APPROVED,
+        duty=_duty_of(item),
+        country=inputs.country,
+        subdivision=inputs.subdivision,
+        city=inputs.city,
+        city_key=inputs.city_key,
+        area=inputs.area,
+        years_of_experience=inputs.years_of_experience,
+        rating=inputs.rating,
+        certified=inputs.certified,
+        certified_until=inputs.certified_until,
+        completed_sessions=item["completed_sessions"],
+        profile_completion=inputs.profile_completion,
+        keyword_keys=tuple(inputs.keyword_keys),
+        brands=tuple(inputs.brands),
+        brand_keys=tuple(inputs.brand_keys),
+    )
+
+
+def _inputs(entry: RosterEntry) -> _Inputs:
+    return _Inputs(
+        country=entry.country,
+        subdivision=entry.subdivision,
+        city=entry.city,
+        city_key=entry.city_key,
+        area=entry.area,
+        years_of_experience=entry.years_of_experience,
+        rating=entry.rating,
+        certified=entry.certified,
+        certified_until=entry.certified_until,
+        profile_completion=entry.profile_completion,
+        keyword_keys=list(entry.keyword_keys),
+        brands=list(entry.brands),
+        brand_keys=list(entry.brand_keys),
     )

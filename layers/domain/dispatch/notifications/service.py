@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from dispatch.core import aws, settings
 from dispatch.core.errors import Invalid, StaleVersion
+from dispatch.core.events import EventType
 from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.core.time import parse_time
@@ -101,27 +102,27 @@ def notify(fact: dict[str, Any], now: datetime) -> None:
     failures = [error for notice in _notices(fact) for error in _push(notice, now)]
     if failures:
         raise ExceptionGroup("some pushes failed", failures)
-    if fact["type"] in {"OffersMade", "BroadcastAnnounced"}:
+    if fact["type"] in {EventType.OFFERS_MADE, EventType.BROADCAST_ANNOUNCED}:
         waited = (now - parse_time(fact["at"])).total_seconds()
         metrics.add_metric("SecondsToPush", MetricUnit.Seconds, max(0.0, waited))
 
 
 def _notices(fact: dict[str, Any]) -> Iterable[Notice]:
     match fact["type"]:
-        case "OffersMade":
+        case EventType.OFFERS_MADE:
             brief = offers.dispatch_of(fact["session_id"]).brief
             return rules.offers_made(fact, brief, parse_time(fact["expires_at"]))
-        case "BroadcastAnnounced":
+        case EventType.BROADCAST_ANNOUNCED:
             dispatch = offers.dispatch_of(fact["session_id"])
             still_open = dispatch.is_open and dispatch.broadcast_id == fact["assignment_id"]
             return rules.broadcast_announced(fact, dispatch.brief) if still_open else ()
-        case "OfferAccepted":
+        case EventType.OFFER_ACCEPTED:
             return rules.offer_accepted(fact)
-        case "OfferReleased":
+        case EventType.OFFER_RELEASED:
             return rules.offer_released(fact)
-        case "SessionCancelled":
+        case EventType.SESSION_CANCELLED:
             return rules.session_cancelled(fact)
-        case "SessionCompleted":
+        case EventType.SESSION_COMPLETED:
             return rules.session_completed(fact)
     return ()
 

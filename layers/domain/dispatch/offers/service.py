@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.core.errors import NotFound
-from dispatch.core.events import Event
+from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
 from dispatch.core.logging import MetricUnit, metrics
@@ -48,7 +48,7 @@ class _Unavailable(Exception):
         self.mechanic_id = mechanic_id
 
 
-def _event(type_: str, session_id: str, now: datetime, **facts: Any) -> Event:
+def _event(type_: EventType, session_id: str, now: datetime, **facts: Any) -> Event:
     return Event(type_, f"SESSION#{session_id}", now, {"session_id": session_id, **facts})
 
 
@@ -271,7 +271,7 @@ def _write_wave(
         if offers:
             tx.record(
                 _event(
-                    "OffersMade",
+                    EventType.OFFERS_MADE,
                     dispatch.session_id,
                     now,
                     period=dispatch.period,
@@ -343,7 +343,7 @@ def _announce(tx: Transaction, dispatch: Dispatch, policy: Policy, now: datetime
     if audience:
         tx.record(
             _event(
-                "BroadcastAnnounced",
+                EventType.BROADCAST_ANNOUNCED,
                 dispatch.session_id,
                 now,
                 period=dispatch.period,
@@ -366,7 +366,7 @@ def expire_offers(session_id: str, now: datetime) -> None:
             _close_offer(tx, offer, Move.EXPIRE, now, {"cause": "timeout"})
         tx.record(
             _event(
-                "OffersExpired",
+                EventType.OFFERS_EXPIRED,
                 session_id,
                 now,
                 period=dispatch.period,
@@ -408,7 +408,7 @@ def decline_offer(
             _move(tx, assignment, Move.DECLINE, now=now, facts={"decline_reason": reason})
         tx.record(
             _event(
-                "OfferDeclined",
+                EventType.OFFER_DECLINED,
                 assignment.session_id,
                 now,
                 assignment_id=assignment.id,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.core.errors import Conflict, Invalid, NotFound
-from dispatch.core.events import Event
+from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
 from dispatch.core.logging import MetricUnit, metrics
@@ -45,7 +45,7 @@ from dispatch.sessions.model import (
 )
 
 
-def _event(type_: str, session: Session, now: datetime, **facts: Any) -> Event:
+def _event(type_: EventType, session: Session, now: datetime, **facts: Any) -> Event:
     subject = store.subject(session.id)
     ids = {"session_id": session.id, "customer_id": session.customer_id}
     return Event(type_, subject, now, ids | facts)
@@ -91,7 +91,7 @@ def book_session(
         store.put_contact(tx, session.id, contact)
         tx.record(
             _event(
-                "SessionBooked",
+                EventType.SESSION_BOOKED,
                 session,
                 now,
                 plan=session.plan,
@@ -153,13 +153,13 @@ def sign_waiver(
             policy_version=policy.version,
             now=now,
         )
-        tx.record(_event("WaiverSigned", signed, now))
+        tx.record(_event(EventType.WAIVER_SIGNED, signed, now))
         tx.record(_pending(signed, now))
     return signed
 
 
 def _pending(session: Session, now: datetime) -> Event:
-    return _event("SessionPending", session, now, period=session.period)
+    return _event(EventType.SESSION_PENDING, session, now, period=session.period)
 
 
 def _brief(session: Session) -> SessionBrief:
@@ -217,7 +217,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
         )
         tx.record(
             _event(
-                "OfferAccepted",
+                EventType.OFFER_ACCEPTED,
                 accepted,
                 now,
                 mechanic_id=by,
@@ -259,10 +259,10 @@ def release_session(
         store.put(tx, released)
         offers.move_on(tx, assignment, AssignmentMove.RELEASE, now=now)
         offers.reopen_dispatch(tx, dispatch, period=released.period, excluding=by, now=now)
-        mechanics.free_load(tx, by, now=now, completed=False)
+        mechanics.free_load(tx, by, now=now, completed=False, session_ended=False)
         tx.record(
             _event(
-                "OfferReleased",
+                EventType.OFFER_RELEASED,
                 session,
                 now,
                 mechanic_id=by,
@@ -275,6 +275,11 @@ def release_session(
 
 
 # Moves of either side
+
+_ARRIVED = {
+    Party.MECHANIC: EventType.MECHANIC_JOINED,
+    Party.CUSTOMER: EventType.CUSTOMER_JOINED,
+}
 
 
 @decides_anew
@@ -291,12 +296,10 @@ def join_session(session_id: str, by: str, now: datetime, once: Once | None = No
         if moves := _assignment_moves(session, joined):
             offers.move_on(tx, _assignment_of(session), *moves, now=now)
         who = {"mechanic_id": session.mechanic_id, "assignment_id": session.assignment_id}
-        arrived = "MechanicJoined" if party is Party.MECHANIC else "CustomerJoined"
-        tx.record(_event(arrived, joined, now, **who))
+        tx.record(_event(_ARRIVED[party], joined, now, **who))
         if joined.ends_by:
-            tx.record(
-                _event("SessionStarted", joined, now, **who, ends_by=format_time(joined.ends_by))
-            )
+            ends_by = format_time(joined.ends_by)
+            tx.record(_event(EventType.SESSION_STARTED, joined, now, **who, ends_by=ends_by))
     return joined
 
 
@@ -328,7 +331,7 @@ def _complete(ended: Session, now: datetime, once: Once | None = None) -> Sessio
         mechanics.free_load(tx, _mechanic_of(ended), now=now, completed=True)
         tx.record(
             _event(
-                "SessionCompleted",
+                EventType.SESSION_COMPLETED,
                 ended,
                 now,
                 mechanic_id=ended.mechanic_id,
@@ -366,7 +369,7 @@ def _cancel(
             mechanics.free_load(tx, _mechanic_of(session), now=now, completed=False)
         tx.record(
             _event(
-                "SessionCancelled",
+                EventType.SESSION_CANCELLED,
                 cancelled,
                 now,
                 mechanic_id=session.mechanic_id,

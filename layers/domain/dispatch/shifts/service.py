@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dispatch.core.errors import Conflict, NotFound
-from dispatch.core.events import Event
+from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import new_id
 from dispatch.core.table import Transaction, decides_anew
@@ -24,7 +24,7 @@ class ClockState:
     shift: Shift | None
 
 
-def _event(type_: str, shift: Shift, now: datetime) -> Event:
+def _event(type_: EventType, shift: Shift, now: datetime) -> Event:
     facts = {"mechanic_id": shift.mechanic_id, "shift_id": shift.id}
     return Event(type_, store.subject(shift.mechanic_id), now, facts)
 
@@ -64,7 +64,7 @@ def clock_in(
             once.remember(tx, state, now)
         mechanics.go_on_shift(tx, mechanic_id, shift.id, now)
         store.put(tx, shift)
-        tx.record(_event("MechanicClockedIn", shift, now))
+        tx.record(_event(EventType.MECHANIC_CLOCKED_IN, shift, now))
     return state
 
 
@@ -82,7 +82,7 @@ def clock_out(
             once.remember(tx, state, now)
         mechanics.go_off_shift(tx, mechanic_id, shift.id, now)
         store.put(tx, shift)
-        tx.record(_event("MechanicClockedOut", shift, now))
+        tx.record(_event(EventType.MECHANIC_CLOCKED_OUT, shift, now))
     return state
 
 

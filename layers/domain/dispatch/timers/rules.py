@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dispatch.core.events import EventType
 from dispatch.core.time import parse_time
 from dispatch.timers.model import Ring
 
@@ -12,9 +13,9 @@ MAX_DELAY = timedelta(seconds=900)
 """The longest that a queue holds a message back."""
 
 _DEADLINES = {
-    "SessionBooked": ("close_overdue", "awaiting_until"),
-    "OffersMade": ("expire_offers", "expires_at"),
-    "SessionStarted": ("close_overdue", "ends_by"),
+    EventType.SESSION_BOOKED: ("close_overdue", "awaiting_until"),
+    EventType.OFFERS_MADE: ("expire_offers", "expires_at"),
+    EventType.SESSION_STARTED: ("close_overdue", "ends_by"),
 }
 """Fact -> what to look at, and the member that says when."""
 

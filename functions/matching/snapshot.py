@@ -1,0 +1,17 @@
+"""Schedule: renews the roster's snapshots, from which instances load."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from dispatch.core import time
+from dispatch.core.logging import logger, metrics
+from dispatch.matching.service import renew_snapshots
+
+
+def handler(_event: dict[str, Any], context: LambdaContext) -> None:
+    logger.append_keys(request_id=context.aws_request_id)
+    try:
+        renew_snapshots(time.now())
+    finally:
+        metrics.flush_metrics()

@@ -1,0 +1,1105 @@
+"""The keyword finder: which of the 46 canonical services a driver's free text asks for.
+
+Rule source: ``domain.md``, "Keywords". Pure and quick: one pass over the words, whatever the text.
+
+To add or improve a keyword, edit its row in ``KEYWORDS``. A row lists patterns, separated by
+commas, English and French side by side, in this notation:
+
+==================  ================================================================================
+``brake pad``       these words, one after the other, whatever small words (``FILLERS``) stand between
+``front|rear``      either word
+``air?``            a word that may be missing
+``leak/s/ed``       the word alone or with one of the endings: leak, leaks, leaked
+``<noise>``         any word of the group of that name in ``GROUPS``
+``brake & pad``     both, near each other, in either order (at most ``REACH`` words between)
+``motor ~ <noise>`` the first, if the second is near; the second is not used up: one noise may come
+                    from two parts
+==================  ================================================================================
+
+Patterns are written as text is read: lower case, no accents, no punctuation, no fillers. The match
+that uses up most words wins them, ties go to the earliest: "brake pads" is not also brake repair.
+``OTHER_MEANINGS`` has phrases in which the words of a car mean something else ("alarm clock");
+they are struck out before the search.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+REACH = 4
+"""How many words may stand between the two sides of ``&`` and ``~``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """A canonical service keyword, its group in the catalogue, and how drivers say it."""
+
+    name: str
+    group: str
+    patterns: tuple[str, ...]
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(pattern.split()) for pattern in text.split(",") if pattern.strip())
+
+
+FILLERS = frozenset(
+    """
+    a an the my your his her its our their this that these those some any both all it i he she we
+    you they me him them us is are was were be been being am has have had having do does did will
+    would could should can may might must s re ll d m to at in into from for with by and or as so
+    very really just quite too also always still again only ever often sometimes kind bit little
+    there here which who get gets getting got keeps keep kept begins began
+    quickly suddenly completely totally please
+    le la les l un une de des du au aux mon ma mes ton ta tes sa ses notre nos votre vos leur
+    leurs ce cet cette ces c j je tu il elle nous vous ils elles t se y en est sont etait etaient
+    etre ete ont ai as avons avez avait avaient n ne qu que qui dans par avec et ou pour tres trop
+    vraiment toujours encore souvent aussi juste peu
+    """.split()
+)
+"""Small words left out of texts and patterns: "fuite de l'huile" is read as "fuite huile"."""
+
+BREAKS = frozenset(
+    """
+    but however although though whereas otherwise fine ok okay perfect perfectly
+    mais sinon cependant pourtant parfait parfaite
+    """.split()
+)
+"""Words over which ``&`` and ``~`` do not reach: "the battery is fine, the alternator is dead"."""
+
+GROUPS = {
+    "noise": """
+        noise/s noisy sound/s sounding loud/er squeal/s/ed/ing/y squeak/s/ed/ing/y screech/es/ing/y
+        grind/s/ing rattle/s/d rattling clunk/s/ing/y knock/s/ing tick/s/ing clank/s/ing whir/ring
+        hum/s/ming whine/s/d whining growl/s/ing roar/s/ing rumble/s rumbling pop/s/ping buzz/es/ing
+        thump/s/ing clatter/s/ing creak/s/ing/y groan/s/ing click/s/ing whistle/s whistling
+        bruit/s bruyant/e/s/es grince/nt grincement/s claque/nt claquement/s cogne/nt cognement/s
+        siffle/nt sifflement/s couine/nt couinement/s crisse/nt crissement/s gronde/nt grondement/s
+        craque/nt craquement/s ronronne/nt ronronnement bourdonne bourdonnement tape/nt hurle/nt
+        sille/nt sillement cliquette cliquetis gemit vacarme
+    """,
+    "shake": """
+        shake/s shaking shaky shudder/s/ing judder/s/ing vibrate/s vibrating vibration/s wobble/s
+        wobbling wobbly shimmy shimmies pulse/s pulsing pulsate/s pulsating jerk/s/ing/y
+        vibre/nt vibration/s tremble/nt tremblement/s secousse/s saccade/s
+    """,
+    "leak": """
+        leak/s/ed/ing/y/age drip/s/ped/ping puddle/s seep/s/ing pouring lose/s losing lost
+        fuit fuient fuyait fuite/s coule/nt coulait perd perdent perdait perte/s suinte/nt
+        suintement/s degoutte/nt flaque/s
+    """,
+    "worn": """
+        worn wear/s/ing bad badly dead dying die/s/d gone shot broken broke/s bust/ed blown blew
+        bent crack/s/ed loose stuck seize/s/d rust/ed/y rotted warped fail/s/ed/ing/ure faulty defective
+        damage/d weak torn toast missing hole/s frozen jam/med clog/ged burn/ed/t burns out stolen
+        snapped finished old
+        use/e/s/es fini/e/s/es mort/e/s/es brise/e/s/es casse/e/s/es perce/e/s/es rouille/e/s/es
+        fendu/e/s/es defectueux defectueuse/s defaillant/e/s faible/s lousse/s bloque/e/s/es vole/e
+        coince/e/s/es saute/e/s arrache/e/s tordu/e/s fatigue/e/s gele/e/s brule/e/s/es
+        grille/e/s/es encrasse/e/s/es sale/s bouche/e/s/es abime/e/s/es lache dechire/e/s/es trou/s
+    """,
+    "fault": """
+        problem/s issue/s trouble/s fault/s error/s wrong weird strange funny acting up act/s no not
+        wont doesnt dont isnt arent cant wouldnt didnt never stop/s/ped/ping quit/s warning/s
+        malfunction/s/ing intermittent/ly
+        probleme/s defaut/s erreur/s panne/s bizarre/s etrange/s souci/s plus pas jamais mal misere
+        difficile/s difficilement avertissement/s arrete/nt
+    """,
+    "check": """
+        check/s/ed/ing inspect/s/ed/ing/ion test/s/ed/ing diagnose/d diagnosing diagnosis
+        diagnostic/s look/s/ed/ing examine/d troubleshoot
+        verifier verifie/e/s verification inspecter inspecte examiner examine tester diagnostiquer
+    """,
+    "repair": """
+        repair/s/ed/ing fix/es/ed/ing rebuild/s/ing rebuilt overhaul/ed
+        reparer repare/e/s/es reparation/s refaire refait/e reconditionner reconditionne/e/s/es
+        reconstruire reconstruit/e reconstruction rebatir arranger
+    """,
+    "replace": """
+        replace/s/d/ment/ments replacing change/s/d changing swap/s/ped/ping new
+        changer change/e/s changement/s remplacer remplace/e/s/es remplacement/s neuf/s neuve/s
+        nouveau/x nouvelle/s
+    """,
+    "install": """
+        install/s/ed/ing/ation fit/s/ted/ting mount/ed/ing add/ed/ing put wire/d hardwire/d hook/ed
+        upgrade/d/s upgrading want/ed aftermarket
+        installer installe/e/s/es installation poser pose/e/s/es monter ajouter brancher mettre
+    """,
+    "light": """
+        light/s lamp/s warning/s indicator/s symbol/s icon/s lit message/s alert/s
+        voyant/s temoin/s lumiere/s lampe/s indicateur/s alerte/s symbole/s avertissement/s icone
+        allume/e/s/es clignote/nt
+    """,
+    "scan": """
+        scan/s/ned/ning scanner diagnose/d diagnosing diagnosis diagnostic/s readout/s code/s/d
+        coding fault/s error/s
+        diagnostiquer lecture valise defaut/s erreur/s
+    """,
+    "charge": """
+        charge/s/d charging charger/s recharge/s/d recharging
+        charge/nt recharge/nt recharger chargeur/s branche/e brancher
+    """,
+    "flush": """
+        flush/es/ed/ing change/s/d changing drain/ed replace/d replacing replacement refill/ed
+        exchange/d
+        vidange/s vidanger rincage rincer flusher purge purger changement/s changer remplacer
+        remplacement renouveler
+    """,
+    "run": """
+        rough/ly power dies cuts smoke/s smoking sluggish idle/s idling stall/s/ed/ing hesitate/s
+        hesitating hesitation surge/s surging sputter/s/ed/ing rev/s/ving bog/s bogging bucking
+        broute cale calait tousse hesite fume boucane rate/s force etouffe eteint puissance emballe
+        ratatouille
+    """,
+    "shift": """
+        slip/s/ped/ping shift/s/ed/ing hesitate/s hesitating lag/s delay/s/ed slam/s gear/s reverse
+        overheat/s/ing
+        patine glisse glissait accroche coup/s force saute embarque embraye vitesse/s chauffe
+    """,
+    "drain": """
+        drain/s/ed/ing flat discharge/s/d discharging hold/s corroded corrosion terminal/s boost/ed
+        jump overnight low year/s health/y cold
+        plat decharge/e vide tient tienne garde vieille borne/s survolter booster boost demarre/r
+        demarrage nuit
+    """,
+    "stiff": """
+        hard heavy stiff tight play slop/py vague wander/s/ing turn pull/s/ing crooked straight
+        center/ed lock/s/ed
+        dur/e durcit lourd/e raide mou molle jeu floue tire croche travers difficile tourner force
+        bloque/e fuit
+    """,
+    "dim": """
+        dim foggy yellow/ed cloudy hazy flicker/s/ing
+        allume/nt eclaire/nt eteint/s embue/s buee jauni/s terne/s ternis opaque/s clignote polir
+        restauration ajuster
+    """,
+    "gearbox": "transmission tranny trannie gearbox cvt dct dsg",
+    "ev": """
+        ev evs phev leaf bolt ioniq kona etron id4 i3 zoe lightning rivian polestar taycan niro ev6
+        tesla
+    """,
+    "buy": "buy buying bought purchase purchasing achat acheter achete",
+    "home": """
+        house home apartment condo building office bedroom room hotel kitchen cottage
+        maison appartement immeuble bureau chambre salon cuisine logement chalet
+    """,
+    "gadget": """
+        phone cellphone smartphone iphone laptop tablet watch flashlight drill toy
+        telephone cellulaire portable ordinateur tablette montre
+    """,
+    "car": """
+        car/s auto/s truck/s vehicle/s van/s suv pickup minivan automobile/s
+        voiture/s char/s vehicule/s camion/s camionnette/s fourgonnette vus
+    """,
+}
+"""Words with one meaning for the finder; a pattern names a group as ``<noise>``."""
+
+GROUPS["trouble"] = " ".join(
+    GROUPS[name] for name in ("noise", "shake", "leak", "worn", "fault", "check")
+)
+
+KEYWORDS = (
+    Keyword(
+        "check engine light",
+        "diagnostics",
+        _patterns("""
+            check engine <light>?, <light> check engine, engine <light>,
+            engine warning|management <light>, service engine <light>|soon, cel, mil ~ <light>,
+            malfunction indicator, dtc, obd|obd2|obdii code/s,
+            voyant/s|temoin/s|lumiere/s|lampe orange|jaune|rouge|ambre? moteur|engine,
+            moteur allume|allumee|clignote, <light> orange|jaune|rouge? check, check moteur,
+            <light> defaut|anomalie|panne moteur, code/s obd|obd2
+        """),
+    ),
+    Keyword(
+        "ABS warning",
+        "diagnostics",
+        _patterns("""
+            abs brake/s|braking|traction? <light>, abs sensor/s|module|pump|code/s|system,
+            abs ~ <light>, abs ~ <fault>,
+            abs ~ kick/s|kicking|engage/s|activate/s|wheel|brake/s|braking, abs ~ <shake>,
+            antilock brake/s|braking? <light>?, anti lock brake/s|braking? system? <light>?,
+            <light> frein/s? abs, capteur/s|module|pompe|systeme|code abs,
+            abs ~ frein/s|freine|freinage|roue|capteur|declenche|active|embarque|raison,
+            <light>? antiblocage, anti blocage
+        """),
+    ),
+    Keyword(
+        "airbag light",
+        "diagnostics",
+        _patterns("""
+            airbag/s <light>?, air bag/s <light>?, srs <light>?, supplemental restraint,
+            <light> airbag/s|srs, <light>? coussin/s|sac/s|ballon/s gonflable/s, coussin/s securite
+        """),
+    ),
+    Keyword(
+        "tire pressure warning",
+        "diagnostics",
+        _patterns("""
+            tpms <light>|sensor/s|system?, tire/s|tyre/s pressure, pressure ~ tire/s|tyre/s,
+            pressure <light>|sensor/s, tire|tyre <light>|sensor/s, low tire|tyre <light>,
+            tire|tyre monitor, <light>? pression ~ pneu/s, capteur/s? pression pneu/s,
+            <light> pneu/s, capteur/s pneu/s, pneu/s ~ voyant|temoin
+        """),
+    ),
+    Keyword(
+        "engine diagnostic",
+        "diagnostics",
+        _patterns("""
+            engine|motor ~ <noise>, engine|motor ~ <shake>, engine|motor ~ <fault>,
+            engine|motor ~ <check>, engine|motor ~ <run>, engine|motor wont|doesnt|not|cant start,
+            crank/s|cranking|cranked but? wont|doesnt|no|not start, misfire/s|misfired|misfiring,
+            rough ~ idle/s|idling, idle/s|idling ~ <shake>,
+            idle/s|idling ~ high|low|erratic|erratically|jumps|fluctuates|unstable|uneven,
+            stall/s/ed/ing ~ <car>, stall/s/ed/ing ~ light/s|idle|stop|stopped|driving|intersection,
+            sputter/s/ing|bucking|hesitate/s|hesitating|hesitation|surging ~ <car>,
+            sputter/s/ing|hesitate/s|hesitating|hesitation|bog/s|jerk/s ~ accelerate|accelerating,
+            hesitation|jerk/s ~ acceleration|gas|throttle,
+            loss|lack|lost|loses|losing|no|low engine? power, loss|lack of engine? power,
+            power ~ uphill|hill/s|accelerate|accelerating|acceleration,
+            white|blue|black|gray|grey smoke, limp mode, backfire/s|backfiring,
+            noise/s|sound/s|knocking|ticking ~ hood, runs rough|roughly, oil pressure <light>?,
+            oil <light>, obd|obd2|obdii scan/ner?,
+            <car>|computer|engine|full diagnostic/s|diagnosis, need/s diagnostic/s,
+            diagnostic/s ~ <car>, moteur ~ <noise>, moteur ~ <shake>, moteur ~ <fault>,
+            moteur ~ <check>, moteur ~ <run>, moteur demarre pas|plus|mal, ralenti ~ <shake>,
+            ralenti ~ <fault>, ralenti ~ instable|irregulier|bas|haut|varie|monte, rates allumage,
+            rate|rates ~ moteur|cylindre/s|acceleration, perte|manque|perd|moins puissance,
+            coups ~ acceleration|accelere|accelerant,
+            <car> cale|calait|etouffe|broute|tousse|hesite|ratatouille|eteint,
+            cale|etouffe|eteint ~ lumiere/s|feu|feux|arret/s|stop/s|roulant|conduisant|route,
+            force ~ cote/s|montant, tourne pas rond, mode degrade,
+            fumee|boucane blanche|bleue|noire|grise, bruit/s|cognement ~ capot, <light> huile,
+            pression huile, diagnostic/s <car>|moteur|complet|general, scan/ner ~ <car>,
+            scanner? obd|obd2
+        """),
+    ),
+    Keyword(
+        "transmission diagnostic",
+        "diagnostics",
+        _patterns("""
+            <gearbox> ~ <trouble>, gear box ~ <trouble>, <gearbox> ~ <shift>,
+            transmission fluid|oil & <leak>, transmission fluid|oil low|burnt|burned,
+            <leak> transmission|tranny fluid|oil, <gearbox> <light>, gear/s ~ <noise>,
+            gear/s ~ slip/s|slipping|stuck|skip/s|jump/s|hunts|hunting|pop/s,
+            wont|doesnt|not|cant|refuses shift,
+            wont|doesnt|not|cant go|move|engage gear|reverse|drive, reverse|drive ~ slam/s|clunk/s,
+            shift/s/ing ~ hard|rough|roughly|late|erratic|erratically|slow|slowly|harsh|harshly,
+            shift/s|shifting ~ <noise>, shift/s|shifting ~ <shake>, boite vitesse/s? ~ <trouble>,
+            boite automatique|manuelle|auto ~ <trouble>,
+            boite vitesse/s|automatique|manuelle ~ <shift>,
+            vitesse/s ~ passe|passent|passer|rentre|rentrent|entre|embarque|embarquent,
+            vitesse/s ~ accroche|accrochent|saute|sautent|craque|craquent, passer & vitesse,
+            passage|changement/s|changer vitesse/s, reculons|recul ~ embarque|rentre|accroche,
+            fuite|fuit|coule|perte huile|liquide|fluide transmission|boite,
+            transmission & <leak> & huile|liquide
+        """),
+    ),
+    Keyword(
+        "electrical diagnostic",
+        "diagnostics",
+        _patterns("""
+            electrical problem/s|issue/s|fault/s?,
+            electric|electronic problem/s|issue/s|fault/s|gremlin/s,
+            electrical short|drain|failure|gremlin/s, electrics|electronics ~ <trouble>,
+            fuse/s ~ <trouble>, fuse/s ~ blow/s|blowing|pop/s, fuse box, fusebox,
+            short circuit/s|circuiting, wiring ~ <trouble>, wiring harness, wire/s ~ <worn>,
+            wire/s ~ chewed|melted|frayed|short|shorted, chewed wire/s|wiring,
+            power window/s|lock/s|seat/s|mirror/s|windows|locks, window/s switch|motor|regulator,
+            central locking,
+            dash|dashboard|gauge/s|cluster|instrument|interior light/s? ~ flicker/s|flickering|dead|black|dark,
+            lights flicker/ing, parasitic draw|drain, horn ~ <fault>, bad ground,
+            turn signal/s ~ <trouble>, blinker/s ~ <trouble>,
+            electrique/s ~ probleme/s|panne/s|trouble/s|defaut/s|souci/s|diagnostic|bogue,
+            systeme|circuit|contact electrique, electricite ~ <car>, electricite ~ <trouble>,
+            faux contact/s, fusible/s, court circuit/s, filage, faisceau, cablage,
+            fil/s electrique/s, vitre/s|fenetre/s|siege/s|miroir/s|serrure/s electrique/s,
+            verrouillage|barrure/s central|centralise|electrique/s,
+            tableau bord ~ eteint|noir|clignote|mort, klaxon ~ <fault>, clignotant/s ~ <trouble>,
+            flasher/s ~ <trouble>
+        """),
+    ),
+    Keyword(
+        "battery diagnostic",
+        "diagnostics",
+        _patterns("""
+            <car>? battery|batteries ~ <worn>, battery ~ <fault>, battery ~ <check>,
+            battery ~ <replace>, battery ~ <light>, battery ~ <charge>, battery ~ <drain>,
+            <car> battery, battery <light>|test, jump start/s/ed/ing, need/s jump|boost,
+            boost <car>, wont|doesnt|didnt|cant|not|no start, batterie/s ~ <worn>,
+            batterie ~ <fault>, batterie ~ <check>, batterie ~ <replace>, batterie ~ <light>,
+            batterie ~ <charge>, batterie ~ <drain>, batterie <car>, survoltage, survolter,
+            booster|boost|boostee|crinquer ~ <car>|matin/s|jours, cable/s booster,
+            demarre|demarrer pas|plus|difficilement, <car> part|demarre pas|plus|mal, pas demarrer
+        """),
+    ),
+    Keyword(
+        "alternator diagnostic",
+        "diagnostics",
+        _patterns("""
+            alternator/s <light>?, alternator isnt|not|wont|doesnt|stopped? charge|charging battery,
+            altenator, alternater, charging system <light>?, alternateur/s,
+            alternateur plus|pas? charge|recharge plus|pas? batterie, systeme charge
+        """),
+    ),
+    Keyword(
+        "HVAC diagnostic",
+        "diagnostics",
+        _patterns("""
+            hvac, ac compressor|system|unit|fan|condenser|recharge clutch?,
+            air con|conditioning|conditioner|cond compressor?, aircon, climate control, ac, freon,
+            refrigerant, blower motor|fan, blower ~ <trouble>, heater ~ <trouble>,
+            heater ~ cold|blow/s|blowing|vent/s|works|<car>, heater core|blower|fan|motor,
+            heating ~ <trouble>, heating ~ <car>,
+            heat ~ vent/s|blow/s|blowing|works|<car>|driving|windshield, no heat, <car> heat,
+            defrost/er/ers, vent/s ~ cold|hot|warm|air|blow/s|blowing,
+            cold|hot|warm air ~ blow/s|blowing|vent/s, blow/s|blowing cold|hot|warm, blend door,
+            climatisation, clim, air climatise|clim|conditionne, climatiseur, chaufferette,
+            compresseur ac|clim|climatisation, recharge|recharger ac|clim|climatisation|gaz,
+            chauffage ~ <trouble>, chauffage ~ <car>,
+            chauffage ~ froid|tiede|air|ventilateur|souffle|fonctionne|marche, degivreur, degivrage,
+            desembuage, ventilation ~ <car>, ventilation ~ <trouble>,
+            ventilation ~ fonctionne|marche|vitesse|souffle,
+            souffle|souffler air? ~ froid|chaud|tiede, ventilateur ~ chauffage|habitacle|vitesse,
+            soufflerie
+        """),
+    ),
+    Keyword(
+        "hybrid battery diagnostic",
+        "diagnostics",
+        _patterns("""
+            hybrid battery|batteries pack|cell|cells?, hybrid & battery|batteries pack?,
+            prius & battery pack?, hybrid system, hv|traction battery|batteries,
+            high voltage battery, check hybrid, batterie/s & hybride/s, batterie/s & prius,
+            batterie/s haute tension, batterie/s traction, systeme hybride, haute tension & hybride
+        """),
+    ),
+    Keyword(
+        "EV charging diagnostic",
+        "diagnostics",
+        _patterns("""
+            ev charging|charger station|cable|port?, electric <car> & <charge>,
+            electric & <charge> & <car>, plug hybrid & <charge>, <ev> & <charge>,
+            model 3|x? & <charge>, charge|charging port/s|inlet door|flap|latch?,
+            charging cable|station|gun|handle|plug,
+            fast|dc|level|home charge|charger|charging 1|2|3?, level 1|2|3 charge|charger|charging,
+            supercharger/s, supercharge, supercharging, chademo, ccs, j1772, onboard charger,
+            wallbox, <car> electrique/s & <charge>, <car> electrique/s & borne/s,
+            <charge> <car> electrique/s, ve & recharger|borne/s|branche,
+            ve charge|recharge plus|pas, recharge ve,
+            hybride rechargeable & charge|recharge|recharger,
+            borne/s recharge|rapide|publique|domicile, borne/s ~ <car>, borne/s & <charge>,
+            port|prise|cable|trappe|station recharge|charge, recharge rapide|niveau|domicile
+        """),
+    ),
+    Keyword(
+        "backup camera installation",
+        "installations",
+        _patterns("""
+            backup|reverse|reversing|rearview|rear|parking|backing camera/s|cam/s,
+            back up camera/s|cam/s, rear view|facing camera/s|cam/s, backupcam,
+            camera/s ~ reverse|reversing|backup|backing, camera/s recul|arriere|stationnement,
+            camera/s marche arriere, camera/s ~ recul|reculer|reculons
+        """),
+    ),
+    Keyword(
+        "dashcam installation",
+        "installations",
+        _patterns("""
+            dashcam/s, dash cam/s|camera/s, dashboard cam|camera/s, camera/s & dash|dashboard,
+            camera/s bord|embarquee/s, camera/s tableau bord, camera/s & pare brise
+        """),
+    ),
+    Keyword(
+        "remote starter installation",
+        "installations",
+        _patterns("""
+            remote <car>|engine? start/er/ers/ing/s, start & remotely,
+            start <car> phone|app|house|inside, autostart/er, auto start/er/ers,
+            automatic <car>? starter, command start/er,
+            demarreur/s distance|telecommande/s|automatique|intelligent, demarreur/s & distance,
+            demarrage/s distance|telecommande, demarrer & distance, demarreur ~ manette|telecommande
+        """),
+    ),
+    Keyword(
+        "audio system installation",
+        "installations",
+        _patterns("""
+            stereo/s ~ <install>, stereo/s ~ <replace>, stereo ~ <trouble>,
+            <car> stereo|audio|radio|sound|speaker/s system?, audio|sound|stereo system/s,
+            speaker/s ~ <install>, speaker/s ~ <replace>, speaker/s ~ <worn>,
+            speaker/s ~ door/s|dash|<car>|crackle|crackling|buzz|distort, subwoofer/s,
+            amplifier/s ~ <install>, amp/s ~ <install>, amp/s ~ sub/s, head unit/s, headunit,
+            aftermarket radio, carplay, car play, android auto, double din, touchscreen radio,
+            factory radio, new radio ~ <car>,
+            radio ~ install|installed|installing|installation|fitted|replace|replaced|upgrade|swap,
+            radio ~ installer|installe|poser|pose|changer|remplacer|brancher|neuve|nouvelle,
+            radio auto|char|voiture, autoradio/s, haut|hauts parleur/s,
+            systeme/s|caisse/s|caisson son|basses|graves, systeme audio|stereo|sonore,
+            chaine stereo, amplificateur, ampli ~ <install>, poste radio, lecteur cd
+        """),
+    ),
+    Keyword(
+        "GPS tracker installation",
+        "installations",
+        _patterns("""
+            gps track/er/ers/ing, gps & track/er/ers/ing,
+            <car>|asset|fleet|hidden|theft tracker/s|tracking, tracker/s ~ <car>,
+            tracker/s ~ <install>, tracking device/s|unit|system, gps & locator|locate,
+            traceur/s gps?, gps & traceur/s|reperage|localisation|mouchard|suivi|antivol,
+            balise/s gps?, localisateur/s gps?,
+            dispositif/s|systeme/s|puce reperage|tracage|localisation, reperage ~ <car>,
+            geolocalisation ~ <car>
+        """),
+    ),
+    Keyword(
+        "alarm system installation",
+        "installations",
+        _patterns("""
+            alarm/s system/s, <car> alarm/s system?, alarm/s ~ <install>, alarm/s ~ <car>,
+            alarm/s ~ siren|shock|theft/s|stolen|fob|hood|trunk, anti theft, antitheft,
+            immobilizer/s, immobiliser/s, security system ~ <car>, systeme/s alarme/s,
+            alarme/s ~ <install>, alarme/s ~ <car>, alarme/s antivol|vol, antivol/s, anti vol/s,
+            antidemarrage, anti demarrage|demarreur, immobilisateur
+        """),
+    ),
+    Keyword(
+        "brake repair",
+        "repairs",
+        _patterns("""
+            brakes, brake ~ <trouble>, brake ~ <repair>, brake ~ <replace>,
+            brake pedal|caliper/s|rotor/s|disc/s|line/s|fluid|hose/s|drum/s|booster|job|service|system|master,
+            brake ~ spongy|soft|mushy|fade|hard|lock|locking|floor|burning|smell,
+            brake ~ pull/s|pulling, brake <light>, rotor/s ~ <worn>, rotors, caliper/s, calliper/s,
+            master cylinder, parking|emergency|hand|e|park brake/s, handbrake, braking ~ <trouble>,
+            braking ~ pull/s|pulling|distance, breaks ~ <noise>,
+            breaks ~ spongy|soft|mushy|worn|pedal, break pedal|caliper/s|rotor/s|fluid|line/s|job,
+            breaks ~ squishy, freins, frein ~ <trouble>, frein ~ <repair>, frein ~ <replace>,
+            frein main|stationnement|urgence,
+            pedale|liquide|conduite/s|ligne/s|flexible/s|cylindre frein/s,
+            disque/s|rotor/s|etrier/s|tambour/s frein/s, maitre cylindre, etrier/s,
+            disque/s ~ voile/s|rouille/s|use/s|gauchi/s,
+            freine/nt|freiner|freinant|freinage|freinais ~ <trouble>, freinage,
+            freine|freiner|freinant ~ tire|mou
+        """),
+    ),
+    Keyword(
+        "suspension repair",
+        "repairs",
+        _patterns("""
+            suspension, air suspension compressor|bag/s?, shock/s absorber/s, shocks ~ <trouble>,
+            shocks ~ <replace>, shock/s strut/s, strut/s shock/s|mount/s|assembly?, shock ~ <leak>,
+            shock mount/s|tower, ball joint/s, control arm/s bushing/s?, bushing/s,
+            sway bar link/s? bushing/s?, stabilizer|stabiliser bar|link/s link/s?,
+            coil|leaf spring/s, spring/s ~ <worn>, bump/s|pothole/s|bumpy ~ <noise>,
+            bump/s|pothole/s ~ bounce/s|bouncing|bouncy|bottoms,
+            sag/s|sagging|bouncy|bounce/s|bounces ~ <car>, bouncy ride, <car> bounce/s, bounces,
+            amortisseur/s, jambe/s force|suspension, ressort/s ~ <worn>, ressort/s ~ <replace>,
+            ressort/s suspension, rotule/s ~ <trouble>, rotule/s ~ <replace>, rotule/s suspension,
+            bras suspension|controle, bras triangulation, triangle/s suspension|avant|inferieur,
+            barre/s stabilisatrice/s|stabilisateur,
+            lien/s|bras|biellette/s stabilisateur/s|stabilisatrice|barre, silentbloc/s,
+            silent bloc/s, bosse/s|cahots|trous ~ <noise>, nid/s poule/s ~ <noise>,
+            dos ane ~ <noise>
+        """),
+    ),
+    Keyword(
+        "engine repair",
+        "repairs",
+        _patterns("""
+            engine|motor & <repair>, engine|motor & <replace>,
+            engine|motor & seize/d|blown|blew|locked|used|reman|threw|work, head gasket/s,
+            headgasket/s, cylinder head/s, piston/s ring/s?, camshaft/s, cam shaft, crankshaft,
+            engine|motor mount/s, thrown|threw|throwing rod, connecting rod/s, rod bearing/s|knock,
+            spun bearing, valve job, bent valve/s, engine block, cracked block, lifter/s, oil pump,
+            rocker arm/s, moteur & <repair>, moteur & <replace>,
+            moteur & saute|fini|grippe|lache|explose|fendu|saisi|usage|refection|brise|mort,
+            joint/s culasse, culasse, piston/s, arbre cames, vilebrequin, support/s moteur,
+            soupape/s, segment/s piston/s?, bielle/s ~ coulee|moteur, bloc moteur, poussoir/s
+        """),
+    ),
+    Keyword(
+        "transmission repair",
+        "repairs",
+        _patterns("""
+            <gearbox> & <repair>, <gearbox> & <replace>, <gearbox> & reman|used|shop,
+            gear box & <repair>, torque converter/s, valve body, transmission mount, transfer case,
+            mechatronic, transmission & finie|usagee, boite vitesse/s? & <repair>,
+            boite vitesse/s? & <replace>, boite automatique|manuelle & <repair>,
+            convertisseur couple
+        """),
+    ),
+    Keyword(
+        "clutch repair",
+        "repairs",
+        _patterns("""
+            clutch, clutch pedal|disc|disk|plate|kit|cable|fluid|master|slave|job cylinder?,
+            slave cylinder, throwout|release bearing/s, throw out bearing/s, pressure plate,
+            flywheel, embrayage pedale|disque?, embrayer, debrayer,
+            pedale|disque|kit|cable|butee|plateau embrayage|clutch, volant moteur|bimasse
+        """),
+    ),
+    Keyword(
+        "steering repair",
+        "repairs",
+        _patterns("""
+            power|electric steering pump|fluid|leak|belt|hose|rack|motor?,
+            steering rack|column|box|linkage|shaft, steering wheel? ~ <trouble>,
+            steering wheel? ~ <repair>, steering wheel? ~ <light>, steering wheel? ~ <stiff>,
+            hard|difficult|stiff|heavy steer, steer ~ <trouble>, steer ~ hard, rack pinion,
+            tie rod/s end/s?, pitman arm, idler arm, direction assistee, servo direction,
+            servodirection, direction ~ <stiff>, direction ~ bruit/s|grince|craque|vibre,
+            cremaillere direction?, volant ~ <shake>, volant ~ <noise>, volant ~ <stiff>,
+            embout/s|rotule/s|biellette/s|colonne|boitier direction,
+            pompe|liquide|fluide direction assistee?, pompe|liquide|fluide steering,
+            barre accouplement
+        """),
+    ),
+    Keyword(
+        "wheel bearing repair",
+        "repairs",
+        _patterns("""
+            wheel|hub bearing/s hub|assembly?, bearing/s ~ wheel/s|hub|front|rear,
+            bearing/s ~ <noise>, bearing/s ~ <replace>, bearing/s ~ <worn>, wheel hub/s assembly?,
+            hub assembly, wheel/s ~ growl/s|growling|hum/s|humming|roar|roaring|grinding,
+            humming|droning|roaring|growling|hum|drone ~ speed/s|louder, roulement/s roue/s,
+            roulement/s bille/s, roulement/s ~ roue/s|avant|arriere|moyeu, roulement/s ~ <noise>,
+            roulement/s ~ <replace>, roulement/s ~ <worn>, moyeu/x, bearing/s roue/s,
+            bearing/s ~ roue/s,
+            roue/s ~ ronronne|ronronnement|gronde|grondement|bourdonne|bourdonnement|sillement,
+            grondement|ronronnement|bourdonnement|sillement ~ vitesse|roule|roulant
+        """),
+    ),
+    Keyword(
+        "exhaust repair",
+        "repairs",
+        _patterns("""
+            muffler/s, exhaust pipe/s|system|manifold/s|leak/s|gasket|tip|hanger|flex|clamp,
+            exhaust ~ <trouble>, exhaust ~ <repair>, exhaust ~ <replace>,
+            exhaust ~ hanging|hangs|dragging|fell|fumes|smell/s|cabin|smoke, catalytic converter/s?,
+            cat converter/s, catalyst, tailpipe/s, tail pipe/s, resonator, flex pipe, dpf,
+            particulate filter/s, egr valve?, silencieux ~ <worn>, silencieux ~ <noise>,
+            silencieux ~ <replace>, silencieux ~ <repair>,
+            silencieux ~ tombe|detache|traine|pend|decroche|souder, echappement,
+            pot/s|tuyau/x|systeme|ligne|collecteur|fuite|flexible echappement,
+            pot/s|convertisseur/s catalytique/s, catalyseur/s, filtre/s particule/s, fap, vanne egr
+        """),
+    ),
+    Keyword(
+        "cooling system repair",
+        "repairs",
+        _patterns("""
+            engine|motor|<car>? overheat/s/ed/ing, over heating|heats, runs|running hot,
+            radiator hose/s|fan/s|cap?, water pump/s,
+            coolant hose/s|reservoir|tank|light|temperature|temp|level|leak/s|loss|fan|warning,
+            coolant ~ <leak>, coolant ~ <trouble>,
+            coolant ~ disappear/s|disappearing|low|empty|boiling|smell|topping, antifreeze ~ <leak>,
+            antifreeze ~ <trouble>, antifreeze ~ low|smell|topping, cooling system|fan/s,
+            thermostat ~ <trouble>, thermostat ~ <replace>, thermostat housing,
+            engine? temperature|temp gauge|needle|light|warning, engine temperature|temp,
+            temperature|temp|needle|gauge ~ hot|high|climbs|climbing|red,
+            steam ~ hood|engine|radiator, boiling over, heater hose, surchauffe/r/nt,
+            moteur|<car> chauffe|chauffait, chauffe ~ moteur|<car>|trafic, radiateur/s, pompe/s eau,
+            calorstat, durite/s, boyau/x radiateur|coolant|chauffage|refroidissement,
+            ventilateur/s radiateur|moteur|refroidissement, fan radiateur,
+            liquide refroidissement ~ <trouble>,
+            liquide refroidissement ~ niveau|bas|baisse|manque|disparait, antigel ~ <trouble>,
+            coolant|antigel ~ baisse|manque|descend|disparait|bas, <leak> antigel|coolant,
+            <leak> liquide refroidissement, systeme|circuit refroidissement,
+            aiguille|gauge|jauge|temperature|chaleur ~ rouge|monte|haute|chaud,
+            jauge|voyant|aiguille|gauge temperature
+        """),
+    ),
+    Keyword(
+        "fuel system repair",
+        "repairs",
+        _patterns("""
+            fuel pump/s relay?,
+            fuel injector/s|injection|filter/s|line/s|tank|rail|leak/s|pressure|system|regulator,
+            fuel ~ <leak>, fuel ~ <trouble>, injector/s,
+            gas|gasoline|petrol tank|pump|line|filter|leak/s ~ <car>,
+            gas|gasoline|petrol tank|line/s|filter, gas|gasoline|petrol tank? ~ <leak>,
+            smell/s|smelling|stink/s|odor|odour|reek/s of? gas|gasoline|petrol|fuel|diesel,
+            smell/s|odor|odour ~ gas|gasoline|petrol|fuel,
+            gas|gasoline|petrol|fuel smell|fumes|odor, carburetor/s, carburettor, carb ~ <repair>,
+            petrol pump, evap, pompe/s essence|carburant|gaz|gasoil|diesel|fuel, injecteur/s,
+            injection, filtre/s essence|carburant|gasoil|diesel|gaz,
+            odeur/s|senteur|sent|pue essence|carburant|gaz|gasoil|diesel,
+            reservoir/s essence|carburant|gaz|gasoil, <leak> essence|gasoil|carburant|gaz,
+            carburateur/s, alimentation|conduite/s|ligne/s|tuyau essence|carburant|gaz,
+            systeme carburant|essence|alimentation, rampe injection
+        """),
+    ),
+    Keyword(
+        "oil leak repair",
+        "repairs",
+        _patterns("""
+            engine|motor? oil <leak> under? engine|motor|<car>?, engine|motor & oil <leak>,
+            oil & <leak>, oil & spot/s|stain/s|spots, puddle|patch|pool|drop/s|stain of? oil,
+            oil pan gasket? <leak>?, valve cover gasket/s? <leak>?, rear? main seal, crank seal,
+            oil seal, oil over <car>|engine|driveway|ground, fuite/s huile moteur?,
+            huile moteur? & <leak>, huile & tache/s|goutte/s, <leak> huile moteur?,
+            joint/s cache|couvercle culbuteur/s|soupape/s, couvercle soupape/s|culbuteur/s,
+            carter huile?, pan huile, joint spi
+        """),
+    ),
+    Keyword(
+        "starter motor repair",
+        "repairs",
+        _patterns("""
+            starter motor/s, starter ~ <trouble>, starter ~ <replace>, starter ~ <repair>,
+            starter ~ engage/s|spin/s|drag/s|drags|solenoid|relay|turn|key|<car>, starter solenoid,
+            solenoid, click/s|clicking ~ start|key|turn|crank|ignition, demarreur/s, solenoide,
+            clique|cliquetis|clic ~ cle|demarre|demarrer|contact|demarrage, tourne cle
+        """),
+    ),
+    Keyword(
+        "headlight replacement",
+        "repairs",
+        _patterns("""
+            headlight/s bulb/s|lens|assembly|restoration?, headlamp/s bulb/s|lens?,
+            head light/s|lamp/s bulb/s|assembly?, low|high|dipped beam/s bulb/s|headlight/s?,
+            front light/s ~ <worn>, front light/s bulb/s, bulb/s ~ headlight/s, xenon|hid bulb/s,
+            fog light/s|lamp/s, phare/s ~ <worn>, phare/s ~ <fault>, phare/s ~ <replace>,
+            phare/s ~ <repair>, phare/s ~ <car>, phare/s avant|gauche|droit|antibrouillard|xenon,
+            phare/s ~ <dim>, phare/s & ampoule/s,
+            ampoule/s|lumiere/s|bulbe|feu|feux|lampe/s phare/s|avant|croisement, optique/s phare,
+            feu|feux croisement|route
+        """),
+    ),
+    Keyword(
+        "oil change",
+        "maintenance",
+        _patterns("""
+            oil filter? change/s|changed|changing|service, oil filter? & change/s|changed|changing,
+            change/s|changing engine|motor? oil filter?, oil filter/s, synthetic oil,
+            lube oil filter?, oil lube, oil life|level|due|service, new|fresh oil, oilchange,
+            changement/s|changer|change huile moteur? filtre?,
+            huile & changement/s|changer|change|changee|vidange/s|remplacer,
+            vidange huile|moteur moteur? filtre?, vidange/s huile, vidange, filtre/s huile,
+            niveau huile
+        """),
+    ),
+    Keyword(
+        "tire rotation",
+        "maintenance",
+        _patterns("""
+            tire/s|tyre/s|wheel/s rotation/s balance|balancing?,
+            tire/s|tyre/s|wheels & rotate|rotates|rotated|rotation/s|rotating,
+            swap|switch|move front & rear|back & tire/s|tyre/s|wheels, rotation/s & pneu/s|roue/s,
+            permutation/s & pneu/s|roue/s, permuter|permute|intervertir & pneu/s|roue/s
+        """),
+    ),
+    Keyword(
+        "brake pad replacement",
+        "maintenance",
+        _patterns("""
+            brake/s|break/s front|rear? pad/s rotor/s|disc/s?, pad/s rotor/s|disc/s,
+            rotor/s|disc/s brake? pad/s, brake/s & pad/s, pads ~ <worn>, pads ~ <replace>,
+            front|rear pads, pads ~ mm|squeal|squealing|grinding|thin|left|metal|low,
+            brake|break lining/s, brake/s|break shoe/s, brakepad/s,
+            plaquette/s frein/s|freinage disque/s?, plaquette/s ~ <worn>, plaquette/s ~ <replace>,
+            plaquette/s ~ <noise>, plaquette/s avant|arriere frein/s?, plaquette/s & frein/s,
+            plaquette/s disque/s frein/s?, disque/s plaquette/s frein/s?, plaquettes,
+            pad/s & frein/s|freins, garniture/s|sabot/s|machoire/s|bande/s frein/s
+        """),
+    ),
+    Keyword(
+        "timing belt replacement",
+        "maintenance",
+        _patterns("""
+            timing belt/s kit|tensioner|cover?, timing chain/s kit|tensioner|guide/s?, timing kit,
+            cam belt/s, cambelt/s, timing & belt/s,
+            courroie/s|chaine/s|kit|strap/s|belt distribution|timing|synchronisation,
+            courroie/s & distribution|timing, strap|belt timing
+        """),
+    ),
+    Keyword(
+        "air filter replacement",
+        "maintenance",
+        _patterns("""
+            engine|cabin|cab|motor? air intake|cleaner? filter/s, cabin|pollen|intake filter/s,
+            filter/s & cabin, air cleaner, airfilter/s, filtre/s air moteur|habitacle|cabine?,
+            filtre/s habitacle|cabine|pollen, filtre/s & habitacle|cabine
+        """),
+    ),
+    Keyword(
+        "spark plug replacement",
+        "maintenance",
+        _patterns("""
+            spark plug/s wire/s|gap|coil/s?, sparkplug/s,
+            plugs ~ fouled|gap|engine|cylinder/s|v6|v8|coil/s|ignition|wires|misfire|iridium,
+            plugs ~ <replace>, bougie/s allumage moteur?, bougie/s ~ <replace>, bougie/s ~ <worn>,
+            bougie/s ~ <car>, bougie/s ~ moteur|cylindre/s|noire/s|iridium|km|bobine/s
+        """),
+    ),
+    Keyword(
+        "coolant flush",
+        "maintenance",
+        _patterns("""
+            coolant flush/ed/ing|change|exchange|service|replacement, coolant & <flush>,
+            antifreeze & <flush>, radiator & flush/ed/ing|drain|drained|refill,
+            cooling system & flush/ed/ing|drain|bleed,
+            <flush> liquide|circuit|systeme? refroidissement, <flush> antigel|coolant|radiateur,
+            liquide refroidissement & <flush>, antigel|coolant & <flush>,
+            radiateur & rincage|rincer|flush|flusher|vidange|vidanger|purge|purger
+        """),
+    ),
+    Keyword(
+        "transmission fluid change",
+        "maintenance",
+        _patterns("""
+            <gearbox>|trans fluid|oil filter? <flush>?, <flush> <gearbox>|trans fluid|oil,
+            gear box? oil|fluid, <gearbox> flush|service|drain,
+            flush|drain|service <gearbox> fluid|oil?, <gearbox> & flush/ed/ing,
+            atf fluid|change|flush?, fluid & <gearbox>,
+            <flush>? huile|liquide|fluide transmission|boite vitesse/s|automatique?,
+            huile|liquide|fluide & transmission,
+            vidange|rincage|flush|vidanger|flusher transmission|boite vitesse/s|automatique?,
+            transmission & vidange|flush|rincage|vidanger, boite & huile|vidange|vidanger,
+            huile|vidange cvt|dsg|bva
+        """),
+    ),
+    Keyword(
+        "wiper replacement",
+        "maintenance",
+        _patterns("""
+            windshield|windscreen|rear|front? wiper/s blade/s|arm/s|motor|refill/s|insert/s?,
+            wiperblade/s, windshield blades,
+            balai/s|moteur|lame/s|caoutchouc|bras? essuie/s glace/s, essuieglace/s,
+            essui|essuis|essuit glace/s
+        """),
+    ),
+    Keyword(
+        "pre-purchase inspection",
+        "maintenance",
+        _patterns("""
+            pre purchase|buy|buying inspection|check|vehicle|car?, prepurchase inspection?, ppi,
+            used <car> inspection|check, inspection used <car>, <check> & before & <buy> ~ <car>,
+            <check> & prior & <buy>, <check> & before & <buy> & one|used, <check> & <buy> & used,
+            mechanic & <buy> & used, prior|before <buy> used|<car>, <buy> used|second hand? <car>,
+            inspection/s avant|pre? <buy>, inspection/s preachat, pre achat, preachat,
+            avant <buy> ~ <car>, avant & <buy> ~ <check>, <check> & <buy> & <car>,
+            <check> & usage|usagee|occasion & <car>, inspection/s <car> usage|usagee|occasion
+        """),
+    ),
+    Keyword(
+        "BMW coding",
+        "brand work",
+        _patterns("""
+            bmw idrive, idrive bmw?, bmw ~ <scan>, bmw & code|coding|coded & battery,
+            bmw ~ program/med/ming|retrofit/ted/ting|inpa|esys|carly|activate|unlock|enable|module/s|update,
+            ista, bimmercode, bimmer ~ <scan>, coding bmw, diagnostic/s bmw,
+            problem/s|issue/s|trouble bmw,
+            bmw ~ codage/s|coder|encodage|encoder|programmation|programmer|reprogrammation|activer,
+            codage bmw, probleme/s|souci bmw
+        """),
+    ),
+    Keyword(
+        "Tesla diagnostics",
+        "brand work",
+        _patterns("""
+            tesla ~ <scan>, tesla ~ <light>,
+            tesla ~ problem/s|issue/s|trouble|notification|glitch/es|glitchy|touchscreen|screen|autopilot,
+            tesla ~ software|toolbox|mcu|reboot/s|rebooting|wrong|acting, problem/s|issue/s tesla,
+            tesla ~ probleme/s|souci/s|ecran|panne|bogue|bug|autopilote|verifier,
+            probleme/s|souci tesla
+        """),
+    ),
+    Keyword(
+        "Mercedes STAR diagnostic",
+        "brand work",
+        _patterns("""
+            mercedes benz? star scan|diagnosis|diagnostic/s?, mercedes benz? ~ <scan>,
+            benz|merc|amg ~ <scan>, star scan|diagnosis|diagnostic/s|tool,
+            xentry scan|diagnosis|diagnostic/s?, mercedes|benz & star|xentry,
+            mercedes|benz ~ module|message, problem/s|issue/s|trouble mercedes|benz,
+            diagnostic/s mercedes, diagnostic|valise star mercedes?, probleme/s|souci mercedes
+        """),
+    ),
+    Keyword(
+        "Audi VCDS diagnostic",
+        "brand work",
+        _patterns("""
+            audi vcds|vagcom|odis, vcds scan|readout|diagnostic/s?, audi ~ <scan>,
+            audi & vcds|vagcom|odis, vag com, vagcom, odis, obdeleven, ross tech,
+            audi ~ module|message|adaptation, problem/s|issue/s|trouble audi, diagnostic/s audi,
+            probleme/s|souci audi
+        """),
+    ),
+    Keyword(
+        "Porsche diagnostic",
+        "brand work",
+        _patterns("""
+            porsche piwis, piwis session|scan|diagnostic/s|readout|tester?, porsche ~ <scan>,
+            porsche & piwis|durametric, porsche ~ module|message|session, durametric,
+            problem/s|issue/s|trouble porsche, diagnostic/s porsche, probleme/s|souci porsche
+        """),
+    ),
+)
+"""The canonical service keywords, grouped as in the catalogue."""
+
+OTHER_MEANINGS = _patterns("""
+    <gadget> battery|charger|charging|charge/s, battery|batterie & <gadget>,
+    batteries <gadget>|remote, aa|aaa batteries,
+    battery of test/s|testing|exam/s|question/s|interviews, assault & battery,
+    starter home/s|kit/s|pack/s|deck|house|salad|dish, starter ~ sourdough|dinner|menu,
+    alarm clock/s|bell/s, fire|smoke|false|burglar|<home> alarm/s system/s?,
+    alarm/s & fire|smoke|wake|clock|<home>, set alarm,
+    oil painting/s|paint|price/s|tanker/s|spill/s|company|rig|industry|pastel/s|canvas,
+    olive|cooking|coconut|essential|palm|canola|vegetable|frying|fish|hair|massage|heating oil,
+    oil & tanker/s|pipeline, search|jet|train|plane|airplane|fire|boat|lawnmower|game engine/s,
+    engine|motor of growth|change, window|blower|boat|trolling motor, motor home,
+    clutch purse/s|bag/s|player/s|moment|hit|shot|goal|performance, through clutch, bearing/s mind,
+    deer & headlights, exhaust other? options|supply|patience,
+    water|space|block|pool|patio heater/s, water tank,
+    thermostat|heat|heating|heater|radiator|radiateur/s|chauffage|chauffe & <home>,
+    air con|conditioner|conditioning|conditionne|climatise & <home>, ac & <home>,
+    ac adapter|power|outlet|voltage|current|milan, steering committee/s|group|clear,
+    brakes on? spending|growth|inflation|plan/s|project, tail|stop|brake light/s bulb/s?,
+    suspension of sentence|payments|service|licence|license,
+    licence|license|school|student suspension, suspension & licence|license|school|student,
+    torn|shoulder|knee rotator|ligament, air filter/s & furnace|vacuum|purifier|<home>,
+    furnace filter/s, gas leak/s? & stove|<home>, gas bill|price/s|station/s|stove|mileage,
+    radio station/s|silence|show|host|ad|ads|program|wave/s|canada,
+    bluetooth|loud|conference|guest|keynote|native speaker/s, speakers & conference|event|meeting,
+    amp charger, stereo type/s, radio transmission, transmission of knowledge|data|values|documents,
+    transmission & disease/s|virus|data, health|food|safety|sanitary|<home> inspection,
+    <check> & <home>, <buy> & <home>, tesla stock|share/s|coil, nikola tesla, catalyst of|growth,
+    fitness tracker, star wars|show, hole punch, no problem/s|issue/s|noise/s|leak/s|trouble,
+    electrical engineer/s|engineering|outlet|bill|company|tape, electric bill,
+    jump start economy|career,
+    wont|doesnt|didnt|cant|not|no start ~ starter|fuel|remote|session|alternator|pump|app|video|call,
+    auto start stop, gear up, reverse gear, overheat/s|overheating & <gadget>,
+    batterie & cuisine|tambour|musicien, batterie tests|questions|examens, joue batterie,
+    alarme/s & incendie|feu|fumee|reveil|<home>,
+    huile/s olive/s|cuisson|cuisine|essentielle/s|coco|canola|vegetale|friture|lin|coude|massage,
+    huile & olive, moteur/s recherche|bateau|tondeuse|avion|croissance|changement|essuie,
+    chauffe bloc|eau, bloc chauffe, climatisation|clim|climatiseur & <home>, radiateur electrique,
+    filtre/s air fournaise|aspirateur|maison|thermopompe|purificateur,
+    filtre/s & fournaise|aspirateur|thermopompe,
+    frein/s & croissance|economie|developpement|innovation|depenses|projets, mettre frein,
+    feu|feux|lumiere/s frein/s|stop|arriere, ampoule/s frein/s,
+    suspension & permis|travaux|cours|ecole|paiements|seance,
+    boite lettre/s|courriel|reception|vocale|lunch|gants|outils, changement|changer direction,
+    transmission & connaissances|maladie/s|savoir|documents|donnees|entreprise|virus,
+    inspection & batiment|travaux, produit/s|vitesse|mesure/s|exposition|oeuvre|projet|film phare/s,
+    phare/s ile|breton|mer, gardien phare,
+    bougie/s & gateau|anniversaire|parfumee/s|cire|chandelle|souffler|romantique,
+    vidange fosse|septique, vidange & poubelle/s|recyclage|bac|ramassage, fuite/s gaz|eau & <home>,
+    tache/s huile & chandail|chemise|pantalon, roulement/s tambour/s|personnel|equipe/s|fonds,
+    plaquette/s sanguine/s|beurre|chocolat|publicitaire/s|information,
+    disque/s dur/s|vinyle/s|compact/s, injection & vaccin|insuline|cortisone, soupape securite,
+    volant badminton, pot/s fleur/s, aucun|pas|sans|plus probleme/s|souci/s|bruit/s, sans fuite/s,
+    excess? vitesse, velo|trottinette|guitare|chaise electrique/s
+""")
+"""Phrases in which those words do not speak of a car, in the same notation."""
+
+
+def find_keywords(text: str) -> list[str]:
+    """Names of the services ``text`` asks for, in order of first appearance, each once.
+
+    Any text is fine: empty, emoji, another language, 10,000 characters.
+    """
+    words = _words(text)
+    for match in _best(_matches(words, _other_meanings())):
+        for at in match.used:
+            words[at] = ""
+    found = sorted(_best(_matches(words, _services())), key=lambda match: match.used[0])
+    return list(dict.fromkeys(match.name for match in found))
+
+
+def canonical(name: str) -> str | None:
+    """The service keyword called ``name``, compared without case and accents; None if unknown."""
+    return _names().get(_fold(name).strip())
+
+
+@cache
+def _names() -> dict[str, str]:
+    return {_fold(keyword.name): keyword.name for keyword in KEYWORDS}
+
+
+# Reading a text -------------------------------------------------------------------------------
+
+_WORD = re.compile(r"[a-z0-9]+")
+_TROUBLE_CODE = re.compile(r"p[0-3][0-9a-f]{3}")
+
+
+def _fold(text: str) -> str:
+    """``text`` in lower case without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return bare.replace("œ", "oe").replace("æ", "ae")
+
+
+def _words(text: str) -> list[str]:
+    """The words of ``text`` without fillers, "won't" as "wont", "A/C" as "ac", "P0420" as "dtc"."""
+    words: list[str] = []
+    raw = _WORD.findall(_fold(text))
+    for at, word in enumerate(raw):
+        before = raw[at - 1] if at else ""
+        after = raw[at + 1] if at + 1 < len(raw) else ""
+        if word == "t" and before.endswith("n") and words:
+            words[-1] = f"{before}t"
+        elif word == "c" and before == "a" and not after.startswith(("est", "etai")):
+            words.append("ac")
+        elif _TROUBLE_CODE.fullmatch(word):
+            words.append("dtc")
+        elif word not in FILLERS:
+            words.append(word)
+    return words
+
+
+# Reading the patterns -------------------------------------------------------------------------
+
+Sequence = tuple[frozenset[str], ...]
+"""Words that follow one another; at each place one of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What must stand near: its readings, with and without the words that may be missing."""
+
+    readings: tuple[Sequence, ...]
+    used_up: bool
+
+    def ending(self, words: list[str], end: int) -> range:
+        """The places of this part if it ends just before ``end``; else an empty range."""
+        return next((at for seq in self.readings if (at := _at(words, end - len(seq), seq))), _NONE)
+
+    def starting(self, words: list[str], start: int) -> range:
+        """The places of this part if it starts at ``start``; else an empty range."""
+        return next((at for seq in self.readings if (at := _at(words, start, seq))), _NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    name: str
+    first: Sequence
+    others: tuple[_Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    name: str
+    used: tuple[int, ...]
+
+
+_NONE = range(0)
+
+
+def _at(words: list[str], start: int, sequence: Sequence) -> range:
+    end = start + len(sequence)
+    if start < 0 or end > len(words):
+        return _NONE
+    fits = all(words[start + step] in choice for step, choice in enumerate(sequence))
+    return range(start, end) if fits else _NONE
+
+
+def _choice(element: str) -> frozenset[str]:
+    """The words that ``leak/s/ed|drip`` or ``<noise>`` stands for."""
+    words: list[str] = []
+    for option in element.split("|"):
+        if option.startswith("<"):
+            words.extend(_group(option[1:-1]))
+        else:
+            stem, *endings = option.split("/")
+            words.extend((stem, *(stem + ending for ending in endings)))
+    return frozenset(words)
+
+
+@cache
+def _group(name: str) -> frozenset[str]:
+    return frozenset().union(*(_choice(element) for element in GROUPS[name].split()))
+
+
+def _readings(text: str) -> tuple[Sequence, ...]:
+    readings: list[Sequence] = [()]
+    for element in text.split():
+        choice = _choice(element.removesuffix("?"))
+        with_it = [(*reading, choice) for reading in readings]
+        readings = with_it + readings if element.endswith("?") else with_it
+    return tuple(sorted(filter(None, readings), key=len, reverse=True))
+
+
+def _by_first_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, list[_Pattern]]:
+    index: dict[str, list[_Pattern]] = {}
+    for name, patterns in rows:
+        for text in patterns:
+            first, *rest = re.split(" ([&~]) ", text)
+            near = zip(rest[::2], rest[1::2], strict=True)
+            others = tuple(_Part(_readings(side), used_up=mark == "&") for mark, side in near)
+            for sequence in _readings(first):
+                pattern = _Pattern(name, sequence, others)
+                for word in sequence[0]:
+                    index.setdefault(word, []).append(pattern)
+    return index
+
+
+@cache
+def _services() -> dict[str, list[_Pattern]]:
+    return _by_first_word((keyword.name, keyword.patterns) for keyword in KEYWORDS)
+
+
+@cache
+def _other_meanings() -> dict[str, list[_Pattern]]:
+    return _by_first_word([("", OTHER_MEANINGS)])
+
+
+# Matching -------------------------------------------------------------------------------------
+
+
+def _matches(words: list[str], index: dict[str, list[_Pattern]]) -> Iterator[_Match]:
+    for start, word in enumerate(words):
+        for pattern in index.get(word, ()):
+            used = _used(words, start, pattern)
+            if used:
+                yield _Match(pattern.name, used)
+
+
+def _used(words: list[str], start: int, pattern: _Pattern) -> tuple[int, ...]:
+    """The places of the words that ``pattern`` uses up from ``start`` on; none if it is not there."""
+    first = _at(words, start, pattern.first)
+    if not first:
+        return ()
+    used = set(first)
+    for part in pattern.others:
+        near = _near(words, first, part)
+        if not near:
+            return ()
+        if part.used_up:
+            used.update(near)
+    return tuple(sorted(used))
+
+
+def _near(words: list[str], here: range, part: _Part) -> range:
+    """Where ``part`` stands near ``here``, first after and then before it; else an empty range."""
+    for start in range(here.stop, min(here.stop + REACH + 1, len(words))):
+        if found := part.starting(words, start):
+            return found
+        if words[start] in BREAKS:
+            break
+    for end in range(here.start, max(here.start - REACH - 1, 0), -1):
+        if found := part.ending(words, end):
+            return found
+        if words[end - 1] in BREAKS:
+            break
+    return _NONE
+
+
+def _precedence(match: _Match) -> tuple[int, int, int]:
+    """Most words first, then the earliest, then the closest together."""
+    return -len(match.used), match.used[0], match.used[-1]
+
+
+def _best(matches: Iterable[_Match]) -> list[_Match]:
+    """The matches that stand when the one with most words, then the earliest, takes its words."""
+    taken: set[int] = set()
+    best: list[_Match] = []
+    for match in sorted(matches, key=_precedence):
+        if taken.isdisjoint(match.used):
+            taken.update(match.used)
+            best.append(match)
+    return best

@@ -1,0 +1,149 @@
+"""Puts the stack together: engines, resources, functions, pumps, gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from local import authorizer, deployment, engines, openapi, processes, template, workers
+from local.authorizer import Authorizer, Keys
+from local.clock import VirtualClock
+from local.control import Control
+from local.deployment import AsyncInvocations, Deployment
+from local.engines import Clients, TableEngine
+from local.errors import LocalStackError
+from local.gateway import Gateway
+from local.log import Log
+from local.pumps import Bell, Pumps
+from local.queues import Queue
+from local.resources import Resources, on_engines, platform_applications
+from local.schedules import OneTime, Regular
+from local.streams import Stream
+from local.waiting import MotoEngine
+
+_SEEDING = processes.ROOT / "local" / "seeding"
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack that is ready: serve ``application`` and run ``pumps``."""
+
+    application: Starlette
+    pumps: Pumps
+
+
+@asynccontextmanager
+async def assembled(
+    template_file: Path, table_engine: TableEngine, folder: Path, log: Log
+) -> AsyncIterator[Stack]:
+    """Start everything the template describes; all of it is gone when the block ends.
+
+    ``folder`` is for scratch files. Raises LocalStackError if something cannot be started.
+    """
+    clock = VirtualClock.create(folder / "clock")
+    async with AsyncExitStack() as running:
+        zygote = await running.enter_async_context(workers.zygote(log))
+        starting = running.enter_context(engines.starting(table_engine, clock, folder, log.file))
+        keys = Keys()
+        translated = await asyncio.to_thread(
+            lambda: template.translate(template.read(template_file))
+        )
+        running_engines = await starting.ready()
+        clients = await asyncio.to_thread(Clients, running_engines)
+        resources = Resources(
+            translated, platform_applications(clients, translated), on_engines(clients)
+        )
+        await asyncio.to_thread(resources.make_all)
+        plan = deployment.read(resources.of_type, template_file.parent)
+        await zygote.ready()
+
+        bell = Bell()
+        functions = {
+            name: workers.function(
+                function, running_engines.environment, clock, zygote, log, bell.ring
+            )
+            for name, function in plan.functions.items()
+        }
+        moto = MotoEngine(running_engines.moto_url)
+        pumps = _pumps(plan, functions, moto, clients, clock, bell, log)
+        authorizers = {
+            name: Authorizer(configuration, keys)
+            for name, configuration in plan.api.authorizers.items()
+        }
+        if len(plan.api.authorizers) != 1:
+            raise LocalStackError("The local stack makes tokens for exactly one JWT authorizer.")
+        control = Control(
+            clock=clock,
+            pumps=pumps,
+            engine=moto,
+            keys=keys,
+            jwt=next(iter(plan.api.authorizers.values())),
+            groups=[
+                group["GroupName"]
+                for group in resources.of_type("AWS::Cognito::UserPoolGroup").values()
+            ],
+            seed=workers.function(
+                _seeding(plan), running_engines.environment, clock, zygote, log, bell.ring
+            ),
+            describe=lambda: openapi.described(plan, zygote, log),
+        )
+        gateway = Gateway(plan.api, functions, authorizers, clock.now, log)
+        routes = [*control.routes(), Route("/{path:path}", gateway.answer, methods=_METHODS)]
+        yield Stack(Starlette(routes=routes), pumps)
+
+
+def _pumps(
+    plan: Deployment,
+    functions: dict[str, workers.Function],
+    moto: MotoEngine,
+    clients: Clients,
+    clock: VirtualClock,
+    bell: Bell,
+    log: Log,
+) -> Pumps:
+    return Pumps(
+        moto,
+        [
+            Stream(source, functions[source.function], clients, clock.now, log)
+            for source in plan.streams
+        ],
+        [Queue(source, functions[source.function], clients) for source in plan.queues],
+        OneTime(clients, log),
+        [
+            Regular(
+                source,
+                functions[source.function],
+                plan.async_invocations.get(source.function, AsyncInvocations()),
+                clients,
+                clock.now(),
+            )
+            for source in plan.rates
+        ],
+        clock,
+        bell,
+    )
+
+
+def _seeding(plan: Deployment) -> deployment.Function:
+    """A function of ours beside the template's: seeds like an application with every setting."""
+    environment: dict[str, str] = {}
+    layers: dict[Path, None] = {}
+    for function in plan.functions.values():
+        environment |= function.environment
+        layers |= dict.fromkeys(function.layers)
+    return deployment.Function(
+        name="Seeding",
+        arn=template.arn("lambda", "function:Seeding"),
+        handler="seed.handler",
+        code=_SEEDING,
+        layers=tuple(layers),
+        environment=environment | {"POWERTOOLS_SERVICE_NAME": "seeding"},
+        timeout_s=120.0,
+        memory_mb=1024,
+        max_instances=1,
+    )
