@@ -86,7 +86,8 @@ def _options() -> argparse.Namespace:
 @contextmanager
 def _listener(port: int) -> Iterator[socket.socket]:
     """The socket to serve on, taken before anything is started."""
-    with socket.socket() as listener:
+    # Named TCP, or asyncio does not switch off Nagle's delay.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))

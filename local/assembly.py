@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from local import authorizer, deployment, engines, openapi, processes, template, workers
+from local import deployment, engines, openapi, processes, template, workers
 from local.authorizer import Authorizer, Keys
 from local.clock import VirtualClock
 from local.control import Control
@@ -47,7 +47,7 @@ async def assembled(
     """
     clock = VirtualClock.create(folder / "clock")
     async with AsyncExitStack() as running:
-        zygote = await running.enter_async_context(workers.zygote(log))
+        zygote = running.enter_context(workers.zygote(log))
         starting = running.enter_context(engines.starting(table_engine, clock, folder, log.file))
         keys = Keys()
         translated = await asyncio.to_thread(
@@ -90,7 +90,7 @@ async def assembled(
             seed=workers.function(
                 _seeding(plan), running_engines.environment, clock, zygote, log, bell.ring
             ),
-            describe=lambda: openapi.described(plan, zygote, log),
+            describe=lambda: openapi.described(plan.api, plan.functions, zygote, log),
         )
         gateway = Gateway(plan.api, functions, authorizers, clock.now, log)
         routes = [*control.routes(), Route("/{path:path}", gateway.answer, methods=_METHODS)]

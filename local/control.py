@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from local import authorizer
 from local.clock import VirtualClock
 from local.deployment import JwtConfiguration
+from local.errors import LocalStackError
 from local.pumps import Pumps, StillBusy
 from local.waiting import MotoEngine
 from local.workers import Function, FunctionError
@@ -154,7 +155,10 @@ class Control:
     async def _openapi(self, _request: Request) -> Document:
         async with self._describing:
             if self._document is None:
-                self._document = await self._describe()
+                try:
+                    self._document = await self._describe()
+                except (FunctionError, LocalStackError) as error:
+                    raise Refused(500, "The functions cannot be described", str(error)) from None
         return self._document
 
 

@@ -152,10 +152,6 @@ def read(of_type: OfType, root: Path) -> Deployment:
 
     Raises LocalStackError for what the stack cannot carry out.
     """
-    functions = {
-        name: _function(name, properties, root)
-        for name, properties in of_type("AWS::Lambda::Function").items()
-    }
     queues: list[QueueSource] = []
     streams: list[StreamSource] = []
     for logical_id, properties in of_type("AWS::Lambda::EventSourceMapping").items():
@@ -167,8 +163,8 @@ def read(of_type: OfType, root: Path) -> Deployment:
         else:
             raise LocalStackError(f"{logical_id}: no local event source is like {source}.")
     return Deployment(
-        functions=functions,
-        api=_api(of_type),
+        functions=functions(of_type, root),
+        api=api(of_type),
         queues=tuple(queues),
         streams=tuple(streams),
         rates=tuple(
@@ -184,6 +180,14 @@ def read(of_type: OfType, root: Path) -> Deployment:
             for properties in of_type("AWS::Lambda::EventInvokeConfig").values()
         },
     )
+
+
+def functions(of_type: OfType, root: Path) -> dict[str, Function]:
+    """The functions by logical id. Raises LocalStackError for one whose folder is missing."""
+    return {
+        name: _function(name, properties, root)
+        for name, properties in of_type("AWS::Lambda::Function").items()
+    }
 
 
 def _function(name: str, properties: Properties, root: Path) -> Function:
@@ -204,10 +208,13 @@ def _function(name: str, properties: Properties, root: Path) -> Function:
     )
 
 
-def _api(of_type: OfType) -> Api:
+def api(of_type: OfType) -> Api:
+    """The HTTP API. Raises LocalStackError unless there is one that the gateway can serve."""
     apis = of_type("AWS::ApiGatewayV2::Api")
     if len(apis) != 1:
-        raise LocalStackError(f"The local gateway serves one HTTP API; the template has {len(apis)}.")
+        raise LocalStackError(
+            f"The local gateway serves one HTTP API; the template has {len(apis)}."
+        )
     [(logical_id, properties)] = apis.items()
     body = properties["Body"]
     schemes = body.get("components", {}).get("securitySchemes", {})

@@ -174,7 +174,7 @@ class Clients:
         )
         config = Config(max_pool_connections=50, account_id_endpoint_mode="disabled")
 
-        def client(service: str, url: str) -> Any:
+        def client(service: Any, url: str) -> Any:
             return session.client(service, endpoint_url=url, config=config)
 
         self.dynamodb = client("dynamodb", engines.dynamodb_url)

@@ -224,7 +224,9 @@ class Gateway:
         if self._bucket and not self._bucket.admits():
             return message(429, "Too Many Requests")
         if request.method == "OPTIONS" and self._api.cors.origins:
-            return Response(status_code=204, headers=cors.preflight(self._api.cors, request.headers))
+            return Response(
+                status_code=204, headers=cors.preflight(self._api.cors, request.headers)
+            )
         found = self._routes.find(request.method, request.scope["path"])
         if found is None:
             return message(404, "Not Found")

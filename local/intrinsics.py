@@ -24,6 +24,18 @@ _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{(!?)([^${}]*)\}")
 
 
+# Those that need only their arguments, which CloudFormation always writes as a list.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "Fn::Join": lambda separator, parts: separator.join(str(part) for part in parts),
+    "Fn::Split": lambda separator, text: text.split(separator),
+    "Fn::Select": lambda index, items: items[int(index)],
+    "Fn::Equals": lambda left, right: str(left) == str(right),
+    "Fn::Not": lambda condition: not condition,
+    "Fn::And": lambda *conditions: all(conditions),
+    "Fn::Or": lambda *conditions: any(conditions),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A resource as others see it: what ``Ref`` and what ``Fn::GetAtt`` give."""
@@ -75,8 +87,8 @@ class Evaluator:
 
     def _value(self, node: Any) -> Any:
         if isinstance(node, list):
-            values = [self._value(item) for item in node]
-            return [value for value in values if value is not _NO_VALUE]
+            items = [self._value(item) for item in node]
+            return [item for item in items if item is not _NO_VALUE]
         if not isinstance(node, dict):
             return node
         if len(node) == 1:
@@ -102,30 +114,12 @@ class Evaluator:
             case "Fn::If":
                 condition, then, otherwise = argument
                 return self._value(then if self.holds(condition) else otherwise)
-        arguments = self._value(argument)
-        match name:
-            case "Fn::Join":
-                separator, parts = arguments
-                return separator.join(str(part) for part in parts)
-            case "Fn::Split":
-                separator, text = arguments
-                return text.split(separator)
-            case "Fn::Select":
-                index, items = arguments
-                return items[int(index)]
             case "Fn::FindInMap":
-                mapping, first, second = arguments
+                mapping, first, second = self._value(argument)
                 return self._mappings[mapping][first][second]
-            case "Fn::Equals":
-                left, right = arguments
-                return str(left) == str(right)
-            case "Fn::Not":
-                return not arguments[0]
-            case "Fn::And":
-                return all(arguments)
-            case "Fn::Or":
-                return any(arguments)
-        raise LocalStackError(f"The local stack does not know the intrinsic function {name}.")
+        if name not in _FUNCTIONS:
+            raise LocalStackError(f"The local stack does not know the intrinsic function {name}.")
+        return _FUNCTIONS[name](*self._value(argument))
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":

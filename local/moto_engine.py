@@ -1,7 +1,7 @@
 """The process that serves moto: one request at a time, on the stack's clock, as strict as AWS.
 
-Started by ``engines`` as ``python -m local.moto_engine CLOCK_FILE``; announces its port as a line of
-JSON on standard output and stops when its standard input closes.
+Started by ``engines`` as ``python -m local.moto_engine CLOCK_FILE``; announces its port as a line
+of JSON on standard output and stops when its standard input closes.
 
 Beside AWS's APIs it answers ``GET /_engine/...``: what waits in queues and schedules, and what was
 pushed and mailed. One request at a time also means that such an answer is never half a change.
@@ -81,8 +81,8 @@ class Outbox:
             )
             return answer
 
-        PlatformEndpoint.publish = noted_publish  # type: ignore[method-assign]
-        SESV2Response.send_email = noted_send_email  # type: ignore[method-assign]
+        _replace(PlatformEndpoint, "publish", noted_publish)
+        _replace(SESV2Response, "send_email", noted_send_email)
 
 
 def be_strict(clock: VirtualClock) -> None:
@@ -97,9 +97,7 @@ def be_strict(clock: VirtualClock) -> None:
 
     def strict_create_schedule(backend: EventBridgeSchedulerBackend, **schedule: Any) -> Any:
         try:
-            due = due_at(
-                schedule["schedule_expression"], schedule["schedule_expression_timezone"]
-            )
+            due = due_at(schedule["schedule_expression"], schedule["schedule_expression_timezone"])
         except ValueError as error:
             raise ValidationException(str(error)) from None
         if due <= clock.now():
@@ -115,8 +113,12 @@ def be_strict(clock: VirtualClock) -> None:
             )
         return publish(backend, message, arn, **rest)
 
-    EventBridgeSchedulerBackend.create_schedule = strict_create_schedule  # type: ignore[method-assign]
-    SNSBackend.publish = strict_publish  # type: ignore[method-assign]
+    _replace(EventBridgeSchedulerBackend, "create_schedule", strict_create_schedule)
+    _replace(SNSBackend, "publish", strict_publish)
+
+
+def _replace(moto_class: type, method: str, ours: Callable[..., Any]) -> None:
+    setattr(moto_class, method, ours)
 
 
 def due_at(expression: str, time_zone: str | None) -> datetime:
@@ -140,7 +142,7 @@ def pending() -> dict[str, Any]:
     queues = {}
     for queue in sqs_backends[ACCOUNT][REGION].queues.values():
         visible, later = 0, []
-        for message in queue._messages:
+        for message in queue._messages:  # noqa: SLF001 - moto has no other way to see delays
             if message.delayed:
                 later.append(message.delayed_until)
             elif not message.visible:
@@ -199,7 +201,7 @@ def main(clock_file: str) -> None:
 
     dispatcher = DomainDispatcherApplication(create_backend_app)
     for service in _SERVICES:
-        dispatcher.app_instances[service] = create_backend_app(service)
+        dispatcher.app_instances[service] = create_backend_app(service)  # type: ignore[arg-type]
     outbox = Outbox(clock)
     outbox.record()
     be_strict(clock)

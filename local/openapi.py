@@ -16,7 +16,7 @@ from typing import Any
 
 from local import deployment, processes, template, workers
 from local.clock import VirtualClock
-from local.deployment import Api, Deployment, Route
+from local.deployment import Api, Route
 from local.errors import LocalStackError
 from local.intrinsics import Made
 from local.log import Log
@@ -29,6 +29,8 @@ FILE = processes.ROOT / "docs" / "openapi.json"
 _DESCRIBING = processes.ROOT / "local" / "describing"
 _JSON = "application/json"
 _PROBLEM_JSON = "application/problem+json"
+# FastAPI's own error bodies, which no function answers with.
+_NOT_OURS = {"HTTPValidationError", "ValidationError"}
 _HEADER: Document = {
     "openapi": "3.1.0",
     "info": {
@@ -70,17 +72,19 @@ _GATEWAY_MESSAGE: Document = {
 }
 
 
-async def described(plan: Deployment, zygote: workers.Zygote, log: Log) -> Document:
+async def described(
+    api: Api, functions: Mapping[str, deployment.Function], zygote: workers.Zygote, log: Log
+) -> Document:
     """The document of everything the template routes to.
 
     Raises LocalStackError where the template's routes and the functions' own differ, and
     FunctionError for a function that cannot be imported.
     """
-    names = sorted({route.function for route in plan.api.routes})
+    names = sorted({route.function for route in api.routes})
     with tempfile.TemporaryDirectory() as folder:
         clock = VirtualClock.create(Path(folder) / "clock")
-        parts = [await _part(plan.functions[name], clock, zygote, log) for name in names]
-    return merged(plan.api, dict(zip(names, parts, strict=True)))
+        parts = [await _part(functions[name], clock, zygote, log) for name in names]
+    return merged(api, dict(zip(names, parts, strict=True)))
 
 
 async def _part(
@@ -114,9 +118,8 @@ def merged(api: Api, parts: Mapping[str, Document]) -> Document:
                 raise LocalStackError(f"template.yaml does not route {key} to {function}.")
             paths.setdefault(path, {})[method] = _as_served(operation, route)
         for name, schema in part.get("components", {}).get("schemas", {}).items():
-            if name not in ("HTTPValidationError", "ValidationError", "Problem"):
-                if schemas.setdefault(name, schema) != schema:
-                    raise LocalStackError(f"Two functions mean different things by {name}.")
+            if name not in _NOT_OURS and schemas.setdefault(name, schema) != schema:
+                raise LocalStackError(f"Two functions mean different things by {name}.")
     if routes:
         raise LocalStackError(f"No function serves {', '.join(sorted(routes))}.")
     return {
@@ -179,10 +182,11 @@ def _pretend(logical_id: str, _type: str, _properties: Properties) -> Made:
 async def _document(log: Log) -> Document:
     translated = template.translate(template.read(processes.ROOT / "template.yaml"))
     resources = Resources(translated, {}, _pretend)
-    plan = deployment.read(resources.of_type, processes.ROOT)
-    async with workers.zygote(log) as zygote:
+    api = deployment.api(resources.of_type)
+    functions = deployment.functions(resources.of_type, processes.ROOT)
+    with workers.zygote(log) as zygote:
         await zygote.ready()
-        return await described(plan, zygote, log)
+        return await described(api, functions, zygote, log)
 
 
 def main() -> None:
@@ -196,6 +200,7 @@ def main() -> None:
         sys.exit(str(error))
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if not check:
+        FILE.parent.mkdir(exist_ok=True)
         FILE.write_text(text, encoding="utf-8")
         print(f"Wrote {FILE.relative_to(processes.ROOT)}: {len(document['paths'])} paths.")
     elif not FILE.exists() or FILE.read_text(encoding="utf-8") != text:

@@ -1,7 +1,7 @@
 """Child processes that never outlive the stack.
 
-A child is in a session of its own, so that Ctrl-C reaches only the stack, which then ends it. If the
-stack is killed instead, its end of the child's standard input closes, and the child stops by
+A child is in a session of its own, so that Ctrl-C reaches only the stack, which then ends it. If
+the stack is killed instead, its end of the child's standard input closes, and the child stops by
 itself: our own programs watch their standard input (``stop_with_parent``), others are run by a
 small watcher (this module as a program).
 """
@@ -35,10 +35,8 @@ def stop(child: "subprocess.Popen[bytes]", patience_s: float = 3.0) -> None:
     if child.stdin:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(patience_s)
-    except subprocess.TimeoutExpired:
-        pass
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -18,6 +18,7 @@ from local.waiting import MotoEngine, Schedule
 
 _IDLE_S = 0.25
 _DRAIN_S = 120.0
+_LONG = timedelta(days=1)
 # moto counts in milliseconds, and a message is visible only after its instant.
 _JUST_AFTER = timedelta(milliseconds=1)
 
@@ -118,11 +119,16 @@ class Pumps:
             raise StillBusy(await self._whats_left()) from None
 
     async def advance(self, by: timedelta) -> None:
-        """Move the clock, stopping and draining at each instant at which something is due."""
+        """Move the clock, stopping and draining at each instant at which something is due.
+
+        On a long way regular schedules are no reason to stop: they are called at the other stops
+        and at the end.
+        """
         async with self._advancing:
             target = self._clock.now() + by
+            stop_for_regular = by <= _LONG
             await self.drain()
-            while (due := await self._next_due()) is not None and due <= target:
+            while due := await self._next_due(target, stop_for_regular):
                 self._clock.move_to(due + _JUST_AFTER)
                 await self.drain()
             self._clock.move_to(target)
@@ -183,13 +189,15 @@ class Pumps:
         self._steps += 1
         self._bell.ring()
 
-    async def _next_due(self) -> datetime | None:
+    async def _next_due(self, target: datetime, stop_for_regular: bool) -> datetime | None:
+        """The first instant, up to ``target``, at which something falls due."""
         waiting = await self._engine.waiting()
         instants = [schedule.at for schedule in self._one_time.pending(waiting.schedules)]
-        instants += [regular.next_at for regular in self._regular]
+        if stop_for_regular:
+            instants += [regular.next_at for regular in self._regular]
         states = [waiting.queues[queue.arn] for queue in self._queues]
         instants += [state.next_at for state in states if state.next_at is not None]
-        return min(instants, default=None)
+        return min((instant for instant in instants if instant <= target), default=None)
 
     async def _whats_left(self) -> str:
         waiting = await self._engine.waiting()

@@ -79,7 +79,7 @@ class Queue:
             failed = {failure["itemIdentifier"] for failure in failures}
         except (AttributeError, KeyError, TypeError):
             return everything
-        return failed if failed <= everything else everything
+        return min(failed, everything)
 
 
 def sqs_record(message: Message, queue_arn: str) -> Message:

@@ -276,9 +276,7 @@ def _queue(properties: Properties, logical_id: str, clients: Clients) -> Made:
 )
 def _bucket(properties: Properties, logical_id: str, clients: Clients) -> Made:
     name = _physical_name(properties, "BucketName", logical_id).lower()
-    clients.s3.create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    clients.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     return Made(name, {"Arn": f"arn:{PARTITION}:s3:::{name}"})
 
 
@@ -325,7 +323,7 @@ def _user_pool_client(properties: Properties, logical_id: str, clients: Clients)
 
 
 @_makes("AWS::Cognito::UserPoolGroup", "Description", "Precedence")
-def _user_pool_group(properties: Properties, logical_id: str, clients: Clients) -> Made:
+def _user_pool_group(properties: Properties, _logical_id: str, clients: Clients) -> Made:
     name = properties.pop("GroupName")
     clients.cognito.create_group(GroupName=name, UserPoolId=properties.pop("UserPoolId"))
     return Made(name)

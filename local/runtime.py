@@ -103,8 +103,8 @@ def _become(spec: Spec) -> Handler:
     time.tzset()
     os.chdir(spec.code)
     sys.path[:0] = [spec.code, *spec.layers]
-    for module in [name for name in sys.modules if name.partition(".")[0] == "local"]:
-        del sys.modules[module]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "local"]:
+        del sys.modules[name]
     _run_on(VirtualClock(Path(spec.clock)))
     module_name, _, attribute = spec.handler.rpartition(".")
     module = importlib.import_module(module_name)

@@ -49,9 +49,7 @@ class OneTime:
                 "no queue, the only target the local stack knows."
             )
         if schedule.delete_after:
-            self._clients.scheduler.delete_schedule(
-                Name=schedule.name, GroupName=schedule.group
-            )
+            self._clients.scheduler.delete_schedule(Name=schedule.name, GroupName=schedule.group)
         else:
             self._fired.add((schedule.group, schedule.name))
 

@@ -67,7 +67,9 @@ class Stream:
                 "SequenceNumber": self._last_read[shard],
             }
         else:
-            position = {"ShardIteratorType": "TRIM_HORIZON" if self._source.from_start else "LATEST"}
+            position = {
+                "ShardIteratorType": "TRIM_HORIZON" if self._source.from_start else "LATEST"
+            }
         iterator: str = self._clients.streams.get_shard_iterator(
             StreamArn=self._source.stream_arn, ShardId=shard, **position
         )["ShardIterator"]

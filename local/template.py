@@ -4,8 +4,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from local.errors import LocalStackError
 
 REGION = "ca-central-1"
@@ -30,39 +28,18 @@ def arn(service: str, resource: str) -> str:
     return f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: ``!Ref x`` becomes ``{"Ref": "x"}``."""
-
-
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    if suffix in ("Ref", "Condition"):
-        return {suffix: value}
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
 def read(path: Path) -> Template:
     """The template as written.
 
     Raises LocalStackError if the file is missing or is no YAML mapping.
     """
+    from samtranslator import yaml_helper
+
     try:
-        template = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+        template = yaml_helper.yaml_parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise LocalStackError(f"There is no template at {path}.") from None
-    except yaml.YAMLError as error:
+    except yaml_helper.yaml.YAMLError as error:
         raise LocalStackError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(template, dict) or "Resources" not in template:
         raise LocalStackError(f"{path} has no Resources.")

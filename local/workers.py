@@ -13,8 +13,8 @@ import struct
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from local import deployment, processes
@@ -44,8 +44,7 @@ class FunctionError(Exception):
 class Zygote:
     """The stack's side of the process that forks workers."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket, log: Log) -> None:
-        self.process = process
+    def __init__(self, control: socket.socket, log: Log) -> None:
         self._control = control
         self._log = log
         self._readers: set[asyncio.Task[None]] = set()
@@ -99,8 +98,8 @@ class Zygote:
             transport.close()
 
 
-@asynccontextmanager
-async def zygote(log: Log) -> AsyncIterator[Zygote]:
+@contextmanager
+def zygote(log: Log) -> Iterator[Zygote]:
     """Start the zygote; it and all its workers are ended when the block ends."""
     ours, theirs = socket.socketpair()
     code = (
@@ -120,7 +119,7 @@ async def zygote(log: Log) -> AsyncIterator[Zygote]:
     theirs.close()
     ours.setblocking(False)
     try:
-        yield Zygote(process, ours, log)
+        yield Zygote(ours, log)
     finally:
         ours.close()
         with suppress(ProcessLookupError):

@@ -1,39 +1,22 @@
 """Fixtures shared by all tests: an AWS of their own for each test, in process, on moto."""
 
-import functools
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from dispatch.core import aws as clients
 from dispatch.core import settings, time
 from dispatch.matching import service as matching
 from dispatch.policy import service as policies
 from tests.clock import Clock
-
-ROOT = Path(__file__).parent.parent
-REGION = "ca-central-1"
-
-
-@functools.cache
-def _table_properties() -> dict[str, Any]:
-    """The table as the template declares it, less what moto has no use for."""
-    from cfnlint.decode import cfn_yaml
-
-    template: Any = cfn_yaml.load(str(ROOT / "template.yaml"))
-    declared = template["Resources"]["DispatchTable"]["Properties"]
-    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    return {name: declared[name] for name in wanted}
+from tests.template_file import table
+from tests.world import REGION, World
 
 
 def forget_everything() -> None:
     """Drop what an instance of a function keeps between invocations."""
     settings.forget()
-    clients.forget()
     policies.forget()
     matching.forget()
 
@@ -66,9 +49,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
-        boto3.client("dynamodb").create_table(
-            TableName=environment["TABLE_NAME"], **_table_properties()
-        )
+        boto3.client("dynamodb").create_table(TableName=environment["TABLE_NAME"], **table())
         boto3.client("s3").create_bucket(
             Bucket=environment["SNAPSHOT_BUCKET"],
             CreateBucketConfiguration={"LocationConstraint": REGION},
@@ -91,3 +72,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         forget_everything()
         yield
     forget_everything()
+
+
+@pytest.fixture
+def world(aws: None, clock: Clock) -> World:
+    """The whole backend in this process, with nobody in it yet."""
+    return World(clock)

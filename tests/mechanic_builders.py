@@ -1,7 +1,7 @@
 """Mechanics and requests for tests: valid as they are, each test says only what it is about."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from dispatch.matching.model import MatchRequest, RequestType
@@ -9,7 +9,6 @@ from dispatch.matching.rules import match_request
 from dispatch.mechanics.model import Duty, Mechanic, RosterEntry
 from dispatch.mechanics.rules import profile_from, roster_entry
 
-NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 
 FREE = Duty(on_shift=True)

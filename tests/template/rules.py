@@ -1,5 +1,6 @@
 """The house rules for template.yaml. Each takes the translated stack and returns what breaks it."""
 
+import re
 from collections.abc import Iterator
 
 from tests.template.stack import Document, Stack, listed, target, text
@@ -244,18 +245,20 @@ def versions(stack: Stack) -> Iterator[str]:
 
 
 def parameters(stack: Stack) -> Iterator[str]:
-    """A parameter's new value in an environment publishes a version.
+    """A parameter's new value in an environment publishes a version, by way of its description.
 
-    SAM only sees that the parameter is the same; the version's description makes the difference.
+    SAM only sees that the parameter is the same. A description that changes alone would make the
+    deployment fail, so it names nothing else.
     """
     for version in stack.of_type("AWS::Lambda::Version").values():
         name, function = _function(stack, version["FunctionName"])
-        for variable, value in function["Environment"]["Variables"].items():
-            parameter = target(value)
-            if parameter not in stack.source["Parameters"]:
-                continue
-            if f"${{{parameter}}}" not in text(version.get("Description", "")):
-                yield f"{name} does not publish a change of {variable}"
+        values = function["Environment"]["Variables"].values()
+        used = {target(value) for value in values} & stack.source["Parameters"].keys()
+        named = set(re.findall(r"\$\{(\w+)\}", text(version.get("Description", ""))))
+        for parameter in used - named:
+            yield f"{name} does not publish a change of {parameter}"
+        for parameter in named - used:
+            yield f"{name} publishes a change of {parameter} that it does not have"
 
 
 def data(stack: Stack) -> Iterator[str]:

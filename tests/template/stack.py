@@ -59,9 +59,9 @@ def target(value: Any) -> str | None:
     """The logical id that a Ref or GetAtt points at; None for anything else."""
     if isinstance(value, dict):
         if "Ref" in value:
-            return cast("str", value["Ref"])
+            return str(value["Ref"])
         if "Fn::GetAtt" in value:
-            return cast("str", value["Fn::GetAtt"][0])
+            return str(value["Fn::GetAtt"][0])
     return None
 
 
@@ -72,8 +72,8 @@ def text(value: Any) -> str:
             return f"${{{value['Ref']}}}"
         if "Fn::GetAtt" in value:
             return "${" + ".".join(value["Fn::GetAtt"]) + "}"
-        if "Fn::Sub" in value and isinstance(value["Fn::Sub"], str):
-            return cast("str", value["Fn::Sub"])
+        if "Fn::Sub" in value:
+            return str(value["Fn::Sub"])
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -175,9 +175,15 @@ BREAKAGES: list[tuple[Rule, str, Any, str]] = [
     (rules.versions, "DomainLayer/Properties/PublishLambdaVersion", False, "without its functions"),
     (
         rules.parameters,
-        "NotifyFunction/Properties/VersionDescription",
+        "NotificationsFunction/Properties/VersionDescription",
         GONE,
-        "does not publish a change of FCM_APPLICATION_ARN",
+        "does not publish a change of FcmApplicationArn",
+    ),
+    (
+        rules.parameters,
+        "RelayFunction/Properties/VersionDescription",
+        {"Fn::Sub": "roster shards ${RosterShards}"},
+        "publishes a change of RosterShards that it does not have",
     ),
     (rules.data, "DispatchTable/Properties/DeletionProtectionEnabled", False, "can be deleted"),
     (

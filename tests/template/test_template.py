@@ -6,11 +6,12 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cfnlint.api
 import pytest
 
+from dispatch.core.events import EventType
 from tests.template.stack import ROOT, Document, read_template, translate
 
 TEMPLATE = read_template()
@@ -129,27 +130,32 @@ def test_every_variable_of_an_environment_is_one_that_settings_reads() -> None:
     assert given <= known
 
 
-def recorded_event_types() -> set[str]:
-    """The first argument of every ``Event(...)`` in the package."""
-    return {
-        cast("str", call.args[0].value)
-        for path in PACKAGE.rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text()))
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Name)
-        and call.func.id == "Event"
-        and call.args
-        and isinstance(call.args[0], ast.Constant)
-    }
-
-
-def test_subscriptions_filter_on_types_that_something_records() -> None:
+def test_subscriptions_filter_on_types_that_exist() -> None:
     wanted = {
         type_
         for subscription in translate(TEMPLATE).of_type("AWS::SNS::Subscription").values()
         for type_ in subscription.get("FilterPolicy", {}).get("type", [])
     }
-    assert wanted <= recorded_event_types()
+    assert wanted <= set(EventType)
+
+
+def keys_read(path: Path, functions: set[str]) -> set[str]:
+    """Every ``item["..."]`` and ``item.get("...")`` in these functions."""
+    tree = ast.parse(path.read_text())
+    found = set()
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.name in functions:
+            code = ast.unparse(function)
+            found |= set(re.findall(r"item(?:\[|\.get\()'(\w+)'", code))
+    return found
+
+
+def test_the_roster_index_carries_exactly_what_is_read_from_it() -> None:
+    indexes = TEMPLATE["Resources"]["DispatchTable"]["Properties"]["GlobalSecondaryIndexes"]
+    (roster,) = [index for index in indexes if index["IndexName"] == "roster"]
+    keys = {"pk", "sk", *(key["AttributeName"] for key in roster["KeySchema"])}
+    read = keys_read(PACKAGE / "mechanics/store.py", {"_row", "_entry", "_duty_of"})
+    assert set(roster["Projection"]["NonKeyAttributes"]) == read - keys
 
 
 # ------------------------------------------------------------------ requirements

@@ -59,7 +59,8 @@ def asks_what_time_it_is(source: str) -> bool:
 
 
 def scans_the_table(source: str) -> bool:
-    return any(mention.endswith(".scan") or '"scan"' in mention for mention in mentions(source))
+    nodes = ast.walk(ast.parse(source))
+    return any(isinstance(node, ast.Attribute) and node.attr == "scan" for node in nodes)
 
 
 def foreign_stores(source: str, capability: str) -> Iterator[str]:
@@ -78,7 +79,7 @@ def foreign_stores(source: str, capability: str) -> Iterator[str]:
         (asks_what_time_it_is, "from datetime import datetime\nnow = datetime.now(UTC)"),
         (asks_what_time_it_is, "import datetime\nnow = datetime.datetime.utcnow()"),
         (asks_what_time_it_is, "import time\nstarted = time.time()"),
-        (scans_the_table, "client('dynamodb').scan()\nc.scan(TableName=x)"),
+        (scans_the_table, "aws.dynamodb().scan(TableName=table)"),
     ],
 )
 def test_the_rules_notice(breaks: Callable[[str], bool], source: str) -> None:
@@ -96,42 +97,46 @@ def test_the_rule_on_stores_notices(source: str) -> None:
 # ------------------------------------------------------------------ what they hold for
 
 
-@pytest.mark.parametrize("path", DEPLOYED, ids=name)
-def test_only_settings_reads_the_environment(path: Path) -> None:
-    if path != PACKAGE / "dispatch/core/settings.py":
-        assert not reads_the_environment(path.read_text())
+def breaking(rule: Callable[[str], bool], but: str = "") -> list[str]:
+    """The deployed modules that break a rule, except for the one whose job it is."""
+    return [name(path) for path in DEPLOYED if rule(path.read_text()) and name(path) != but]
 
 
-@pytest.mark.parametrize("path", DEPLOYED, ids=name)
-def test_only_core_time_asks_what_time_it_is(path: Path) -> None:
-    if path != PACKAGE / "dispatch/core/time.py":
-        assert not asks_what_time_it_is(path.read_text())
+def test_only_settings_reads_the_environment() -> None:
+    assert breaking(reads_the_environment, but="layers/domain/dispatch/core/settings.py") == []
 
 
-@pytest.mark.parametrize("path", DEPLOYED, ids=name)
-def test_nothing_deployed_scans_the_table(path: Path) -> None:
-    assert not scans_the_table(path.read_text())
+def test_only_core_time_asks_what_time_it_is() -> None:
+    assert breaking(asks_what_time_it_is, but="layers/domain/dispatch/core/time.py") == []
 
 
-@pytest.mark.parametrize("path", DEPLOYED, ids=name)
-def test_a_store_belongs_to_its_capability(path: Path) -> None:
-    assert list(foreign_stores(path.read_text(), path.parent.name)) == []
+def test_nothing_deployed_scans_the_table() -> None:
+    assert breaking(scans_the_table) == []
+
+
+def test_a_store_belongs_to_its_capability() -> None:
+    assert [
+        (name(path), store)
+        for path in DEPLOYED
+        for store in foreign_stores(path.read_text(), path.parent.name)
+    ] == []
 
 
 @pytest.mark.parametrize("path", ENTRY_POINTS, ids=name)
 def test_entry_points_are_thin(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 60
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    assert len(lines) <= 60
 
 
 @pytest.mark.parametrize("path", [p for p in ENTRY_POINTS if p.name != "api.py"], ids=name)
 def test_event_functions_start_without_the_web_framework(path: Path) -> None:
     """Importing FastAPI would nearly double their cold start."""
-    program = f"import sys; sys.path.insert(0, {str(path.parent)!r}); import {path.stem}; " + (
+    program = (
+        f"import sys; sys.path.insert(0, {str(path.parent)!r}); import {path.stem};"
         "print({'fastapi', 'mangum', 'pydantic', 'starlette'} & set(sys.modules))"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=ROOT,
         env={"PYTHONPATH": str(PACKAGE), "POWERTOOLS_SERVICE_NAME": "test"},
         capture_output=True,
         text=True,

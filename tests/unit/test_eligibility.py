@@ -11,7 +11,8 @@ from dispatch.core.errors import Invalid
 from dispatch.mechanics.model import Duty, Mechanic, Presence, Status, Unavailable
 from dispatch.mechanics.rules import is_eligible, presence, profile_from, why_not_available
 from dispatch.policy.model import Policy
-from tests.mechanic_builders import BUSY, FREE, NOON, OFF, a_mechanic, a_record, an_entry
+from tests.clock import NOON
+from tests.mechanic_builders import BUSY, FREE, OFF, a_mechanic, a_record, an_entry
 
 TODAY = NOON.date()
 POLICY = Policy()

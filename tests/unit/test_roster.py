@@ -11,11 +11,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from dispatch.matching.model import Among, MatchRequest, RequestType
 from dispatch.matching.roster import Roster
-from dispatch.matching.rules import best_possible_abroad, in_same_area, in_same_city, order, score
-from dispatch.mechanics.model import Duty, Presence, RosterEntry
+from dispatch.matching.rules import (
+    best_possible_abroad,
+    in_same_area,
+    in_same_city,
+    order,
+    score,
+    supersedes,
+)
+from dispatch.mechanics.model import Duty, Presence, RosterEntry, RosterRow
 from dispatch.mechanics.rules import is_eligible, presence
 from dispatch.policy.model import Policy, Scoring
-from tests.mechanic_builders import BUSY, FREE, NOON, OFF, ONE_DAY, a_request, an_entry
+from tests.clock import NOON
+from tests.mechanic_builders import BUSY, FREE, OFF, ONE_DAY, a_request, an_entry
 
 # A small world, so that mechanics meet: in scores, in places, in everything.
 COUNTRIES = st.sampled_from(["CA", "CA", "US", None])
@@ -289,11 +297,10 @@ def test_crowded_places_follow_changes_too() -> None:
 
 
 def test_the_nearest_hear_of_a_broadcast_first() -> None:
-    near = {"country": "CA", "state_province": "ON"}
     roster = a_roster(
-        an_entry(id="far", **near, city="Ottawa", postal_code="K1A 0A1", rating=5),
-        an_entry(id="city", **near, city="Toronto", postal_code="M6K 1B1", rating=4),
-        an_entry(id="area", **near, city="York", postal_code="M5V 3C6", rating=3),
+        an_entry(id="far", city="Ottawa", postal_code="K1A 0A1", rating=5),
+        an_entry(id="city", city="Toronto", postal_code="M6K 1B1", rating=4),
+        an_entry(id="area", city="York", postal_code="M5V 3C6", rating=3),
         an_entry(id="abroad", country="US", rating=5),
         an_entry(BUSY, id="busy"),
     )
@@ -317,3 +324,40 @@ def test_capacity_is_the_policys() -> None:
     assert ids(roster) == []
     roster.use(Policy(capacity=2))
     assert ids(roster) == ["mechanic-1"]
+
+
+# Rows of the change index
+
+CANADA, STATES = "ROSTER#CA#0", "ROSTER#US#0"
+SOON = NOON + timedelta(seconds=1)
+
+
+def a_row(partition: str, at: datetime, entry: RosterEntry | None) -> RosterRow:
+    return RosterRow("mechanic-1", partition, at.isoformat(), entry)
+
+
+HERE = a_row(CANADA, NOON, an_entry())
+
+
+def test_whoever_appears_counts() -> None:
+    assert supersedes(HERE, None)
+    assert not supersedes(a_row(CANADA, NOON, None), None)
+
+
+def test_what_is_read_again_changes_nothing() -> None:
+    assert not supersedes(replace(HERE), HERE)
+
+
+def test_of_one_partition_the_row_read_last_counts_whatever_its_stamp() -> None:
+    assert supersedes(a_row(CANADA, NOON - ONE_DAY, an_entry(BUSY)), HERE)
+    assert supersedes(a_row(CANADA, NOON - ONE_DAY, None), HERE)
+
+
+def test_who_has_moved_here_is_not_taken_away_by_the_tombstone_left_there() -> None:
+    assert not supersedes(a_row(STATES, SOON, None), HERE)
+
+
+def test_who_has_moved_on_is_there_and_an_old_row_that_comes_late_does_not_count() -> None:
+    assert supersedes(a_row(STATES, SOON, an_entry(country="US")), HERE)
+    assert supersedes(a_row(STATES, NOON, an_entry(country="US")), HERE)
+    assert not supersedes(a_row(STATES, NOON - ONE_DAY, an_entry(country="US")), HERE)

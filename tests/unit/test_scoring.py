@@ -21,7 +21,8 @@ from dispatch.matching.rules import (
 )
 from dispatch.mechanics.model import Duty, RosterEntry
 from dispatch.policy.model import Scoring
-from tests.mechanic_builders import FREE, NOON, OFF, a_record, a_request, a_request_like, an_entry
+from tests.clock import NOON
+from tests.mechanic_builders import FREE, OFF, a_record, a_request, a_request_like, an_entry
 
 TODAY = NOON.date()
 VECTORS = json.loads(
@@ -53,9 +54,7 @@ def test_the_vectors(case: dict[str, Any]) -> None:
 
 
 def test_the_breakdown_names_each_criterion_that_holds_and_adds_up() -> None:
-    found = scored(
-        an_entry(), request_type=RequestType.BRAND_SPECIALIST, requested_brand="Bmw"
-    )
+    found = scored(an_entry(), request_type=RequestType.BRAND_SPECIALIST, requested_brand="Bmw")
     assert found.breakdown == {
         "presence": 50,
         "country": 25,
@@ -73,7 +72,9 @@ def test_the_breakdown_names_each_criterion_that_holds_and_adds_up() -> None:
 
 def test_what_is_unknown_scores_nothing_and_raises_nothing() -> None:
     nothing_known = dict.fromkeys(a_record(), None) | {
-        "id": "m", "name": "M", "profile_completion": 0
+        "id": "m",
+        "name": "M",
+        "profile_completion": 0,
     }
     found = score(an_entry(OFF, **nothing_known), match_request(), Scoring(), TODAY)
     assert (found.match_score, found.match_reasons) == (20, ("Available soon",))
@@ -121,9 +122,7 @@ def test_a_certification_counts_through_its_last_day() -> None:
 
 def test_static_points_are_the_score_less_presence_place_keywords_and_brand() -> None:
     entry = an_entry(profile_completion=95, completed_sessions=50)
-    found = scored(
-        entry, country=None, keywords=(), request_type=RequestType.GENERAL
-    )
+    found = scored(entry, country=None, keywords=(), request_type=RequestType.GENERAL)
     assert static_points(entry, Scoring()) == found.match_score - found.breakdown["presence"]
 
 
@@ -154,7 +153,7 @@ def test_the_order_of_equal_scores_is_total() -> None:
         an_entry(FREE, id="a0", rating=None),
         an_entry(OFF, id="a1", rating=5),
     ]
-    assert sorted(reversed(best_first), key=order) == best_first
+    assert sorted(sorted(best_first, key=lambda entry: entry.id), key=order) == best_first
 
 
 def test_ratings_are_ordered_exactly_not_as_shown() -> None:

@@ -26,6 +26,9 @@ from dispatch.core.views import ConflictProblem, InvalidProblem, Problem
 PROBLEM_JSON = "application/problem+json"
 VOLATILE = frozenset({"expires_in_s"})
 """Members an ETag is blind to: they change by themselves."""
+MAX_FIELDS_TOLD = 100
+MAX_NAME_TOLD = 200
+"""Of wrong fields. A body may hold more than fits into an answer (Lambda's limit is 6 MB)."""
 
 
 def create_app(title: str) -> FastAPI:
@@ -84,14 +87,16 @@ async def _refused(_request: Request, refusal: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return await _refused(request, Invalid([_field_error(e) for e in error.errors()]))
+    told = error.errors()[:MAX_FIELDS_TOLD]
+    return await _refused(request, Invalid([_field_error(e) for e in told]))
 
 
 def _field_error(error: dict[str, Any]) -> FieldError:
     """Pydantic's location as a JSON pointer; its input is not repeated."""
     if error["type"] == "json_invalid":
         return FieldError("", "is not valid JSON")
-    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in error["loc"][1:]]
+    names = [str(step)[:MAX_NAME_TOLD] for step in error["loc"][1:]]
+    steps = [name.replace("~", "~0").replace("/", "~1") for name in names]
     detail = error["msg"].removeprefix("Value error, ")
     return FieldError("".join(f"/{step}" for step in steps), detail[:1].lower() + detail[1:])
 

@@ -9,4 +9,4 @@ from aws_lambda_powertools.metrics import MetricUnit
 __all__ = ["MetricUnit", "logger", "metrics"]
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="Dispatch")

@@ -176,7 +176,7 @@ def _subdivisions(country_code: str) -> dict[str, str]:
     spellings = [(row["code"], row["code"]) for row in rows]
     spellings += [(row["code"].partition("-")[2], row["code"]) for row in rows]
     spellings += [(row["name"], row["code"]) for row in rows]
-    # "Wales [Cymru GB-CYM]", "Navarra, Comunidad Foral de", "Euskal Herria / Pais Vasco"
+    # Parts of names, too: ISO writes Wales as "Wales [Cymru GB-CYM]".
     spellings += [
         (part, row["code"]) for row in rows for part in re.split(r"[\[\](),/]", row["name"])
     ]

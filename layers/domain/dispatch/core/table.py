@@ -150,7 +150,7 @@ def query(
     else:
         request["ConsistentRead"] = True
     if cursor is not None:
-        request["ExclusiveStartKey"] = encode(_position(cursor, index, pk))
+        request["ExclusiveStartKey"] = encode(_position(cursor, index, pk, prefix))
     items: list[Item] = []
     while True:
         if limit is not None:
@@ -172,16 +172,19 @@ def _cursor(last: Item, index: Index | None) -> str:
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
-def _position(cursor: str, index: Index | None, pk: str) -> Item:
+def _position(cursor: str, index: Index | None, pk: str, prefix: str) -> Item:
+    """Where a cursor points to; whatever DynamoDB would not take as a start is refused here."""
     expected = {"sk", "pk", "at"} if index else {"sk"}
     try:
         position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        json.dumps(position, ensure_ascii=False).encode()  # no lone surrogates
     except (binascii.Error, ValueError, RecursionError):
         position = None
     if (
         not isinstance(position, dict)
         or set(position) != expected
         or not all(isinstance(part, str) and 0 < len(part) <= 256 for part in position.values())
+        or not position["at" if index else "sk"].startswith(prefix)
     ):
         raise Invalid.field("/cursor", "is not a cursor of this list; start without one")
     if index:

@@ -1,25 +1,24 @@
 """The keyword finder: which of the 46 canonical services a driver's free text asks for.
 
-Rule source: ``domain.md``, "Keywords". Pure and quick: one pass over the words, whatever the text.
+Rule source: ``domain.md``, "Keywords". Pure, and quick on any text.
 
-To add or improve a keyword, edit its row in ``KEYWORDS``. A row lists patterns, separated by
-commas, English and French side by side, in this notation:
+To add a keyword, add a row to ``KEYWORDS``: name, group, patterns, English before French. Patterns
+are separated by commas and written as a text is read: lower case, no accents, no punctuation, and
+without the small words of ``FILLERS``. In a pattern
 
-==================  ================================================================================
-``brake pad``       these words, one after the other, whatever small words (``FILLERS``) stand between
-``front|rear``      either word
-``air?``            a word that may be missing
-``leak/s/ed``       the word alone or with one of the endings: leak, leaks, leaked
-``<noise>``         any word of the group of that name in ``GROUPS``
-``brake & pad``     both, near each other, in either order (at most ``REACH`` words between)
-``motor ~ <noise>`` the first, if the second is near; the second is not used up: one noise may come
-                    from two parts
-==================  ================================================================================
+=====================  =========================================================================
+``brake pad``          is these words, one after the other
+``front|rear``         is either word
+``front|rear?``        may be missing
+``leak/s/ed``          is the word alone or with an ending: leak, leaks, leaked
+``<noise>``            is any word of that group of ``GROUPS``
+``brake & pad``        is both near each other, in either order
+``engine ~ <noise>``   is the first with the second near it; the second is not used up, since one
+                       noise may come from two parts
+=====================  =========================================================================
 
-Patterns are written as text is read: lower case, no accents, no punctuation, no fillers. The match
-that uses up most words wins them, ties go to the earliest: "brake pads" is not also brake repair.
-``OTHER_MEANINGS`` has phrases in which the words of a car mean something else ("alarm clock");
-they are struck out before the search.
+The match that uses up most words wins them, ties go to the earliest: "brake pads" is not also brake
+repair. Before that, ``OTHER_MEANINGS`` are struck out: "alarm clock", "battery of tests".
 """
 
 import re
@@ -27,6 +26,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 REACH = 4
 """How many words may stand between the two sides of ``&`` and ``~``."""
@@ -74,7 +74,8 @@ GROUPS = {
         noise/s noisy sound/s sounding loud/er squeal/s/ed/ing/y squeak/s/ed/ing/y screech/es/ing/y
         grind/s/ing rattle/s/d rattling clunk/s/ing/y knock/s/ing tick/s/ing clank/s/ing whir/ring
         hum/s/ming whine/s/d whining growl/s/ing roar/s/ing rumble/s rumbling pop/s/ping buzz/es/ing
-        thump/s/ing clatter/s/ing creak/s/ing/y groan/s/ing click/s/ing whistle/s whistling
+        thump/s/ing ping/s/ing clatter/s/ing creak/s/ing/y groan/s/ing click/s/ing whistle/s
+        whistling
         bruit/s bruyant/e/s/es grince/nt grincement/s claque/nt claquement/s cogne/nt cognement/s
         siffle/nt sifflement/s couine/nt couinement/s crisse/nt crissement/s gronde/nt grondement/s
         craque/nt craquement/s ronronne/nt ronronnement bourdonne bourdonnement tape/nt hurle/nt
@@ -92,9 +93,9 @@ GROUPS = {
     """,
     "worn": """
         worn wear/s/ing bad badly dead dying die/s/d gone shot broken broke/s bust/ed blown blew
-        bent crack/s/ed loose stuck seize/s/d rust/ed/y rotted warped fail/s/ed/ing/ure faulty defective
-        damage/d weak torn toast missing hole/s frozen jam/med clog/ged burn/ed/t burns out stolen
-        snapped finished old
+        bent crack/s/ed loose stuck seize/s/d rust/ed/y rotted warped fail/s/ed/ing/ure faulty
+        defective damage/d weak torn toast missing hole/s frozen jam/med clog/ged burn/s/ed/t out
+        stolen snapped finished old
         use/e/s/es fini/e/s/es mort/e/s/es brise/e/s/es casse/e/s/es perce/e/s/es rouille/e/s/es
         fendu/e/s/es defectueux defectueuse/s defaillant/e/s faible/s lousse/s bloque/e/s/es vole/e
         coince/e/s/es saute/e/s arrache/e/s tordu/e/s fatigue/e/s gele/e/s brule/e/s/es
@@ -103,7 +104,7 @@ GROUPS = {
     "fault": """
         problem/s issue/s trouble/s fault/s error/s wrong weird strange funny acting up act/s no not
         wont doesnt dont isnt arent cant wouldnt didnt never stop/s/ped/ping quit/s warning/s
-        malfunction/s/ing intermittent/ly
+        malfunction/s/ing intermittent/ly smell/s smelly stink/s musty
         probleme/s defaut/s erreur/s panne/s bizarre/s etrange/s souci/s plus pas jamais mal misere
         difficile/s difficilement avertissement/s arrete/nt
     """,
@@ -115,7 +116,7 @@ GROUPS = {
     "repair": """
         repair/s/ed/ing fix/es/ed/ing rebuild/s/ing rebuilt overhaul/ed
         reparer repare/e/s/es reparation/s refaire refait/e reconditionner reconditionne/e/s/es
-        reconstruire reconstruit/e reconstruction rebatir arranger
+        reconditionnement reconstruire reconstruit/e reconstruction rebatir arranger
     """,
     "replace": """
         replace/s/d/ment/ments replacing change/s/d changing swap/s/ped/ping new
@@ -151,7 +152,7 @@ GROUPS = {
         rough/ly power dies cuts smoke/s smoking sluggish idle/s idling stall/s/ed/ing hesitate/s
         hesitating hesitation surge/s surging sputter/s/ed/ing rev/s/ving bog/s bogging bucking
         broute cale calait tousse hesite fume boucane rate/s force etouffe eteint puissance emballe
-        ratatouille
+        ratatouille hoquette
     """,
     "shift": """
         slip/s/ped/ping shift/s/ed/ing hesitate/s hesitating lag/s delay/s/ed slam/s gear/s reverse
@@ -182,12 +183,17 @@ GROUPS = {
     """,
     "buy": "buy buying bought purchase purchasing achat acheter achete",
     "home": """
-        house home apartment condo building office bedroom room hotel kitchen cottage
+        house apartment condo building office bedroom room hotel kitchen cottage
         maison appartement immeuble bureau chambre salon cuisine logement chalet
     """,
     "gadget": """
         phone cellphone smartphone iphone laptop tablet watch flashlight drill toy
         telephone cellulaire portable ordinateur tablette montre
+    """,
+    "make": """
+        acura audi bmw buick chevrolet chevy chrysler civic corolla dodge ford gmc honda hyundai
+        infiniti jeep kia lexus mazda mercedes mini mitsubishi nissan peugeot porsche ram renault
+        subaru tesla toyota volkswagen volvo vw
     """,
     "car": """
         car/s auto/s truck/s vehicle/s van/s suv pickup minivan automobile/s
@@ -205,8 +211,9 @@ KEYWORDS = (
         "check engine light",
         "diagnostics",
         _patterns("""
-            check engine <light>?, <light> check engine, engine <light>,
-            engine warning|management <light>, service engine <light>|soon, cel, mil ~ <light>,
+            check engine <light>?, <light> check engine, <repair>? engine <light>,
+            engine warning|management|malfunction|fault|trouble <light>,
+            service engine <light>|soon, cel, mil ~ <light>, mil ~ on|flashing,
             malfunction indicator, dtc, obd|obd2|obdii code/s,
             voyant/s|temoin/s|lumiere/s|lampe orange|jaune|rouge|ambre? moteur|engine,
             moteur allume|allumee|clignote, <light> orange|jaune|rouge? check, check moteur,
@@ -240,8 +247,9 @@ KEYWORDS = (
         _patterns("""
             tpms <light>|sensor/s|system?, tire/s|tyre/s pressure, pressure ~ tire/s|tyre/s,
             pressure <light>|sensor/s, tire|tyre <light>|sensor/s, low tire|tyre <light>,
-            tire|tyre monitor, <light>? pression ~ pneu/s, capteur/s? pression pneu/s,
-            <light> pneu/s, capteur/s pneu/s, pneu/s ~ voyant|temoin
+            tire|tyre monitor,
+            <light>? pression ~ pneu/s, capteur/s? pression pneu/s, <light> pneu/s,
+            capteur/s pneu/s, pneu/s ~ voyant|temoin
         """),
     ),
     Keyword(
@@ -252,8 +260,9 @@ KEYWORDS = (
             engine|motor ~ <check>, engine|motor ~ <run>, engine|motor wont|doesnt|not|cant start,
             crank/s|cranking|cranked but? wont|doesnt|no|not start, misfire/s|misfired|misfiring,
             rough ~ idle/s|idling, idle/s|idling ~ <shake>,
-            idle/s|idling ~ high|low|erratic|erratically|jumps|fluctuates|unstable|uneven,
-            stall/s/ed/ing ~ <car>, stall/s/ed/ing ~ light/s|idle|stop|stopped|driving|intersection,
+            idle/s|idling ~ up|down|high|low|erratic|erratically|jumps|fluctuates|unstable|uneven,
+            stall/s/ed/ing ~ <car>, stall/s/ed/ing ~ <make>,
+            stall/s/ed/ing ~ light/s|idle|stop|stopped|driving|intersection,
             sputter/s/ing|bucking|hesitate/s|hesitating|hesitation|surging ~ <car>,
             sputter/s/ing|hesitate/s|hesitating|hesitation|bog/s|jerk/s ~ accelerate|accelerating,
             hesitation|jerk/s ~ acceleration|gas|throttle,
@@ -263,12 +272,13 @@ KEYWORDS = (
             noise/s|sound/s|knocking|ticking ~ hood, runs rough|roughly, oil pressure <light>?,
             oil <light>, obd|obd2|obdii scan/ner?,
             <car>|computer|engine|full diagnostic/s|diagnosis, need/s diagnostic/s,
-            diagnostic/s ~ <car>, moteur ~ <noise>, moteur ~ <shake>, moteur ~ <fault>,
-            moteur ~ <check>, moteur ~ <run>, moteur demarre pas|plus|mal, ralenti ~ <shake>,
-            ralenti ~ <fault>, ralenti ~ instable|irregulier|bas|haut|varie|monte, rates allumage,
+            diagnostic/s ~ <car>,
+            moteur ~ <noise>, moteur ~ <shake>, moteur ~ <fault>, moteur ~ <check>, moteur ~ <run>,
+            moteur demarre pas|plus|mal, ralenti ~ <shake>, ralenti ~ <fault>,
+            ralenti ~ instable|irregulier|bas|haut|varie|monte, rates allumage,
             rate|rates ~ moteur|cylindre/s|acceleration, perte|manque|perd|moins puissance,
             coups ~ acceleration|accelere|accelerant,
-            <car> cale|calait|etouffe|broute|tousse|hesite|ratatouille|eteint,
+            <car> cale|calait|etouffe|broute|tousse|hesite|ratatouille|eteint|boucane|fume,
             cale|etouffe|eteint ~ lumiere/s|feu|feux|arret/s|stop/s|roulant|conduisant|route,
             force ~ cote/s|montant, tourne pas rond, mode degrade,
             fumee|boucane blanche|bleue|noire|grise, bruit/s|cognement ~ capot, <light> huile,
@@ -281,20 +291,22 @@ KEYWORDS = (
         "diagnostics",
         _patterns("""
             <gearbox> ~ <trouble>, gear box ~ <trouble>, <gearbox> ~ <shift>,
-            transmission fluid|oil & <leak>, transmission fluid|oil low|burnt|burned,
-            <leak> transmission|tranny fluid|oil, <gearbox> <light>, gear/s ~ <noise>,
+            <gearbox> fluid|oil & <leak>, <gearbox> & <leak> & fluid|oil, no|lost reverse gear?,
+            <gearbox> fluid|oil low|burnt|burned, <leak> <gearbox> fluid|oil,
+            <gearbox> temperature|temp? <light>, gear/s ~ <noise>,
             gear/s ~ slip/s|slipping|stuck|skip/s|jump/s|hunts|hunting|pop/s,
             wont|doesnt|not|cant|refuses shift,
             wont|doesnt|not|cant go|move|engage gear|reverse|drive, reverse|drive ~ slam/s|clunk/s,
             shift/s/ing ~ hard|rough|roughly|late|erratic|erratically|slow|slowly|harsh|harshly,
-            shift/s|shifting ~ <noise>, shift/s|shifting ~ <shake>, boite vitesse/s? ~ <trouble>,
-            boite automatique|manuelle|auto ~ <trouble>,
+            shift/s|shifting ~ <noise>, shift/s|shifting ~ <shake>,
+            boite vitesse/s? ~ <trouble>, boite automatique|manuelle|auto ~ <trouble>,
             boite vitesse/s|automatique|manuelle ~ <shift>,
             vitesse/s ~ passe|passent|passer|rentre|rentrent|entre|embarque|embarquent,
             vitesse/s ~ accroche|accrochent|saute|sautent|craque|craquent, passer & vitesse,
             passage|changement/s|changer vitesse/s, reculons|recul ~ embarque|rentre|accroche,
+            marche arriere ~ <fault>, marche arriere ~ <shift>,
             fuite|fuit|coule|perte huile|liquide|fluide transmission|boite,
-            transmission & <leak> & huile|liquide
+            <gearbox> & <leak> & huile|liquide
         """),
     ),
     Keyword(
@@ -304,12 +316,12 @@ KEYWORDS = (
             electrical problem/s|issue/s|fault/s?,
             electric|electronic problem/s|issue/s|fault/s|gremlin/s,
             electrical short|drain|failure|gremlin/s, electrics|electronics ~ <trouble>,
-            fuse/s ~ <trouble>, fuse/s ~ blow/s|blowing|pop/s, fuse box, fusebox,
-            short circuit/s|circuiting, wiring ~ <trouble>, wiring harness, wire/s ~ <worn>,
+            fuse/s ~ <trouble>, fuse/s ~ blow/s|blowing|pop/s, short circuit/s|circuiting,
+            wiring ~ <trouble>, wiring ~ short, wiring harness, wire/s ~ <worn>,
             wire/s ~ chewed|melted|frayed|short|shorted, chewed wire/s|wiring,
-            power window/s|lock/s|seat/s|mirror/s|windows|locks, window/s switch|motor|regulator,
+            power door? window/s|lock/s|seat/s|mirror/s, window/s switch|motor|regulator,
             central locking,
-            dash|dashboard|gauge/s|cluster|instrument|interior light/s? ~ flicker/s|flickering|dead|black|dark,
+            dash|dashboard|gauge/s|cluster|interior light/s? ~ flicker/s|flickering|dead|black|dark,
             lights flicker/ing, parasitic draw|drain, horn ~ <fault>, bad ground,
             turn signal/s ~ <trouble>, blinker/s ~ <trouble>,
             electrique/s ~ probleme/s|panne/s|trouble/s|defaut/s|souci/s|diagnostic|bogue,
@@ -328,10 +340,10 @@ KEYWORDS = (
             <car>? battery|batteries ~ <worn>, battery ~ <fault>, battery ~ <check>,
             battery ~ <replace>, battery ~ <light>, battery ~ <charge>, battery ~ <drain>,
             <car> battery, battery <light>|test, jump start/s/ed/ing, need/s jump|boost,
-            boost <car>, wont|doesnt|didnt|cant|not|no start, batterie/s ~ <worn>,
-            batterie ~ <fault>, batterie ~ <check>, batterie ~ <replace>, batterie ~ <light>,
-            batterie ~ <charge>, batterie ~ <drain>, batterie <car>, survoltage, survolter,
-            booster|boost|boostee|crinquer ~ <car>|matin/s|jours, cable/s booster,
+            boost <car>, <car> wont|doesnt|didnt|not|no start, wont|doesnt|no start ~ morning|cold,
+            batterie/s ~ <worn>, batterie ~ <fault>, batterie ~ <check>, batterie ~ <replace>,
+            batterie ~ <light>, batterie ~ <charge>, batterie ~ <drain>, batterie <car>, survoltage,
+            survolter, booster|boost|boostee|crinquer ~ <car>|matin/s|jours, cable/s booster,
             demarre|demarrer pas|plus|difficilement, <car> part|demarre pas|plus|mal, pas demarrer
         """),
     ),
@@ -340,8 +352,8 @@ KEYWORDS = (
         "diagnostics",
         _patterns("""
             alternator/s <light>?, alternator isnt|not|wont|doesnt|stopped? charge|charging battery,
-            altenator, alternater, charging system <light>?, alternateur/s,
-            alternateur plus|pas? charge|recharge plus|pas? batterie, systeme charge
+            altenator, alternater, charging system <light>?,
+            alternateur/s, alternateur plus|pas? charge|recharge plus|pas? batterie, systeme charge
         """),
     ),
     Keyword(
@@ -370,10 +382,11 @@ KEYWORDS = (
         "hybrid battery diagnostic",
         "diagnostics",
         _patterns("""
-            hybrid battery|batteries pack|cell|cells?, hybrid & battery|batteries pack?,
+            hybrid battery|batteries pack|cell/s|cooling? fan?, hybrid & battery|batteries pack?,
             prius & battery pack?, hybrid system, hv|traction battery|batteries,
-            high voltage battery, check hybrid, batterie/s & hybride/s, batterie/s & prius,
-            batterie/s haute tension, batterie/s traction, systeme hybride, haute tension & hybride
+            high voltage battery, check hybrid,
+            batterie/s & hybride/s, batterie/s & prius, batterie/s haute tension,
+            batterie/s traction, systeme hybride, haute tension & hybride
         """),
     ),
     Keyword(
@@ -381,12 +394,13 @@ KEYWORDS = (
         "diagnostics",
         _patterns("""
             ev charging|charger station|cable|port?, electric <car> & <charge>,
-            electric & <charge> & <car>, plug hybrid & <charge>, <ev> & <charge>,
-            model 3|x? & <charge>, charge|charging port/s|inlet door|flap|latch?,
-            charging cable|station|gun|handle|plug,
+            electric & <charge> & <car>, plug hybrid & <charge>,
+            <ev> electric|electrique? & <charge>, model 3|x? & <charge>,
+            charge|charging port/s|inlet door|flap|latch?, charging cable|station|gun|handle|plug,
             fast|dc|level|home charge|charger|charging 1|2|3?, level 1|2|3 charge|charger|charging,
             supercharger/s, supercharge, supercharging, chademo, ccs, j1772, onboard charger,
-            wallbox, <car> electrique/s & <charge>, <car> electrique/s & borne/s,
+            wallbox,
+            <car> electrique/s & <charge>, <car> electrique/s & borne/s,
             <charge> <car> electrique/s, ve & recharger|borne/s|branche,
             ve charge|recharge plus|pas, recharge ve,
             hybride rechargeable & charge|recharge|recharger,
@@ -400,8 +414,9 @@ KEYWORDS = (
         _patterns("""
             backup|reverse|reversing|rearview|rear|parking|backing camera/s|cam/s,
             back up camera/s|cam/s, rear view|facing camera/s|cam/s, backupcam,
-            camera/s ~ reverse|reversing|backup|backing, camera/s recul|arriere|stationnement,
-            camera/s marche arriere, camera/s ~ recul|reculer|reculons
+            camera/s ~ reverse|reversing|backup|backing,
+            camera/s recul|arriere|stationnement, camera/s marche arriere,
+            camera/s ~ recul|reculer|reculons
         """),
     ),
     Keyword(
@@ -427,10 +442,10 @@ KEYWORDS = (
         "audio system installation",
         "installations",
         _patterns("""
-            stereo/s ~ <install>, stereo/s ~ <replace>, stereo ~ <trouble>,
+            stereo/s ~ <install>, stereo/s ~ <replace>, stereo ~ <fault>,
             <car> stereo|audio|radio|sound|speaker/s system?, audio|sound|stereo system/s,
             speaker/s ~ <install>, speaker/s ~ <replace>, speaker/s ~ <worn>,
-            speaker/s ~ door/s|dash|<car>|crackle|crackling|buzz|distort, subwoofer/s,
+            speaker/s ~ door/s|dash|<car>|<make>|crackle|crackling|buzz|distort, subwoofer/s,
             amplifier/s ~ <install>, amp/s ~ <install>, amp/s ~ sub/s, head unit/s, headunit,
             aftermarket radio, carplay, car play, android auto, double din, touchscreen radio,
             factory radio, new radio ~ <car>,
@@ -447,11 +462,12 @@ KEYWORDS = (
         _patterns("""
             gps track/er/ers/ing, gps & track/er/ers/ing,
             <car>|asset|fleet|hidden|theft tracker/s|tracking, tracker/s ~ <car>,
-            tracker/s ~ <install>, tracking device/s|unit|system, gps & locator|locate,
+            tracker/s ~ <make>, tracker/s ~ <install>, tracking device/s|unit|system,
+            gps & locator|locate,
             traceur/s gps?, gps & traceur/s|reperage|localisation|mouchard|suivi|antivol,
-            balise/s gps?, localisateur/s gps?,
+            balise/s gps? antivol?, localisateur/s gps?,
             dispositif/s|systeme/s|puce reperage|tracage|localisation, reperage ~ <car>,
-            geolocalisation ~ <car>
+            reperage ~ <make>, geolocalisation ~ <car>
         """),
     ),
     Keyword(
@@ -459,10 +475,11 @@ KEYWORDS = (
         "installations",
         _patterns("""
             alarm/s system/s, <car> alarm/s system?, alarm/s ~ <install>, alarm/s ~ <car>,
-            alarm/s ~ siren|shock|theft/s|stolen|fob|hood|trunk, anti theft, antitheft,
-            immobilizer/s, immobiliser/s, security system ~ <car>, systeme/s alarme/s,
-            alarme/s ~ <install>, alarme/s ~ <car>, alarme/s antivol|vol, antivol/s, anti vol/s,
-            antidemarrage, anti demarrage|demarreur, immobilisateur
+            alarm/s ~ <make>, alarm/s ~ siren|shock|theft/s|stolen|fob|hood|trunk, anti theft,
+            antitheft, immobilizer/s, immobiliser/s, security system ~ <car>,
+            systeme/s alarme/s, alarme/s ~ <install>, alarme/s ~ <car>, alarme/s ~ <make>,
+            alarme/s antivol|vol, antivol/s, anti vol/s, antidemarrage, anti demarrage|demarreur,
+            immobilisateur
         """),
     ),
     Keyword(
@@ -470,13 +487,15 @@ KEYWORDS = (
         "repairs",
         _patterns("""
             brakes, brake ~ <trouble>, brake ~ <repair>, brake ~ <replace>,
-            brake pedal|caliper/s|rotor/s|disc/s|line/s|fluid|hose/s|drum/s|booster|job|service|system|master,
+            brake pedal|caliper/s|rotor/s|disc/s|line/s|fluid|hose/s|drum/s,
+            brake booster|job|service|system|master, brake ~ pedal|sinks,
             brake ~ spongy|soft|mushy|fade|hard|lock|locking|floor|burning|smell,
             brake ~ pull/s|pulling, brake <light>, rotor/s ~ <worn>, rotors, caliper/s, calliper/s,
             master cylinder, parking|emergency|hand|e|park brake/s, handbrake, braking ~ <trouble>,
             braking ~ pull/s|pulling|distance, breaks ~ <noise>,
             breaks ~ spongy|soft|mushy|worn|pedal, break pedal|caliper/s|rotor/s|fluid|line/s|job,
-            breaks ~ squishy, freins, frein ~ <trouble>, frein ~ <repair>, frein ~ <replace>,
+            breaks ~ squishy,
+            freins, frein ~ <trouble>, frein ~ <repair>, frein ~ <replace>,
             frein main|stationnement|urgence,
             pedale|liquide|conduite/s|ligne/s|flexible/s|cylindre frein/s,
             disque/s|rotor/s|etrier/s|tambour/s frein/s, maitre cylindre, etrier/s,
@@ -509,15 +528,16 @@ KEYWORDS = (
         "engine repair",
         "repairs",
         _patterns("""
-            engine|motor & <repair>, engine|motor & <replace>,
+            engine|motor & <repair>, <replace> engine|motor, engine need/s? <replace>,
             engine|motor & seize/d|blown|blew|locked|used|reman|threw|work, head gasket/s,
             headgasket/s, cylinder head/s, piston/s ring/s?, camshaft/s, cam shaft, crankshaft,
             engine|motor mount/s, thrown|threw|throwing rod, connecting rod/s, rod bearing/s|knock,
             spun bearing, valve job, bent valve/s, engine block, cracked block, lifter/s, oil pump,
-            rocker arm/s, moteur & <repair>, moteur & <replace>,
-            moteur & saute|fini|grippe|lache|explose|fendu|saisi|usage|refection|brise|mort,
-            joint/s culasse, culasse, piston/s, arbre cames, vilebrequin, support/s moteur,
-            soupape/s, segment/s piston/s?, bielle/s ~ coulee|moteur, bloc moteur, poussoir/s
+            rocker arm/s,
+            moteur & <repair>, <replace> moteur, moteur <replace>,
+            moteur & saute|fini|grippe|lache|explose|fendu|saisi|usage|refection|brise|casse|mort,
+            joint/s culasse, culasse, arbre cames, vilebrequin, support/s moteur, soupape/s,
+            segment/s piston/s?, bielle/s ~ coulee|moteur, bloc moteur, poussoir/s
         """),
     ),
     Keyword(
@@ -526,9 +546,9 @@ KEYWORDS = (
         _patterns("""
             <gearbox> & <repair>, <gearbox> & <replace>, <gearbox> & reman|used|shop,
             gear box & <repair>, torque converter/s, valve body, transmission mount, transfer case,
-            mechatronic, transmission & finie|usagee, boite vitesse/s? & <repair>,
-            boite vitesse/s? & <replace>, boite automatique|manuelle & <repair>,
-            convertisseur couple
+            mechatronic,
+            transmission & finie|usagee, boite vitesse/s? & <repair>, boite vitesse/s? & <replace>,
+            boite automatique|manuelle & <repair>, convertisseur couple
         """),
     ),
     Keyword(
@@ -537,7 +557,8 @@ KEYWORDS = (
         _patterns("""
             clutch, clutch pedal|disc|disk|plate|kit|cable|fluid|master|slave|job cylinder?,
             slave cylinder, throwout|release bearing/s, throw out bearing/s, pressure plate,
-            flywheel, embrayage pedale|disque?, embrayer, debrayer,
+            flywheel,
+            embrayage pedale|disque?, embrayer, debrayer,
             pedale|disque|kit|cable|butee|plateau embrayage|clutch, volant moteur|bimasse
         """),
     ),
@@ -549,9 +570,10 @@ KEYWORDS = (
             steering rack|column|box|linkage|shaft, steering wheel? ~ <trouble>,
             steering wheel? ~ <repair>, steering wheel? ~ <light>, steering wheel? ~ <stiff>,
             hard|difficult|stiff|heavy steer, steer ~ <trouble>, steer ~ hard, rack pinion,
-            tie rod/s end/s?, pitman arm, idler arm, direction assistee, servo direction,
-            servodirection, direction ~ <stiff>, direction ~ bruit/s|grince|craque|vibre,
-            cremaillere direction?, volant ~ <shake>, volant ~ <noise>, volant ~ <stiff>,
+            no|low|lost|loss power steering, tie rod/s end/s?, pitman arm, idler arm,
+            direction assistee, servo direction, servodirection, direction ~ <stiff>,
+            direction ~ bruit/s|grince|craque|vibre, cremaillere direction?, volant ~ <shake>,
+            volant ~ <noise>, volant ~ <stiff>,
             embout/s|rotule/s|biellette/s|colonne|boitier direction,
             pompe|liquide|fluide direction assistee?, pompe|liquide|fluide steering,
             barre accouplement
@@ -564,10 +586,10 @@ KEYWORDS = (
             wheel|hub bearing/s hub|assembly?, bearing/s ~ wheel/s|hub|front|rear,
             bearing/s ~ <noise>, bearing/s ~ <replace>, bearing/s ~ <worn>, wheel hub/s assembly?,
             hub assembly, wheel/s ~ growl/s|growling|hum/s|humming|roar|roaring|grinding,
-            humming|droning|roaring|growling|hum|drone ~ speed/s|louder, roulement/s roue/s,
-            roulement/s bille/s, roulement/s ~ roue/s|avant|arriere|moyeu, roulement/s ~ <noise>,
-            roulement/s ~ <replace>, roulement/s ~ <worn>, moyeu/x, bearing/s roue/s,
-            bearing/s ~ roue/s,
+            humming|droning|roaring|growling|hum|drone ~ speed/s|louder,
+            roulement/s roue/s, roulement/s bille/s, roulement/s ~ roue/s|avant|arriere|moyeu,
+            roulement/s ~ <noise>, roulement/s ~ <replace>, roulement/s ~ <worn>, moyeu/x,
+            bearing/s roue/s, bearing/s ~ roue/s,
             roue/s ~ ronronne|ronronnement|gronde|grondement|bourdonne|bourdonnement|sillement,
             grondement|ronronnement|bourdonnement|sillement ~ vitesse|roule|roulant
         """),
@@ -580,10 +602,10 @@ KEYWORDS = (
             exhaust ~ <trouble>, exhaust ~ <repair>, exhaust ~ <replace>,
             exhaust ~ hanging|hangs|dragging|fell|fumes|smell/s|cabin|smoke, catalytic converter/s?,
             cat converter/s, catalyst, tailpipe/s, tail pipe/s, resonator, flex pipe, dpf,
-            particulate filter/s, egr valve?, silencieux ~ <worn>, silencieux ~ <noise>,
-            silencieux ~ <replace>, silencieux ~ <repair>,
-            silencieux ~ tombe|detache|traine|pend|decroche|souder, echappement,
-            pot/s|tuyau/x|systeme|ligne|collecteur|fuite|flexible echappement,
+            particulate filter/s, egr valve?,
+            silencieux ~ <worn>, silencieux ~ <noise>, silencieux ~ <replace>,
+            silencieux ~ <repair>, silencieux ~ tombe|detache|traine|pend|decroche|souder,
+            echappement, pot/s|tuyau/x|systeme|ligne|collecteur|fuite|flexible echappement,
             pot/s|convertisseur/s catalytique/s, catalyseur/s, filtre/s particule/s, fap, vanne egr
         """),
     ),
@@ -600,9 +622,11 @@ KEYWORDS = (
             thermostat ~ <trouble>, thermostat ~ <replace>, thermostat housing,
             engine? temperature|temp gauge|needle|light|warning, engine temperature|temp,
             temperature|temp|needle|gauge ~ hot|high|climbs|climbing|red,
-            steam ~ hood|engine|radiator, boiling over, heater hose, surchauffe/r/nt,
-            moteur|<car> chauffe|chauffait, chauffe ~ moteur|<car>|trafic, radiateur/s, pompe/s eau,
-            calorstat, durite/s, boyau/x radiateur|coolant|chauffage|refroidissement,
+            steam ~ hood|engine|radiator, boil/s|boiling over, coolant|antifreeze ~ add|adding,
+            heater hose,
+            surchauffe/r/nt, moteur|<car> chauffe|chauffait, chauffe ~ moteur|<car>|trafic,
+            radiateur/s, pompe/s eau, calorstat, durite/s,
+            boyau/x radiateur|coolant|chauffage|refroidissement,
             ventilateur/s radiateur|moteur|refroidissement, fan radiateur,
             liquide refroidissement ~ <trouble>,
             liquide refroidissement ~ niveau|bas|baisse|manque|disparait, antigel ~ <trouble>,
@@ -624,8 +648,10 @@ KEYWORDS = (
             smell/s|smelling|stink/s|odor|odour|reek/s of? gas|gasoline|petrol|fuel|diesel,
             smell/s|odor|odour ~ gas|gasoline|petrol|fuel,
             gas|gasoline|petrol|fuel smell|fumes|odor, carburetor/s, carburettor, carb ~ <repair>,
-            petrol pump, evap, pompe/s essence|carburant|gaz|gasoil|diesel|fuel, injecteur/s,
-            injection, filtre/s essence|carburant|gasoil|diesel|gaz,
+            petrol pump, evap,
+            pompe/s essence|carburant|gaz|gasoil|diesel|fuel, injecteur/s, injection ~ <trouble>,
+            injection essence|diesel|electronique|directe,
+            filtre/s essence|carburant|gasoil|diesel|gaz,
             odeur/s|senteur|sent|pue essence|carburant|gaz|gasoil|diesel,
             reservoir/s essence|carburant|gaz|gasoil, <leak> essence|gasoil|carburant|gaz,
             carburateur/s, alimentation|conduite/s|ligne/s|tuyau essence|carburant|gaz,
@@ -639,7 +665,7 @@ KEYWORDS = (
             engine|motor? oil <leak> under? engine|motor|<car>?, engine|motor & oil <leak>,
             oil & <leak>, oil & spot/s|stain/s|spots, puddle|patch|pool|drop/s|stain of? oil,
             oil pan gasket? <leak>?, valve cover gasket/s? <leak>?, rear? main seal, crank seal,
-            oil seal, oil over <car>|engine|driveway|ground, fuite/s huile moteur?,
+            oil seal, oil over <car>|engine|driveway|ground,
             huile moteur? & <leak>, huile & tache/s|goutte/s, <leak> huile moteur?,
             joint/s cache|couvercle culbuteur/s|soupape/s, couvercle soupape/s|culbuteur/s,
             carter huile?, pan huile, joint spi
@@ -651,8 +677,9 @@ KEYWORDS = (
         _patterns("""
             starter motor/s, starter ~ <trouble>, starter ~ <replace>, starter ~ <repair>,
             starter ~ engage/s|spin/s|drag/s|drags|solenoid|relay|turn|key|<car>, starter solenoid,
-            solenoid, click/s|clicking ~ start|key|turn|crank|ignition, demarreur/s, solenoide,
-            clique|cliquetis|clic ~ cle|demarre|demarrer|contact|demarrage, tourne cle
+            solenoid, click/s|clicking ~ start|key|turn|crank|ignition,
+            demarreur/s, solenoide, clique|cliquetis|clic ~ cle|demarre|demarrer|contact|demarrage,
+            tourne cle
         """),
     ),
     Keyword(
@@ -662,9 +689,10 @@ KEYWORDS = (
             headlight/s bulb/s|lens|assembly|restoration?, headlamp/s bulb/s|lens?,
             head light/s|lamp/s bulb/s|assembly?, low|high|dipped beam/s bulb/s|headlight/s?,
             front light/s ~ <worn>, front light/s bulb/s, bulb/s ~ headlight/s, xenon|hid bulb/s,
-            fog light/s|lamp/s, phare/s ~ <worn>, phare/s ~ <fault>, phare/s ~ <replace>,
-            phare/s ~ <repair>, phare/s ~ <car>, phare/s avant|gauche|droit|antibrouillard|xenon,
-            phare/s ~ <dim>, phare/s & ampoule/s,
+            fog light/s|lamp/s,
+            phare/s ~ <worn>, phare/s ~ <fault>, phare/s ~ <replace>, phare/s ~ <repair>,
+            phare/s ~ <car>, phare/s avant|gauche|droit|antibrouillard|xenon, phare/s ~ <dim>,
+            phare/s & ampoule/s,
             ampoule/s|lumiere/s|bulbe|feu|feux|lampe/s phare/s|avant|croisement, optique/s phare,
             feu|feux croisement|route
         """),
@@ -673,9 +701,10 @@ KEYWORDS = (
         "oil change",
         "maintenance",
         _patterns("""
-            oil filter? change/s|changed|changing|service, oil filter? & change/s|changed|changing,
-            change/s|changing engine|motor? oil filter?, oil filter/s, synthetic oil,
-            lube oil filter?, oil lube, oil life|level|due|service, new|fresh oil, oilchange,
+            engine|motor? oil filter? change/s|changed|changing|service,
+            oil filter? & change/s|changed|changing, change/s|changing engine|motor? oil filter?,
+            oil filter/s, synthetic oil, lube oil filter?, oil lube, oil life|level|due|service,
+            new|fresh oil, oilchange,
             changement/s|changer|change huile moteur? filtre?,
             huile & changement/s|changer|change|changee|vidange/s|remplacer,
             vidange huile|moteur moteur? filtre?, vidange/s huile, vidange, filtre/s huile,
@@ -688,15 +717,16 @@ KEYWORDS = (
         _patterns("""
             tire/s|tyre/s|wheel/s rotation/s balance|balancing?,
             tire/s|tyre/s|wheels & rotate|rotates|rotated|rotation/s|rotating,
-            swap|switch|move front & rear|back & tire/s|tyre/s|wheels, rotation/s & pneu/s|roue/s,
-            permutation/s & pneu/s|roue/s, permuter|permute|intervertir & pneu/s|roue/s
+            swap|switch|move front & rear|back & tire/s|tyre/s|wheels,
+            rotation/s & pneu/s|roue/s, permutation/s & pneu/s|roue/s,
+            permuter|permute|intervertir & pneu/s|roue/s
         """),
     ),
     Keyword(
         "brake pad replacement",
         "maintenance",
         _patterns("""
-            brake/s|break/s front|rear? pad/s rotor/s|disc/s?, pad/s rotor/s|disc/s,
+            brake/s|break/s front|rear? pad/s rotor/s|disc/s?, front|rear? pad/s rotor/s|disc/s,
             rotor/s|disc/s brake? pad/s, brake/s & pad/s, pads ~ <worn>, pads ~ <replace>,
             front|rear pads, pads ~ mm|squeal|squealing|grinding|thin|left|metal|low,
             brake|break lining/s, brake/s|break shoe/s, brakepad/s,
@@ -713,16 +743,17 @@ KEYWORDS = (
             timing belt/s kit|tensioner|cover?, timing chain/s kit|tensioner|guide/s?, timing kit,
             cam belt/s, cambelt/s, timing & belt/s,
             courroie/s|chaine/s|kit|strap/s|belt distribution|timing|synchronisation,
-            courroie/s & distribution|timing, strap|belt timing
+            courroie/s & distribution|timing
         """),
     ),
     Keyword(
         "air filter replacement",
         "maintenance",
         _patterns("""
-            engine|cabin|cab|motor? air intake|cleaner? filter/s, cabin|pollen|intake filter/s,
-            filter/s & cabin, air cleaner, airfilter/s, filtre/s air moteur|habitacle|cabine?,
-            filtre/s habitacle|cabine|pollen, filtre/s & habitacle|cabine
+            engine|motor? cabin|cab? air intake|cleaner? filter/s, cabin|pollen|intake filter/s,
+            filter/s & cabin, air cleaner, airfilter/s,
+            filtre/s air moteur|habitacle|cabine?, filtre/s habitacle|cabine|pollen,
+            filtre/s & habitacle|cabine
         """),
     ),
     Keyword(
@@ -731,8 +762,9 @@ KEYWORDS = (
         _patterns("""
             spark plug/s wire/s|gap|coil/s?, sparkplug/s,
             plugs ~ fouled|gap|engine|cylinder/s|v6|v8|coil/s|ignition|wires|misfire|iridium,
-            plugs ~ <replace>, bougie/s allumage moteur?, bougie/s ~ <replace>, bougie/s ~ <worn>,
-            bougie/s ~ <car>, bougie/s ~ moteur|cylindre/s|noire/s|iridium|km|bobine/s
+            plugs ~ <replace>,
+            bougie/s allumage moteur?, bougie/s ~ <replace>, bougie/s ~ <worn>, bougie/s ~ <car>,
+            bougie/s ~ moteur|cylindre/s|noire/s|iridium|km|bobine/s
         """),
     ),
     Keyword(
@@ -777,9 +809,10 @@ KEYWORDS = (
         "maintenance",
         _patterns("""
             pre purchase|buy|buying inspection|check|vehicle|car?, prepurchase inspection?, ppi,
-            used <car> inspection|check, inspection used <car>, <check> & before & <buy> ~ <car>,
-            <check> & prior & <buy>, <check> & before & <buy> & one|used, <check> & <buy> & used,
-            mechanic & <buy> & used, prior|before <buy> used|<car>, <buy> used|second hand? <car>,
+            used <car> inspection|check, inspection of? used <car>, before <buy> & <check> ~ <car>,
+            <check> & before & <buy> ~ <car>, <check> & prior & <buy>,
+            <check> & before & <buy> & one|used, <check> & <buy> & used, mechanic & <buy> & used,
+            prior|before <buy> used|<car>, <buy> used|second hand? <car>,
             inspection/s avant|pre? <buy>, inspection/s preachat, pre achat, preachat,
             avant <buy> ~ <car>, avant & <buy> ~ <check>, <check> & <buy> & <car>,
             <check> & usage|usagee|occasion & <car>, inspection/s <car> usage|usagee|occasion
@@ -790,8 +823,8 @@ KEYWORDS = (
         "brand work",
         _patterns("""
             bmw idrive, idrive bmw?, bmw ~ <scan>, bmw & code|coding|coded & battery,
-            bmw ~ program/med/ming|retrofit/ted/ting|inpa|esys|carly|activate|unlock|enable|module/s|update,
-            ista, bimmercode, bimmer ~ <scan>, coding bmw, diagnostic/s bmw,
+            bmw ~ program/med/ming|retrofit/ted/ting|inpa|esys|carly|activate|enable|module/s, ista,
+            bimmercode, bimmer ~ <scan>, coding bmw, diagnostic/s bmw,
             problem/s|issue/s|trouble bmw,
             bmw ~ codage/s|coder|encodage|encoder|programmation|programmer|reprogrammation|activer,
             codage bmw, probleme/s|souci bmw
@@ -802,7 +835,7 @@ KEYWORDS = (
         "brand work",
         _patterns("""
             tesla ~ <scan>, tesla ~ <light>,
-            tesla ~ problem/s|issue/s|trouble|notification|glitch/es|glitchy|touchscreen|screen|autopilot,
+            tesla ~ problem/s|issue/s|trouble|glitch/es|glitchy|touchscreen|screen|autopilot,
             tesla ~ software|toolbox|mcu|reboot/s|rebooting|wrong|acting, problem/s|issue/s tesla,
             tesla ~ probleme/s|souci/s|ecran|panne|bogue|bug|autopilote|verifier,
             probleme/s|souci tesla
@@ -825,8 +858,8 @@ KEYWORDS = (
         _patterns("""
             audi vcds|vagcom|odis, vcds scan|readout|diagnostic/s?, audi ~ <scan>,
             audi & vcds|vagcom|odis, vag com, vagcom, odis, obdeleven, ross tech,
-            audi ~ module|message|adaptation, problem/s|issue/s|trouble audi, diagnostic/s audi,
-            probleme/s|souci audi
+            audi ~ module|message|adaptation, problem/s|issue/s|trouble audi,
+            diagnostic/s audi, probleme/s|souci audi
         """),
     ),
     Keyword(
@@ -835,65 +868,68 @@ KEYWORDS = (
         _patterns("""
             porsche piwis, piwis session|scan|diagnostic/s|readout|tester?, porsche ~ <scan>,
             porsche & piwis|durametric, porsche ~ module|message|session, durametric,
-            problem/s|issue/s|trouble porsche, diagnostic/s porsche, probleme/s|souci porsche
+            problem/s|issue/s|trouble porsche,
+            diagnostic/s porsche, probleme/s|souci porsche
         """),
     ),
 )
 """The canonical service keywords, grouped as in the catalogue."""
 
 OTHER_MEANINGS = _patterns("""
-    <gadget> battery|charger|charging|charge/s, battery|batterie & <gadget>,
+    <gadget> battery|charger|charging|charge/s, battery|batterie of? <gadget>,
     batteries <gadget>|remote, aa|aaa batteries,
-    battery of test/s|testing|exam/s|question/s|interviews, assault & battery,
+    battery of & test/s|testing|exam/s|question/s|interviews, assault & battery,
     starter home/s|kit/s|pack/s|deck|house|salad|dish, starter ~ sourdough|dinner|menu,
-    alarm clock/s|bell/s, fire|smoke|false|burglar|<home> alarm/s system/s?,
+    alarm clock/s|bell/s, fire|smoke|false|burglar|home|<home> alarm/s system/s?,
     alarm/s & fire|smoke|wake|clock|<home>, set alarm,
     oil painting/s|paint|price/s|tanker/s|spill/s|company|rig|industry|pastel/s|canvas,
     olive|cooking|coconut|essential|palm|canola|vegetable|frying|fish|hair|massage|heating oil,
     oil & tanker/s|pipeline, search|jet|train|plane|airplane|fire|boat|lawnmower|game engine/s,
-    engine|motor of growth|change, window|blower|boat|trolling motor, motor home,
-    clutch purse/s|bag/s|player/s|moment|hit|shot|goal|performance, through clutch, bearing/s mind,
-    deer & headlights, exhaust other? options|supply|patience,
+    engine|motor of growth|change, window|blower|boat|trolling motor, motor home, clutch of? egg/s,
+    clutch purse/s|handbag|bag/s|player/s|moment|hit|shot|goal|performance, through clutch,
+    bearing/s mind, deer & headlights, exhaust other? options|supply|patience,
     water|space|block|pool|patio heater/s, water tank,
     thermostat|heat|heating|heater|radiator|radiateur/s|chauffage|chauffe & <home>,
     air con|conditioner|conditioning|conditionne|climatise & <home>, ac & <home>,
     ac adapter|power|outlet|voltage|current|milan, steering committee/s|group|clear,
     brakes on? spending|growth|inflation|plan/s|project, tail|stop|brake light/s bulb/s?,
-    suspension of sentence|payments|service|licence|license,
-    licence|license|school|student suspension, suspension & licence|license|school|student,
-    torn|shoulder|knee rotator|ligament, air filter/s & furnace|vacuum|purifier|<home>,
-    furnace filter/s, gas leak/s? & stove|<home>, gas bill|price/s|station/s|stove|mileage,
+    suspension of sentence|payments|service|season|licence|license,
+    licence|license|school|student suspension, suspension & licence|license|school|student|player,
+    suspension bridge, muffler & scarf, flu injection, torn|shoulder|knee rotator|ligament,
+    air filter/s & furnace|vacuum|purifier|<home>, furnace filter/s, gas leak/s? & stove|<home>,
+    gas bill|price/s|station/s|stove|mileage,
     radio station/s|silence|show|host|ad|ads|program|wave/s|canada,
     bluetooth|loud|conference|guest|keynote|native speaker/s, speakers & conference|event|meeting,
     amp charger, stereo type/s, radio transmission, transmission of knowledge|data|values|documents,
-    transmission & disease/s|virus|data, health|food|safety|sanitary|<home> inspection,
+    transmission & disease/s|virus|data, health|food|safety|sanitary|home|<home> inspection,
     <check> & <home>, <buy> & <home>, tesla stock|share/s|coil, nikola tesla, catalyst of|growth,
     fitness tracker, star wars|show, hole punch, no problem/s|issue/s|noise/s|leak/s|trouble,
     electrical engineer/s|engineering|outlet|bill|company|tape, electric bill,
     jump start economy|career,
-    wont|doesnt|didnt|cant|not|no start ~ starter|fuel|remote|session|alternator|pump|app|video|call,
-    auto start stop, gear up, reverse gear, overheat/s|overheating & <gadget>,
-    batterie & cuisine|tambour|musicien, batterie tests|questions|examens, joue batterie,
-    alarme/s & incendie|feu|fumee|reveil|<home>,
+    <car> wont|doesnt|didnt|not|no start ~ starter|fuel|remote|session|alternator|pump|app|video,
+    auto start stop, gear up, blood|water pressure, pression arterielle|sanguine, exhaust fan|hood,
+    overheat/s|overheating & <gadget>, batterie & cuisine|tambour|musicien,
+    batterie tests|questions|examens, joue batterie, alarme/s & incendie|feu|fumee|reveil|<home>,
     huile/s olive/s|cuisson|cuisine|essentielle/s|coco|canola|vegetale|friture|lin|coude|massage,
     huile & olive, moteur/s recherche|bateau|tondeuse|avion|croissance|changement|essuie,
     chauffe bloc|eau, bloc chauffe, climatisation|clim|climatiseur & <home>, radiateur electrique,
     filtre/s air fournaise|aspirateur|maison|thermopompe|purificateur,
     filtre/s & fournaise|aspirateur|thermopompe,
-    frein/s & croissance|economie|developpement|innovation|depenses|projets, mettre frein,
+    frein/s|freinage & croissance|economie|developpement|innovation|depenses|projets, mettre frein,
     feu|feux|lumiere/s frein/s|stop|arriere, ampoule/s frein/s,
-    suspension & permis|travaux|cours|ecole|paiements|seance,
+    suspension permis|travaux|cours|ecole|paiements|seance|joueur,
     boite lettre/s|courriel|reception|vocale|lunch|gants|outils, changement|changer direction,
     transmission & connaissances|maladie/s|savoir|documents|donnees|entreprise|virus,
-    inspection & batiment|travaux, produit/s|vitesse|mesure/s|exposition|oeuvre|projet|film phare/s,
-    phare/s ile|breton|mer, gardien phare,
-    bougie/s & gateau|anniversaire|parfumee/s|cire|chandelle|souffler|romantique,
+    inspection & batiment|travaux, demarreur conversation|barbecue, embrayer autre,
+    silencieux comme, pompe/s eau & <home>,
+    produit/s|vitesse|mesure/s|exposition|oeuvre|projet|film phare/s, phare/s ile|breton|mer,
+    gardien phare, bougie/s & gateau|anniversaire|parfumee/s|cire|chandelle|souffler|romantique,
     vidange fosse|septique, vidange & poubelle/s|recyclage|bac|ramassage, fuite/s gaz|eau & <home>,
     tache/s huile & chandail|chemise|pantalon, roulement/s tambour/s|personnel|equipe/s|fonds,
     plaquette/s sanguine/s|beurre|chocolat|publicitaire/s|information,
     disque/s dur/s|vinyle/s|compact/s, injection & vaccin|insuline|cortisone, soupape securite,
     volant badminton, pot/s fleur/s, aucun|pas|sans|plus probleme/s|souci/s|bruit/s, sans fuite/s,
-    excess? vitesse, velo|trottinette|guitare|chaise electrique/s
+    exces vitesse, velo|trottinette|guitare|chaise electrique/s
 """)
 """Phrases in which those words do not speak of a car, in the same notation."""
 
@@ -924,7 +960,12 @@ def _names() -> dict[str, str]:
 # Reading a text -------------------------------------------------------------------------------
 
 _WORD = re.compile(r"[a-z0-9]+")
-_TROUBLE_CODE = re.compile(r"p[0-3][0-9a-f]{3}")
+_SPELLINGS = (
+    (re.compile(r"\b(\w+n) t\b"), r"\1t"),  # won't, doesn't
+    (re.compile(r"\ba c\b(?! est| etai)"), "ac"),  # A/C, A.C., but not "il y a, c'est"
+    (re.compile(r"\bp[0-3][0-9a-f]{3}\b"), "dtc"),  # P0420: a diagnostic trouble code
+)
+"""What is written in many ways, and the one way patterns write it."""
 
 
 def _fold(text: str) -> str:
@@ -935,50 +976,38 @@ def _fold(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """The words of ``text`` without fillers, "won't" as "wont", "A/C" as "ac", "P0420" as "dtc"."""
-    words: list[str] = []
-    raw = _WORD.findall(_fold(text))
-    for at, word in enumerate(raw):
-        before = raw[at - 1] if at else ""
-        after = raw[at + 1] if at + 1 < len(raw) else ""
-        if word == "t" and before.endswith("n") and words:
-            words[-1] = f"{before}t"
-        elif word == "c" and before == "a" and not after.startswith(("est", "etai")):
-            words.append("ac")
-        elif _TROUBLE_CODE.fullmatch(word):
-            words.append("dtc")
-        elif word not in FILLERS:
-            words.append(word)
-    return words
+    """The words of ``text`` as patterns write them, without punctuation and fillers."""
+    plain = " ".join(_WORD.findall(_fold(text)))
+    for spelling, usual in _SPELLINGS:
+        plain = spelling.sub(usual, plain)
+    return [word for word in plain.split() if word not in FILLERS]
 
 
 # Reading the patterns -------------------------------------------------------------------------
 
-Sequence = tuple[frozenset[str], ...]
+_Words = tuple[frozenset[str], ...]
 """Words that follow one another; at each place one of several."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What must stand near: its readings, with and without the words that may be missing."""
+class _Side:
+    """What must stand near the first side of a pattern, and whether its words are used up.
 
-    readings: tuple[Sequence, ...]
+    ``readings`` are with and without the words that may be missing, longest first; every reading
+    begins with one of ``heads`` and ends with one of ``tails``.
+    """
+
+    readings: tuple[_Words, ...]
+    heads: frozenset[str]
+    tails: frozenset[str]
     used_up: bool
-
-    def ending(self, words: list[str], end: int) -> range:
-        """The places of this part if it ends just before ``end``; else an empty range."""
-        return next((at for seq in self.readings if (at := _at(words, end - len(seq), seq))), _NONE)
-
-    def starting(self, words: list[str], start: int) -> range:
-        """The places of this part if it starts at ``start``; else an empty range."""
-        return next((at for seq in self.readings if (at := _at(words, start, seq))), _NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     name: str
-    first: Sequence
-    others: tuple[_Part, ...]
+    first: _Words
+    others: tuple[_Side, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -987,41 +1016,34 @@ class _Match:
     used: tuple[int, ...]
 
 
-_NONE = range(0)
-
-
-def _at(words: list[str], start: int, sequence: Sequence) -> range:
-    end = start + len(sequence)
-    if start < 0 or end > len(words):
-        return _NONE
-    fits = all(words[start + step] in choice for step, choice in enumerate(sequence))
-    return range(start, end) if fits else _NONE
-
-
+@cache
 def _choice(element: str) -> frozenset[str]:
     """The words that ``leak/s/ed|drip`` or ``<noise>`` stands for."""
-    words: list[str] = []
+    words: set[str] = set()
     for option in element.split("|"):
         if option.startswith("<"):
-            words.extend(_group(option[1:-1]))
+            words.update(*map(_choice, GROUPS[option[1:-1]].split()))
         else:
             stem, *endings = option.split("/")
-            words.extend((stem, *(stem + ending for ending in endings)))
+            words.update((stem, *(stem + ending for ending in endings)))
     return frozenset(words)
 
 
-@cache
-def _group(name: str) -> frozenset[str]:
-    return frozenset().union(*(_choice(element) for element in GROUPS[name].split()))
-
-
-def _readings(text: str) -> tuple[Sequence, ...]:
-    readings: list[Sequence] = [()]
+def _readings(text: str) -> tuple[_Words, ...]:
+    readings: list[_Words] = [()]
     for element in text.split():
         choice = _choice(element.removesuffix("?"))
         with_it = [(*reading, choice) for reading in readings]
         readings = with_it + readings if element.endswith("?") else with_it
     return tuple(sorted(filter(None, readings), key=len, reverse=True))
+
+
+@cache
+def _side(text: str, used_up: bool) -> _Side:
+    readings = _readings(text)
+    heads = frozenset().union(*(reading[0] for reading in readings))
+    tails = frozenset().union(*(reading[-1] for reading in readings))
+    return _Side(readings, heads, tails, used_up)
 
 
 def _by_first_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, list[_Pattern]]:
@@ -1030,10 +1052,10 @@ def _by_first_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, lis
         for text in patterns:
             first, *rest = re.split(" ([&~]) ", text)
             near = zip(rest[::2], rest[1::2], strict=True)
-            others = tuple(_Part(_readings(side), used_up=mark == "&") for mark, side in near)
-            for sequence in _readings(first):
-                pattern = _Pattern(name, sequence, others)
-                for word in sequence[0]:
+            others = tuple(_side(side, used_up=mark == "&") for mark, side in near)
+            for reading in _readings(first):
+                pattern = _Pattern(name, reading, others)
+                for word in reading[0]:
                     index.setdefault(word, []).append(pattern)
     return index
 
@@ -1050,43 +1072,82 @@ def _other_meanings() -> dict[str, list[_Pattern]]:
 
 # Matching -------------------------------------------------------------------------------------
 
+_NOWHERE = range(0)
+
 
 def _matches(words: list[str], index: dict[str, list[_Pattern]]) -> Iterator[_Match]:
+    present = frozenset(words)
+    possible = {
+        word: [pattern for pattern in index[word] if _possible(pattern, present)]
+        for word in present
+        if word in index
+    }
     for start, word in enumerate(words):
-        for pattern in index.get(word, ()):
+        for pattern in possible.get(word, ()):
             used = _used(words, start, pattern)
             if used:
                 yield _Match(pattern.name, used)
 
 
+def _possible(pattern: _Pattern, present: frozenset[str]) -> bool:
+    """Whether a text of these words can have ``pattern`` at all: most patterns end here."""
+    return not any(map(present.isdisjoint, pattern.first)) and not any(
+        present.isdisjoint(side.heads) for side in pattern.others
+    )
+
+
 def _used(words: list[str], start: int, pattern: _Pattern) -> tuple[int, ...]:
-    """The places of the words that ``pattern`` uses up from ``start`` on; none if it is not there."""
+    """The places of the words that ``pattern`` uses up from ``start`` on; none if not there."""
     first = _at(words, start, pattern.first)
     if not first:
         return ()
     used = set(first)
-    for part in pattern.others:
-        near = _near(words, first, part)
+    for side in pattern.others:
+        near = _near(words, first, side)
         if not near:
             return ()
-        if part.used_up:
+        if side.used_up:
             used.update(near)
     return tuple(sorted(used))
 
 
-def _near(words: list[str], here: range, part: _Part) -> range:
-    """Where ``part`` stands near ``here``, first after and then before it; else an empty range."""
-    for start in range(here.stop, min(here.stop + REACH + 1, len(words))):
-        if found := part.starting(words, start):
+def _at(words: list[str], start: int, reading: _Words) -> range:
+    end = start + len(reading)
+    if start < 0 or end > len(words):
+        return _NOWHERE
+    for place, choice in zip(range(start, end), reading, strict=True):
+        if words[place] not in choice:
+            return _NOWHERE
+    return range(start, end)
+
+
+def _near(words: list[str], here: range, side: _Side) -> range:
+    """Where ``side`` stands near ``here``, first after and then before it; else an empty range."""
+    after = range(here.stop, min(here.stop + REACH + 1, len(words)))
+    before = range(here.start - 1, max(here.start - REACH - 2, -1), -1)
+    starts = (
+        (place, reading)
+        for place in _up_to_a_break(words, after)
+        if words[place] in side.heads
+        for reading in side.readings
+    )
+    ends = (
+        (place + 1 - len(reading), reading)
+        for place in _up_to_a_break(words, before)
+        if words[place] in side.tails
+        for reading in side.readings
+    )
+    for start, reading in chain(starts, ends):
+        if found := _at(words, start, reading):
             return found
-        if words[start] in BREAKS:
-            break
-    for end in range(here.start, max(here.start - REACH - 1, 0), -1):
-        if found := part.ending(words, end):
-            return found
-        if words[end - 1] in BREAKS:
-            break
-    return _NONE
+    return _NOWHERE
+
+
+def _up_to_a_break(words: list[str], places: range) -> Iterator[int]:
+    for place in places:
+        yield place
+        if words[place] in BREAKS:
+            return
 
 
 def _precedence(match: _Match) -> tuple[int, int, int]:
@@ -1095,7 +1156,7 @@ def _precedence(match: _Match) -> tuple[int, int, int]:
 
 
 def _best(matches: Iterable[_Match]) -> list[_Match]:
-    """The matches that stand when the one with most words, then the earliest, takes its words."""
+    """The matches that stand when each, in order of precedence, uses up its words."""
     taken: set[int] = set()
     best: list[_Match] = []
     for match in sorted(matches, key=_precedence):

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from dispatch.core import places
 from dispatch.matching.model import Badge, MatchRequest, Priority, RequestType, Score
-from dispatch.mechanics.model import RosterEntry
+from dispatch.mechanics.model import RosterEntry, RosterRow
 from dispatch.mechanics.rules import is_certified
 from dispatch.policy.model import Scoring
 
@@ -264,3 +264,17 @@ def badge(match_score: int, scoring: Scoring) -> Badge:
 def priority(match_score: int, scoring: Scoring) -> Priority:
     """Of a targeted assignment: ``high`` for a match of badge ``high``, else ``normal``."""
     return Priority.HIGH if match_score >= scoring.badge_high else Priority.NORMAL
+
+
+def supersedes(row: RosterRow, known: RosterRow | None) -> bool:
+    """Whether a row that was read counts against what is known of its mechanic.
+
+    Rows come late, again, and in any order between partitions. Of one partition the one read last
+    counts, whatever its stamp: writers' clocks differ. From another partition, which a mechanic
+    has moved to or from, only a newer presence counts, never a tombstone.
+    """
+    if known is None:
+        return row.entry is not None
+    if row.partition == known.partition:
+        return row != known
+    return row.entry is not None and row.changed_at >= known.changed_at

@@ -51,7 +51,7 @@ def find_snapshot(country: str | None) -> Snapshot | None:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return None
         raise
-    lines = gzip.GzipFile(fileobj=cast(BinaryIO, answer["Body"]))
+    lines = gzip.GzipFile(fileobj=cast("BinaryIO", answer["Body"]))
     making = msgspec.json.decode(lines.readline(), type=Making)
     return Snapshot(making, (_row_of.decode(line) for line in lines))
 

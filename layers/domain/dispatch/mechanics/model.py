@@ -74,7 +74,7 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Mechanic:
-    """Profile and presence. ``shift_id`` and ``clocked_in_at`` are set while on shift."""
+    """Profile and presence. ``shift_id`` is set while on shift; ``clocked_in_at`` is the latest."""
 
     profile: Profile
     duty: Duty = Duty()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -179,7 +179,7 @@ def _stars(value: Any) -> Decimal:
 
 def _day(value: Any) -> date:
     try:
-        return datetime.strptime(_text(value), "%Y-%m-%d").date()
+        return date.fromisoformat(_text(value))
     except ValueError:
         raise _Wrong("must be a day such as 2026-07-01") from None
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.core.errors import NotFound
-from dispatch.core.events import Event
+from dispatch.core.events import Event, EventType
 from dispatch.core.table import Item, Otherwise, Transaction, decides_anew
 from dispatch.mechanics import rules, store
 from dispatch.mechanics.model import Mechanic, RosterRow, Unavailable
@@ -55,7 +55,10 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
             store.list_partition(tx, partition)
         tx.record(
             Event(
-                "MechanicChanged", store.subject(profile.id), now, {"mechanic_id": profile.id}
+                EventType.MECHANIC_CHANGED,
+                store.subject(profile.id),
+                now,
+                {"mechanic_id": profile.id},
             )
         )
     return Mechanic(profile, found[0].duty) if found else Mechanic(profile)
@@ -133,9 +136,7 @@ def free_load(
     session_ended: bool = True,
 ) -> None:
     """One session less. A ``completed`` one counts; one given back has not ended."""
-    store.free_load(
-        tx, mechanic_id, session_ended=session_ended, completed=completed, now=now
-    )
+    store.free_load(tx, mechanic_id, session_ended=session_ended, completed=completed, now=now)
 
 
 # What ranking reads

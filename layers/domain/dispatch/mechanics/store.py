@@ -1,9 +1,9 @@
 """The mechanic's item, the index of those that changed, and the list of its partitions.
 
-What changes alone (presence, load, status, counts) and what conditions look at are attributes of
-their own; the rest of the profile is one JSON text, and what ranking needs of it another, compact
-one (``roster_blob``), which the index ``roster`` carries. So a clock-in knows nothing of the
-profile, and a change of the profile nothing of presence.
+The profile is one JSON text, what ranking needs of it another, compact one (``roster_blob``), and
+what conditions look at are attributes; all are written together. What changes alone (presence,
+load, counts) are attributes too, so that a clock-in knows nothing of the profile and a change of
+the profile nothing of presence. The index carries the blob and what changes alone.
 """
 
 import zlib
@@ -53,6 +53,7 @@ _HAS_ROOM = "#currently_on_shift = :yes AND #load < :capacity"
 class _Inputs(msgspec.Struct, array_like=True, frozen=True):
     """The content of ``roster_blob``. New fields go to the end, with a default."""
 
+    approved: bool
     country: str | None
     subdivision: str | None
     city: str | None
@@ -90,11 +91,7 @@ def mechanic_of(item: Item) -> Mechanic:
     profile = msgspec.json.decode(item["profile"], type=Profile)
     clocked_in_at, last_seen_at = item.get("clocked_in_at"), item.get("last_seen_at")
     return Mechanic(
-        profile=replace(
-            profile,
-            status=Status(item["status"]),
-            completed_sessions=item["completed_sessions"],
-        ),
+        profile=replace(profile, completed_sessions=item["completed_sessions"]),
         duty=_duty_of(item),
         shift_id=item.get("shift_id"),
         clocked_in_at=parse_time(clocked_in_at) if clocked_in_at else None,
@@ -103,7 +100,7 @@ def mechanic_of(item: Item) -> Mechanic:
 
 
 def _duty_of(item: Item) -> Duty:
-    waiting_since = item.get("waiting_since")
+    waiting_since = max(item.get("clocked_in_at", ""), item.get("last_session_ended_at", ""))
     return Duty(
         on_shift=item["currently_on_shift"],
         load=item["load"],
@@ -161,7 +158,7 @@ def go_on_shift(
     tx.update(
         key(mechanic_id),
         "SET #currently_on_shift = :yes, #shift_id = :shift_id, #clocked_in_at = :now,"
-        " #waiting_since = :now, #last_seen_at = :now, #changed_at = :now",
+        " #last_seen_at = :now, #changed_at = :now",
         {":yes": True, ":no": False, ":shift_id": shift_id, ":now": format_time(now)},
         when=_IS_OFF_SHIFT,
         otherwise=otherwise,
@@ -173,8 +170,7 @@ def go_off_shift(
 ) -> None:
     tx.update(
         key(mechanic_id),
-        "SET #currently_on_shift = :no, #last_seen_at = :now, #changed_at = :now"
-        " REMOVE #shift_id, #clocked_in_at",
+        "SET #currently_on_shift = :no, #last_seen_at = :now, #changed_at = :now REMOVE #shift_id",
         {
             ":yes": True,
             ":no": False,
@@ -238,7 +234,7 @@ def free_load(
 ) -> None:
     change = "SET #load = #load - :one, #last_seen_at = :now, #changed_at = :now"
     if session_ended:
-        change += ", #waiting_since = :now"
+        change += ", #last_session_ended_at = :now"
     if completed:
         change += ", #completed_sessions = #completed_sessions + :one"
     tx.update(key(mechanic_id), change, {":one": 1, ":now": format_time(now)}, when=_HAS_LOAD)
@@ -310,7 +306,7 @@ def _entry(mechanic_id: str, item: Item) -> RosterEntry:
     inputs = _inputs_of.decode(item["roster_blob"])
     return RosterEntry(
         id=mechanic_id,
-        approved=item["status"] == Status.APPROVED,
+        approved=inputs.approved,
         duty=_duty_of(item),
         country=inputs.country,
         subdivision=inputs.subdivision,
@@ -331,6 +327,7 @@ def _entry(mechanic_id: str, item: Item) -> RosterEntry:
 
 def _inputs(entry: RosterEntry) -> _Inputs:
     return _Inputs(
+        approved=entry.approved,
         country=entry.country,
         subdivision=entry.subdivision,
         city=entry.city,

@@ -47,7 +47,9 @@ class MechanicView(PublicMechanic):
     """A mechanic, and whether they are there."""
 
     presence_status: Presence
-    last_seen_at: Instant | None = Field(description="Last clock-in or -out, session begun or ended")
+    last_seen_at: Instant | None = Field(
+        description="Last clock-in or -out, session begun or ended"
+    )
 
     @classmethod
     def seen(cls, mechanic: Mechanic, capacity: int) -> Self:

@@ -121,7 +121,7 @@ class Dispatch:
     """How far the search for a session's mechanic has come. ``version`` is the lock.
 
     ``is_open`` while the session is pending. ``asked`` were offered this session at any time,
-    ``excluded`` may not have it: they gave it back, or are the customer. ``announced`` once the
+    ``declined`` do not want it, ``excluded`` may not have it: they gave it back, or are the customer. ``announced`` once the
     broadcast was pushed in this period.
     """
 
@@ -138,5 +138,6 @@ class Dispatch:
     waves: int = 0
     offers: tuple[OpenOffer, ...] = ()
     asked: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     version: int = 1

@@ -127,6 +127,12 @@ def without(dispatch: Dispatch, gone: Iterable[OpenOffer]) -> Dispatch:
     return replace(dispatch, offers=rest, version=dispatch.version + 1)
 
 
+def with_decline(dispatch: Dispatch, assignment_id: str, mechanic_id: str) -> Dispatch:
+    """The dispatch after this mechanic has passed, on an offer or on the broadcast."""
+    gone = [offer for offer in dispatch.offers if offer.assignment_id == assignment_id]
+    return replace(without(dispatch, gone), declined=(*dispatch.declined, mechanic_id))
+
+
 def with_wave(dispatch: Dispatch, offers: tuple[OpenOffer, ...], *, announce: bool) -> Dispatch:
     """The dispatch after its period's mechanics were ranked and these were asked."""
     return replace(

@@ -15,7 +15,7 @@ from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
 from dispatch.core.logging import MetricUnit, metrics
-from dispatch.core.table import Otherwise, Transaction, decides_anew
+from dispatch.core.table import Transaction, decides_anew
 from dispatch.core.time import format_time
 from dispatch.matching import service as matching
 from dispatch.matching.model import Among, MatchRequest, Priority, Ranked, Ranking
@@ -106,6 +106,7 @@ def _broadcast(dispatch: Dispatch) -> Assignment:
         expires_at=None,
         brief=dispatch.brief,
         wanted=dispatch.wanted,
+        declined_by=frozenset(dispatch.declined),
         excluded=frozenset(dispatch.excluded),
     )
 
@@ -212,32 +213,30 @@ def seek_mechanic(session_id: str, now: datetime) -> None:
 
 
 def _offer_wave(dispatch: Dispatch, policy: Policy, now: datetime) -> None:
+    """Ask the best who are free. Whoever turns out not to be is passed over, on a fresh roster."""
     passed_over = {*dispatch.asked, *dispatch.excluded}
+    fresh_since: datetime | None = dispatch.pending_since
     while True:
-        ranking, best = _rank(dispatch, policy, passed_over, now)
+        everyone = matching.rank(
+            dispatch.wanted, KEPT, policy, now, among=Among.ALL, fresh_since=fresh_since
+        )
+        free = matching.rank(
+            dispatch.wanted,
+            policy.offers_per_wave,
+            policy,
+            now,
+            among=Among.FREE,
+            excluding=passed_over,
+            fresh_since=dispatch.pending_since,
+        )
         try:
-            _write_wave(dispatch, policy, ranking, best, now)
+            _write_wave(dispatch, policy, everyone, free.top, now)
         except _Unavailable as gone:
             passed_over.add(gone.mechanic_id)
+            fresh_since = None
         else:
-            break
-    metrics.add_metric("OffersMade", MetricUnit.Count, len(best))
-
-
-def _rank(
-    dispatch: Dispatch, policy: Policy, passed_over: set[str], now: datetime
-) -> tuple[Ranking, tuple[Ranked, ...]]:
-    """The ten best whatever their presence, for the record, and those to ask now."""
-    everyone = matching.rank(dispatch.wanted, KEPT, policy, now, among=Among.ALL)
-    free = matching.rank(
-        dispatch.wanted,
-        policy.offers_per_wave,
-        policy,
-        now,
-        among=Among.FREE,
-        excluding=frozenset(passed_over),
-    )
-    return everyone, free.top
+            metrics.add_metric("OffersMade", MetricUnit.Count, len(free.top))
+            return
 
 
 def _write_wave(
@@ -285,8 +284,8 @@ def _write_wave(
             _announce(tx, dispatch, policy, now)
 
 
-def _unavailable(mechanic_id: str) -> Otherwise:
-    return lambda _old: _Unavailable(mechanic_id)
+def _unavailable(mechanic_id: str) -> mechanics.Refuse:
+    return lambda _reason: _Unavailable(mechanic_id)
 
 
 def _offer(dispatch: Dispatch, ranked: Ranked, policy: Policy, now: datetime) -> Assignment:
@@ -338,7 +337,7 @@ def _announce(tx: Transaction, dispatch: Dispatch, policy: Policy, now: datetime
         policy,
         now,
         limit=policy.broadcast_push_limit,
-        excluding=frozenset(dispatch.excluded),
+        excluding={*dispatch.excluded, *dispatch.declined},
     )
     if audience:
         tx.record(
@@ -388,7 +387,7 @@ def decline_offer(
 ) -> Assignment:
     """The mechanic does not want it. Declining twice is declining once.
 
-    An open broadcast is hidden from this mechanic and stays open for the others. Raises NotFound,
+    The broadcast is hidden from this mechanic and stays open for the others. Raises NotFound,
     or Conflict with the reason why there is nothing left to decline.
     """
     assignment = assignment_for(assignment_id, by)
@@ -400,11 +399,9 @@ def decline_offer(
     with Transaction() as tx:
         if once:
             once.remember(tx, assignment, now)
-        if assignment.match_type is MatchType.BROADCAST:
-            store.mark_declined(tx, assignment.id, by)
-        else:
-            declined = [o for o in dispatch.offers if o.assignment_id == assignment.id]
-            store.put_dispatch(tx, rules.without(dispatch, declined))
+        store.put_dispatch(tx, rules.with_decline(dispatch, assignment.id, by))
+        store.mark_declined(tx, dispatch.broadcast_id, by)
+        if assignment.match_type is MatchType.TARGETED:
             _move(tx, assignment, Move.DECLINE, now=now, facts={"decline_reason": reason})
         tx.record(
             _event(

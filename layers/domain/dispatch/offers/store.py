@@ -119,6 +119,8 @@ def add(tx: Transaction, assignment: Assignment) -> None:
         item |= _mechanic_keys(
             assignment.mechanic_id, assignment.status, assignment.offered_at, assignment.id
         )
+    if assignment.declined_by:
+        item["declined_by"] = set(assignment.declined_by)
     if assignment.match_type is MatchType.BROADCAST:
         item["open_pk"] = _open_partition(assignment.wanted.country)
         item["open_sk"] = f"{format_time(assignment.offered_at)}#{assignment.id}"

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import phonenumbers
 from pydantic import (
+    BeforeValidator,
     EmailStr,
     Field,
     StringConstraints,
@@ -150,11 +151,18 @@ class IntakeBody(Body):
         )
 
 
+def _true_itself(value: object) -> object:
+    """For ``Literal`` 1 is true, too."""
+    if value is not True:
+        raise wrong("must be true")
+    return value
+
+
 class WaiverBody(Body):
     """The customer's signature."""
 
     full_name: Line
-    accepted: Literal[True]
+    accepted: Annotated[Literal[True], BeforeValidator(_true_itself)]
 
 
 class ReasonBody(Body):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dispatch.core.events import EventType
-from dispatch.core.time import parse_time
+from dispatch.core.time import format_time, parse_time
 from dispatch.timers.model import Ring
 
 MAX_DELAY = timedelta(seconds=900)
@@ -31,6 +31,26 @@ def ring_for(fact: Mapping[str, Any]) -> Ring | None:
         session_id=fact["session_id"],
         due_at=parse_time(fact[deadline]),
         name=f"{kind}-{fact['id']}",
+    )
+
+
+def message(ring: Ring) -> dict[str, str]:
+    """The ring as the timers queue carries it."""
+    return {
+        "ring": ring.kind,
+        "session_id": ring.session_id,
+        "due_at": format_time(ring.due_at),
+        "name": ring.name,
+    }
+
+
+def ring_of(message: Mapping[str, Any]) -> Ring:
+    """The ring that a message carries."""
+    return Ring(
+        kind=message["ring"],
+        session_id=message["session_id"],
+        due_at=parse_time(message["due_at"]),
+        name=message["name"],
     )
 
 

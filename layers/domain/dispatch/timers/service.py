@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from dispatch.core import aws, settings
 from dispatch.core.errors import NotFound
 from dispatch.core.logging import logger
-from dispatch.core.time import format_time, parse_time
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
 from dispatch.timers import rules
@@ -47,12 +46,7 @@ def set_timer(fact: Mapping[str, Any], now: datetime) -> None:
 
 def answer_ring(message: Mapping[str, Any], now: datetime) -> None:
     """Do what is due. An early ring is sent again with what remains of its time."""
-    ring = Ring(
-        kind=message["ring"],
-        session_id=message["session_id"],
-        due_at=parse_time(message["due_at"]),
-        name=message["name"],
-    )
+    ring = rules.ring_of(message)
     if now < ring.due_at:
         _send(ring, now)
         return
@@ -66,21 +60,10 @@ def answer_ring(message: Mapping[str, Any], now: datetime) -> None:
         logger.info("nothing left to ring for", extra={"session_id": ring.session_id})
 
 
-def _message(ring: Ring) -> str:
-    return json.dumps(
-        {
-            "ring": ring.kind,
-            "session_id": ring.session_id,
-            "due_at": format_time(ring.due_at),
-            "name": ring.name,
-        }
-    )
-
-
 def _send(ring: Ring, now: datetime) -> None:
     aws.sqs().send_message(
         QueueUrl=settings.timers_queue_url(),
-        MessageBody=_message(ring),
+        MessageBody=json.dumps(rules.message(ring)),
         DelaySeconds=rules.delay_s(ring, now),
     )
 
@@ -97,7 +80,7 @@ def _schedule(ring: Ring) -> None:
             Target={
                 "Arn": settings.timers_queue_arn(),
                 "RoleArn": settings.scheduler_role_arn(),
-                "Input": _message(ring),
+                "Input": json.dumps(rules.message(ring)),
             },
         )
     except ClientError as error:

@@ -1,0 +1,51 @@
+"""One running stack for all end-to-end tests of a session, and callers of its API.
+
+The state is shared: a test makes users of its own (``fresh``). Time only moves forward, for all.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from local.stack import RunningStack, running_stack
+
+Caller = Callable[[str, str], httpx.Client]
+Fresh = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """The stack of ``template.yaml`` on ministack, started when the first test asks for it."""
+    with running_stack() as running:
+        yield running
+
+
+@pytest.fixture
+def anyone(stack: RunningStack) -> Iterator[httpx.Client]:
+    """A caller without a token."""
+    with httpx.Client(base_url=stack.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def caller(stack: RunningStack) -> Iterator[Caller]:
+    """``caller("mechanic", user_id)`` is a client with that user's token."""
+    clients: list[httpx.Client] = []
+
+    def of(group: str, user_id: str) -> httpx.Client:
+        token = stack.token(group, user_id)
+        headers = {"authorization": f"Bearer {token}"}
+        clients.append(httpx.Client(base_url=stack.url, headers=headers, timeout=60))
+        return clients[-1]
+
+    yield of
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def fresh() -> Fresh:
+    """``fresh("mechanic")`` is an id nobody had before."""
+    return lambda name: f"{name}-{uuid.uuid4().hex[:12]}"

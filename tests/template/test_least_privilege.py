@@ -1,0 +1,78 @@
+"""Every function may do, and is told, what its code needs: all of it, and nothing else."""
+
+import pytest
+
+from tests.template.reach import reached
+from tests.template.stack import ROOT, Document, listed, read_template, text
+
+RESOURCES = read_template()["Resources"]
+FUNCTIONS = [n for n, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"]
+
+# What Lambda does in the function's name: it polls, logs, and keeps what failed.
+BY_THE_PLATFORM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+}
+# What an operation needs besides the action of its name.
+BESIDES = {
+    "scheduler:CreateSchedule": "iam:PassRole",
+    "s3:GetObject": "s3:ListBucket",  # for an object that is not there
+}
+ON_FAILURE = {
+    "SnapshotFunction": {"sqs:SendMessage"},
+    "RelayFunction": {"s3:PutObject", "s3:ListBucket"},
+}
+SETTINGS = {
+    "settings.push_application_arn": {
+        "FCM_APPLICATION_ARN",
+        "APNS_APPLICATION_ARN",
+        "APNS_SANDBOX_APPLICATION_ARN",
+    }
+}
+# Profiles are written by operators and the local stack so far, who take the setting from here.
+TOLD_BESIDES = {"MechanicsFunction": {"ROSTER_SHARDS"}}
+
+
+def code_needs(name: str) -> set[str]:
+    """What is reached from the entry point of a function."""
+    function = RESOURCES[name]["Properties"]
+    module = function["Handler"].partition(".")[0]
+    return reached(ROOT.joinpath(function["CodeUri"], f"{module}.py"))
+
+
+def allowed(role: Document) -> set[str]:
+    """The actions a role allows, queries with the index they are allowed on."""
+    found = set()
+    for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                _, _, index = text(resource).partition("/index/")
+                found.add(f"{action} {index}" if index else action)
+    return found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_role_allows_exactly_what_the_code_does(name: str) -> None:
+    needed = {use for use in code_needs(name) if ":" in use}
+    needed |= {BESIDES[use] for use in needed if use in BESIDES} | ON_FAILURE.get(name, set())
+    role = RESOURCES[name.replace("Function", "Role")]["Properties"]
+    assert allowed(role) - BY_THE_PLATFORM == needed
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_environment_has_exactly_what_the_code_reads(name: str) -> None:
+    uses = code_needs(name)
+    needed = {"TABLE_NAME"} if any(use.startswith("dynamodb:") for use in uses) else set()
+    for use in uses:
+        if use.startswith("settings."):
+            needed |= SETTINGS.get(use, {use.removeprefix("settings.").upper()})
+    variables = RESOURCES[name]["Properties"]["Environment"]["Variables"]
+    told = {variable for variable in variables if not variable.startswith("POWERTOOLS_")}
+    assert told == needed | TOLD_BESIDES.get(name, set())
