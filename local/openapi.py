@@ -110,7 +110,7 @@ def merged(api: Api, parts: Mapping[str, Document]) -> Document:
     """
     routes = {route.key: route for route in api.routes}
     paths: dict[str, Document] = {}
-    schemas: dict[str, Document] = {"Problem": _PROBLEM, "GatewayMessage": _GATEWAY_MESSAGE}
+    schemas: dict[str, Document] = {"GatewayMessage": _GATEWAY_MESSAGE}
     for function, part in parts.items():
         for key, path, method, operation in _operations(part):
             route = routes.pop(key, None)
@@ -120,6 +120,7 @@ def merged(api: Api, parts: Mapping[str, Document]) -> Document:
         for name, schema in part.get("components", {}).get("schemas", {}).items():
             if name not in _NOT_OURS and schemas.setdefault(name, schema) != schema:
                 raise LocalStackError(f"Two functions mean different things by {name}.")
+    schemas.setdefault("Problem", _PROBLEM)
     if routes:
         raise LocalStackError(f"No function serves {', '.join(sorted(routes))}.")
     return {

@@ -55,13 +55,14 @@ Properties = dict[str, Any]
 
 def platform_applications(clients: Clients, template: Template) -> dict[str, str]:
     """Makes the push applications the template has parameters for; parameter name to ARN."""
-    stage = template["Parameters"].get("Stage", {}).get("Default", "local")
+    parameters = template.get("Parameters", {})
+    stage = parameters.get("Stage", {}).get("Default", "local")
     return {
         parameter: clients.sns.create_platform_application(
             Name=f"{STACK_NAME}-{stage}", Platform=platform, Attributes={}
         )["PlatformApplicationArn"]
         for parameter, platform in PLATFORM_APPLICATION_PARAMETERS.items()
-        if parameter in template.get("Parameters", {})
+        if parameter in parameters
     }
 
 

@@ -1,5 +1,7 @@
 """Every function may do, and is told, what its code needs: all of it, and nothing else."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.template.reach import reached
@@ -76,3 +78,32 @@ def test_the_environment_has_exactly_what_the_code_reads(name: str) -> None:
     variables = RESOURCES[name]["Properties"]["Environment"]["Variables"]
     told = {variable for variable in variables if not variable.startswith("POWERTOOLS_")}
     assert told == needed | TOLD_BESIDES.get(name, set())
+
+
+@pytest.mark.parametrize(
+    ("code", "needs"),
+    [
+        (
+            "from dispatch.policy import service\ndef handler(e, c): service.of_version(1)",
+            {"dynamodb:GetItem"},
+        ),
+        (
+            "from dispatch.notifications.store import disable\nact = {'disable': disable}",
+            {"dynamodb:UpdateItem"},
+        ),
+        (
+            "from dispatch.matching.store import find_snapshot\nhandler = find_snapshot",
+            {"s3:GetObject", "settings.snapshot_bucket"},
+        ),
+        (
+            "from dispatch.offers import store\nstore.open_broadcasts('CA')",
+            {"dynamodb:Query open_broadcasts"},
+        ),
+    ],
+)
+def test_what_code_needs_is_followed_to_the_end_and_no_further(
+    code: str, needs: set[str], tmp_path: Path
+) -> None:
+    entry_point = tmp_path / "api.py"
+    entry_point.write_text(code)
+    assert reached(entry_point) == needs

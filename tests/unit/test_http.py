@@ -38,7 +38,7 @@ class Part(Body):
 
 class Order(Body):
     name: Line
-    parts: list[Part] = []
+    parts: tuple[Part, ...] = ()
 
 
 class Row(View):
@@ -169,7 +169,7 @@ FAILURES = an_app(fails=fails)
             "/problems/conflict",
             {"reason": "active_session", "session_id": "s-1"},
         ),
-        ("illegal", 409, "/problems/conflict", {"reason": "illegal_move", "status": "pending"}),
+        ("illegal", 409, "/problems/conflict", {"reason": "illegal_move"}),
         ("busy", 503, "/problems/busy", {}),
         (
             "invalid",
@@ -257,7 +257,7 @@ def test_pointers_to_what_is_wrong(body: Any, pointers: list[str]) -> None:
 
 
 NOT_AN_OBJECT = ["null", "[]", "7", '"text"', "true", "NaN", "Infinity", "-1e999"]
-NOT_JSON = ["{", "{]", '{"name": }', "'x'", "\ufeff{}", "[" * 100_000, '{"a":' * 5_000, "9" * 5_000]
+NOT_JSON = ["{", "{]", '{"name": }', "'x'", "[" * 100_000, '{"a":' * 5_000, "9" * 5_000]
 
 
 @pytest.mark.parametrize("body", [*NOT_AN_OBJECT, *NOT_JSON, "", None], ids=lambda b: str(b)[:12])

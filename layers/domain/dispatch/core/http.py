@@ -5,7 +5,7 @@ Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are deci
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -69,20 +69,23 @@ def lambda_handler(
     return handler
 
 
-def _problem(status: int, slug: str, title: str, detail: str, **members: Any) -> JSONResponse:
+def _problem(
+    status: int, slug: str, title: str, detail: str, members: Mapping[str, Any] | None = None
+) -> JSONResponse:
     document = {
+        **(members or {}),
         "type": f"/problems/{slug}",
         "title": title,
         "status": status,
         "detail": detail,
     }
-    return JSONResponse(document | members, status, media_type=PROBLEM_JSON)
+    return JSONResponse(document, status, media_type=PROBLEM_JSON)
 
 
 async def _refused(_request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
     logger.info("refused", extra={"slug": refusal.slug, "reason": refusal.members.get("reason")})
-    return _problem(refusal.status, refusal.slug, refusal.title, refusal.detail, **refusal.members)
+    return _problem(refusal.status, refusal.slug, refusal.title, refusal.detail, refusal.members)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

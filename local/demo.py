@@ -1,0 +1,309 @@
+"""``make demo``: a driver in Toronto gets a mechanic, told in the terminal.
+
+Everything goes over HTTP to a local stack of its own, as frontends would do it; what is shown is
+what came back. Any answer that is not as it should be ends the demo with a message and exit code 1.
+"""
+
+import sys
+import time
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+
+from local.errors import LocalStackError
+from local.stack import RunningStack, running_stack
+
+CONCERN = "Check engine light on, rough idle, need diagnostics"
+
+_SKILLS = ["check engine light", "engine diagnostic"]
+_TORONTO = {"country": "Canada", "state_province": "Ontario", "city": "Toronto"}
+MECHANICS: list[dict[str, Any]] = [
+    {
+        "id": "mechanic-a",
+        "name": "Amara (A)",
+        **_TORONTO,
+        "postal_code": "M5V 2B2",
+        "certified": True,
+        "years_of_experience": 5,
+        "rating": 4.8,
+        "service_keywords": _SKILLS,
+        "currently_on_shift": True,
+    },
+    {
+        "id": "mechanic-b",
+        "name": "Ben (B)",
+        **_TORONTO,
+        "postal_code": "M6K 1B1",
+        "years_of_experience": 3,
+        "rating": 4.5,
+        "service_keywords": ["engine diagnostic"],
+        "currently_on_shift": True,
+    },
+    {
+        "id": "mechanic-c",
+        "name": "Chloe (C)",
+        "country": "Canada",
+        "state_province": "British Columbia",
+        "city": "Vancouver",
+        "postal_code": "V6B 2W9",
+        "years_of_experience": 10,
+        "rating": 4.9,
+        "service_keywords": ["engine diagnostic"],
+        "currently_on_shift": True,
+    },
+    {
+        "id": "mechanic-d",
+        "name": "Dmitri (D)",
+        **_TORONTO,
+        "postal_code": "M5V 3A1",
+        "rating": 4.2,
+        "service_keywords": ["engine diagnostic"],
+        "currently_on_shift": False,
+    },
+    {
+        "id": "mechanic-e",
+        "name": "Elise (E)",
+        "country": "Canada",
+        "state_province": "Quebec",
+        "city": "Montreal",
+        "postal_code": "H2X 1Y4",
+        "years_of_experience": 8,
+        "rating": 4.6,
+        "service_keywords": ["engine diagnostic"],
+        "currently_on_shift": False,
+    },
+]
+for _mechanic in MECHANICS:
+    _mechanic.setdefault("profile_completion", 90)
+NAMES = {mechanic["id"]: mechanic["name"] for mechanic in MECHANICS}
+
+
+class _Failed(Exception):
+    """The stack did not answer as the story goes."""
+
+
+class _Person:
+    """A customer or mechanic with their token."""
+
+    def __init__(self, stack: RunningStack, group: str, user_id: str) -> None:
+        token = stack.token(group, user_id)
+        self._http = httpx.Client(
+            base_url=stack.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
+
+    def call(self, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
+        answer = self._http.request(method, path, json=body)
+        if answer.status_code != expect:
+            raise _Failed(f"{method} {path} answered {answer.status_code}: {answer.text}")
+        return answer.json()
+
+
+class _Story:
+    """The demo, step by step."""
+
+    def __init__(self, stack: RunningStack, screen: Console) -> None:
+        self._stack = stack
+        self._screen = screen
+        self._mechanics = {id_: _Person(stack, "mechanic", id_) for id_ in NAMES}
+
+    def tell(self) -> None:
+        """The main job, then a booking that nobody answers in time."""
+        self._people_arrive()
+        self._main_job()
+        self._nobody_answers()
+
+    def _people_arrive(self) -> None:
+        self._step("Five mechanics, three of them on shift")
+        self._stack.seed(mechanics=MECHANICS)
+        table = Table("mechanic", "place", "on shift", "years", "rating", "certified", "phone")
+        for number, (id_, mechanic) in enumerate(self._mechanics.items()):
+            platform = "apns" if number % 2 else "fcm"
+            device = {"platform": platform, "token": f"demo-token-of-{id_}"}
+            mechanic.call("PUT", f"/devices/phone-of-{id_}", device)
+            record = MECHANICS[number]
+            table.add_row(
+                record["name"],
+                f"{record['city']} {record['postal_code'][:3]}",
+                "[green]yes[/]" if record["currently_on_shift"] else "[dim]no[/]",
+                str(record.get("years_of_experience", "")),
+                str(record["rating"]),
+                "yes" if record.get("certified") else "",
+                platform,
+            )
+        self._screen.print(table)
+
+    def _book(self, customer_id: str) -> tuple[_Person, str]:
+        customer = _Person(self._stack, "customer", customer_id)
+        intake = {
+            "plan": "free",
+            "payment_method": "free",
+            "name": "Jo Driver",
+            "email": "jo@driver.example",
+            "phone": "+1 416 555 0100",
+            "customer_country": "Canada",
+            "customer_state_province": "Ontario",
+            "customer_city": "Toronto",
+            "customer_postal_code": "M5V 1A1",
+            "vehicle": {"year": 2019, "make": "Honda", "model": "Civic"},
+            "concern": CONCERN,
+        }
+        booked = customer.call("POST", "/intake/start", intake, expect=201)
+        self._screen.print(f'  concern   "{CONCERN}"')
+        self._screen.print(f"  keywords  [cyan]{', '.join(booked['keywords'])}[/]")
+        self._screen.print(f"  status    {booked['status']}, next: {booked['next']}")
+        session_id = booked["session_id"]
+        waiver = {"full_name": "Jo Driver", "accepted": True}
+        signed = customer.call("POST", f"/sessions/{session_id}/waiver", waiver)
+        self._screen.print(f"  signed    {signed['status']}")
+        started = time.perf_counter()
+        self._stack.drain()
+        waited = time.perf_counter() - started
+        self._screen.print(f"  [dim]matched, offered and pushed {waited:.1f} s later[/]")
+        return customer, session_id
+
+    def _main_job(self) -> None:
+        self._step("A driver in Toronto books a free chat")
+        customer, session_id = self._book("driver-1")
+        offers = self._show_ranking(session_id)
+        self._show_pushes("offer_made")
+
+        self._step("The best one accepts, the second is too late")
+        winner, loser = offers[0], offers[1]
+        accepted = self._answer(winner, "accept")
+        self._screen.print(
+            f"  [green]200[/] {NAMES[winner['mechanic_id']]} has the session:"
+            f" {accepted['status']}, next: {accepted['next']}"
+        )
+        refused = self._answer(loser, "accept", expect=409)
+        self._screen.print(
+            f"  [red]409[/] {NAMES[loser['mechanic_id']]}: {refused['reason']}. {refused['detail']}"
+        )
+        if refused["reason"] != "taken":
+            raise _Failed(f"the second accept was refused as {refused['reason']}, not taken")
+
+        self._step("Both join, they talk, the mechanic ends it")
+        mechanic = self._mechanics[winner["mechanic_id"]]
+        mechanic.call("POST", f"/sessions/{session_id}/join")
+        live = customer.call("POST", f"/sessions/{session_id}/join")
+        self._stack.advance(8 * 60)
+        ended = mechanic.call("POST", f"/sessions/{session_id}/end")
+        self._screen.print(
+            f"  {live['status']} at {live['live_at']}, {ended['status']} by mechanic"
+        )
+        if (live["status"], ended["status"]) != ("live", "completed"):
+            raise _Failed("the session did not run to its end")
+        self._stack.drain()
+        self._show_timeline(customer, session_id)
+
+    def _nobody_answers(self) -> None:
+        self._step("A second driver books, and nobody answers for five minutes")
+        customer, session_id = self._book("driver-2")
+        self._show_ranking(session_id)
+        self._stack.advance(5 * 60)
+        self._screen.print("  [yellow]five minutes later[/] the offers are over")
+        rows = [
+            (id_, row)
+            for id_, mechanic in self._mechanics.items()
+            for row in mechanic.call("GET", "/mechanic/queue")["unassigned"]
+            if row["session_id"] == session_id
+        ]
+        if not rows:
+            raise _Failed("the session did not fall back to the broadcast")
+        table = Table("open to", "status", "badge", "match type", "session", title="Broadcast")
+        for id_, row in rows:
+            match_type = row["metadata"]["match_type"]
+            status = row["session"]["status"]
+            table.add_row(NAMES[id_], row["status"], row["badge"], match_type, status)
+        self._screen.print(table)
+        self._show_pushes("broadcast_announced")
+        self._show_timeline(customer, session_id)
+
+    # What it looks like
+
+    def _step(self, title: str) -> None:
+        self._screen.print()
+        self._screen.print(Rule(f"[bold]{title}[/]", align="left"))
+
+    def _answer(self, offer: dict[str, Any], answer: str, expect: int = 200) -> Any:
+        mechanic = self._mechanics[offer["mechanic_id"]]
+        path = f"/mechanic/assignments/{offer['id']}/{answer}"
+        return mechanic.call("POST", path, expect=expect)
+
+    def _show_ranking(self, session_id: str) -> list[dict[str, Any]]:
+        """Everybody's offer of this session, best first."""
+        offers = [
+            row
+            for mechanic in self._mechanics.values()
+            for row in mechanic.call("GET", "/mechanic/queue")["mine"]
+            if row["session_id"] == session_id and row["status"] == "offered"
+        ]
+        offers.sort(key=lambda row: -row["match_score"])
+        if len(offers) != 3:
+            raise _Failed(f"{len(offers)} mechanics were asked, not three")
+        table = Table("asked", "score", "badge", "why", "seconds left", title="Offers")
+        for offer in offers:
+            table.add_row(
+                NAMES[offer["mechanic_id"]],
+                f"[bold]{offer['match_score']}[/]",
+                offer["badge"],
+                "\n".join(offer["match_reasons"]),
+                str(offer["expires_in_s"]),
+            )
+        self._screen.print(table)
+        return offers
+
+    def _show_pushes(self, type_: str) -> None:
+        pushes = [
+            (id_, push)
+            for id_ in NAMES
+            for push in self._stack.pushes(id_)
+            if push["type"] == type_
+        ]
+        if len(pushes) < 3:
+            raise _Failed(f"{len(pushes)} pushes of type {type_}, not three")
+        table = Table("pushed to", "device", "title", "body", title=f"Pushes: {type_}")
+        for id_, push in pushes:
+            title, body = _alert(push["payload"])
+            table.add_row(NAMES[id_], push["device_id"], title, body)
+        self._screen.print(table)
+
+    def _show_timeline(self, customer: _Person, session_id: str) -> None:
+        events = customer.call("GET", f"/sessions/{session_id}/events")["items"]
+        table = Table("at", "what", "detail", title="Timeline, as the customer sees it")
+        for event in events:
+            detail = ", ".join(f"{name}: {value}" for name, value in event["detail"].items())
+            table.add_row(event["at"][11:19], event["type"], f"[dim]{detail}[/]")
+        self._screen.print(table)
+
+
+def _alert(payload: dict[str, Any]) -> tuple[str, str]:
+    """Title and body of a push, whichever platform it was written for."""
+    if "aps" in payload:
+        alert = payload["aps"]["alert"]
+    else:
+        alert = payload["fcmV1Message"]["message"]["notification"]
+    return alert["title"], alert["body"]
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    screen = Console()
+    screen.print(Panel("[bold]Dispatch[/]: from a check-engine light to the right mechanic"))
+    screen.print("[dim]Starting the local stack ...[/]")
+    try:
+        with running_stack() as stack:
+            _Story(stack, screen).tell()
+    except (LocalStackError, _Failed, httpx.HTTPError) as error:
+        screen.print(f"[bold red]The demo failed:[/] {error}")
+        return 1
+    screen.print()
+    screen.print("[bold green]Done.[/] Keep a stack up with [bold]make run[/].")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
