@@ -6,6 +6,7 @@ what came back. Any answer that is not as it should be ends the demo with a mess
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,6 +15,11 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
 
+from dispatch.matching.keywords import find_keywords
+from dispatch.matching.rules import match_request, score
+from dispatch.mechanics.model import Duty, Mechanic, RosterEntry
+from dispatch.mechanics.rules import profile_from, roster_entry
+from dispatch.policy.model import Scoring
 from local.errors import LocalStackError
 from local.stack import RunningStack, running_stack
 
@@ -168,7 +174,10 @@ class _Story:
     def _main_job(self) -> None:
         self._step("A driver in Toronto books a free chat")
         customer, session_id = self._book("driver-1")
-        offers = self._show_ranking(session_id)
+        expected = self._show_ranking()
+        offers = self._show_offers(session_id)
+        if any(offer["match_score"] != expected[offer["mechanic_id"]] for offer in offers):
+            raise _Failed("the stack scored otherwise than the rules")
         self._show_pushes("offer_made")
 
         self._step("The best one accepts, the second is too late")
@@ -202,7 +211,7 @@ class _Story:
     def _nobody_answers(self) -> None:
         self._step("A second driver books, and nobody answers for five minutes")
         customer, session_id = self._book("driver-2")
-        self._show_ranking(session_id)
+        self._show_offers(session_id)
         self._stack.advance(5 * 60)
         self._screen.print("  [yellow]five minutes later[/] the offers are over")
         rows = [
@@ -233,7 +242,31 @@ class _Story:
         path = f"/mechanic/assignments/{offer['id']}/{answer}"
         return mechanic.call("POST", path, expect=expect)
 
-    def _show_ranking(self, session_id: str) -> list[dict[str, Any]]:
+    def _show_ranking(self) -> dict[str, int]:
+        """All five by the rules of the layer, point by point, on or off shift."""
+        request = match_request(
+            keywords=find_keywords(CONCERN),
+            country="Canada",
+            state_province="Ontario",
+            city="Toronto",
+            postal_code="M5V 1A1",
+        )
+        today = datetime.now(UTC).date()
+        scored = [
+            (mechanic, score(_entry(mechanic), request, Scoring(), today)) for mechanic in MECHANICS
+        ]
+        scored.sort(key=lambda pair: -pair[1].match_score)
+        names = [mechanic["name"] for mechanic, _ in scored]
+        table = Table("points for", *names, title="Ranking, on shift or not")
+        for criterion in dict.fromkeys(c for _, result in scored for c in result.breakdown):
+            points = [str(result.breakdown.get(criterion, "")) for _, result in scored]
+            table.add_row(criterion.replace("_", " "), *points)
+        table.add_section()
+        table.add_row("score", *(f"[bold]{result.match_score}[/]" for _, result in scored))
+        self._screen.print(table)
+        return {mechanic["id"]: result.match_score for mechanic, result in scored}
+
+    def _show_offers(self, session_id: str) -> list[dict[str, Any]]:
         """Everybody's offer of this session, best first."""
         offers = [
             row
@@ -278,6 +311,12 @@ class _Story:
             detail = ", ".join(f"{name}: {value}" for name, value in event["detail"].items())
             table.add_row(event["at"][11:19], event["type"], f"[dim]{detail}[/]")
         self._screen.print(table)
+
+
+def _entry(mechanic: dict[str, Any]) -> RosterEntry:
+    record = dict(mechanic)
+    on_shift = record.pop("currently_on_shift")
+    return roster_entry(Mechanic(profile_from(record), Duty(on_shift=on_shift)))
 
 
 def _alert(payload: dict[str, Any]) -> tuple[str, str]:

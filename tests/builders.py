@@ -7,7 +7,7 @@ the rules under test.
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from dispatch.core.time import format_time
@@ -236,12 +236,12 @@ def a_dispatch(**fields: Any) -> Dispatch:
 # Messages and events as functions get them
 
 
-def a_fact(type_: str, at: datetime = NOON, **facts: Any) -> dict[str, Any]:
+def a_fact(type_: str, **facts: Any) -> dict[str, Any]:
     """A recorded event as consumers are told of it."""
     return {
         "id": "01K00000000000000000000E01",
         "type": type_,
-        "at": format_time(at),
+        "at": format_time(NOON),
         "session_id": SESSION,
         **facts,
     }
