@@ -79,7 +79,8 @@ class Queue:
             failed = {failure["itemIdentifier"] for failure in failures}
         except (AttributeError, KeyError, TypeError):
             return everything
-        return min(failed, everything)
+        names_others = not failed <= everything
+        return everything if names_others else failed
 
 
 def sqs_record(message: Message, queue_arn: str) -> Message:

@@ -147,7 +147,7 @@ class World:
         return [
             message
             for endpoint in endpoints
-            if json.loads(endpoint.custom_user_data)["user_id"] == user_id
+            if json.loads(endpoint.attributes["CustomUserData"])["user_id"] == user_id
             for message in endpoint.messages.values()
         ]
 

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dispatch.core import time
-from dispatch.core.logging import logger, metrics
+from dispatch.core.logging import flush_metrics, logger
 from dispatch.matching.service import renew_snapshots
 
 
@@ -14,4 +14,4 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> None:
     try:
         renew_snapshots(time.now())
     finally:
-        metrics.flush_metrics()
+        flush_metrics()

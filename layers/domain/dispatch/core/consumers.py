@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dispatch.core.logging import logger, metrics
+from dispatch.core.logging import flush_metrics, logger
 from dispatch.core.table import Item
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
@@ -62,6 +62,6 @@ def _handler(one: Callable[[Any], None], source: EventType) -> Handler:
         try:
             return process_partial_response(event, logged, processor, context)
         finally:
-            metrics.flush_metrics()
+            flush_metrics()
 
     return handler

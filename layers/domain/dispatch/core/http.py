@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from dispatch.core import time
 from dispatch.core.errors import FieldError, Forbidden, Invalid, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
-from dispatch.core.logging import logger, metrics
+from dispatch.core.logging import flush_metrics, logger
 from dispatch.core.views import ConflictProblem, InvalidProblem, Problem
 
 PROBLEM_JSON = "application/problem+json"
@@ -43,7 +43,14 @@ def create_app(title: str) -> FastAPI:
             (503, Problem, "Try again"),
         )
     }
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, responses=problems)
+    app = FastAPI(
+        title=title,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        responses=problems,
+    )
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -64,7 +71,7 @@ def lambda_handler(
             answer: dict[str, Any] = mangum(event, context)
             return answer
         finally:
-            metrics.flush_metrics()
+            flush_metrics()
 
     return handler
 

@@ -7,7 +7,7 @@ and what is repeated can not part. It stands for 24 hours, per caller and route.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +50,10 @@ class Once:
             body_sha256=hashlib.sha256(body).hexdigest(),
             show=show,
         )
+
+    def answering(self, result: Any) -> "Once":
+        """The same request, answered by showing ``result``, whatever the use case remembers."""
+        return replace(self, show=lambda _: self.show(result))
 
     def check(self, now: datetime) -> None:
         """Raise AlreadyAnswered for a repeat, Conflict where the key came with another body."""

@@ -47,6 +47,11 @@ def is_qualified(entry: RosterEntry, policy: Policy) -> bool:
     return entry.approved and entry.profile_completion >= policy.min_profile_completion
 
 
+def is_id(text: str) -> bool:
+    """Whether a mechanic may have this id. Ask before using one from outside as a key."""
+    return 0 < len(text) <= _MAX_TEXT
+
+
 def is_visible(mechanic: Mechanic) -> bool:
     """Whether others than the mechanic may see the public profile."""
     return mechanic.profile.status is Status.APPROVED

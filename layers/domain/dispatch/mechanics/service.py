@@ -29,7 +29,7 @@ def get(mechanic_id: str) -> Mechanic | None:
 
 def profile_for(mechanic_id: str, by: str) -> Mechanic:
     """A mechanic as ``by`` may see them: themselves, or anybody approved. Raises NotFound."""
-    mechanic = get(mechanic_id)
+    mechanic = get(mechanic_id) if rules.is_id(mechanic_id) else None
     if mechanic is None or not (by == mechanic_id or rules.is_visible(mechanic)):
         raise NotFound("There is no such mechanic.")
     return mechanic

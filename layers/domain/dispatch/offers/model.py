@@ -121,8 +121,8 @@ class Dispatch:
     """How far the search for a session's mechanic has come. ``version`` is the lock.
 
     ``is_open`` while the session is pending. ``asked`` were offered this session at any time,
-    ``declined`` do not want it, ``excluded`` may not have it: they gave it back, or are the customer. ``announced`` once the
-    broadcast was pushed in this period.
+    ``declined`` do not want it, ``excluded`` may not have it: they gave it back, or are the
+    customer. ``announced`` once the broadcast was pushed in this period.
     """
 
     session_id: str

@@ -236,7 +236,7 @@ def decline_offer(
 ) -> Session:
     """The mechanic does not want it; answers with the session as they may see it."""
     session = get(offers.assignment_for(assignment_id, by).session_id, now)
-    offers.decline_offer(assignment_id, by, reason, now, once)
+    offers.decline_offer(assignment_id, by, reason, now, once and once.answering(session))
     return session
 
 

@@ -1,0 +1,244 @@
+"""Devices and pushes: who is told what, on which device, and not twice."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from dispatch.core import aws
+from dispatch.core.errors import Invalid
+from dispatch.notifications import service as notifications
+from dispatch.notifications import store as devices
+from dispatch.notifications.model import Platform
+from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Status
+from tests.world import World, an_intake
+
+
+def _types(world: World, user_id: str) -> list[str]:
+    return [_data(push)["type"] for push in world.pushes_to(user_id)]
+
+
+def _data(push: str) -> dict[str, Any]:
+    message = json.loads(push)
+    if "GCM" in message:
+        data: dict[str, Any] = json.loads(message["GCM"])["fcmV1Message"]["message"]["data"]
+        return data
+    (apns,) = (message[name] for name in ("APNS", "APNS_SANDBOX") if name in message)
+    return dict(json.loads(apns))
+
+
+# Devices
+
+
+@pytest.mark.parametrize("platform", Platform)
+def test_a_device_is_registered_on_its_platform(world: World, platform: Platform) -> None:
+    device = notifications.register_device("a", "phone", platform, "token-1")
+    assert device.enabled
+    assert devices.devices_of("a") == [device]
+    application = device.endpoint_arn.split("/")[1]
+    assert application == {"fcm": "GCM"}.get(platform, platform.upper())
+
+
+def test_registering_twice_is_registering_once(world: World) -> None:
+    first = notifications.register_device("a", "phone", Platform.FCM, "token-1")
+    assert notifications.register_device("a", "phone", Platform.FCM, "token-1") == first
+    assert len(devices.devices_of("a")) == 1
+
+
+def test_a_token_that_moves_to_another_user_is_rebound(world: World) -> None:
+    world.device("a", token="shared")
+    world.device("b", token="shared")
+    assert devices.devices_of("a") == []
+    world.mechanic("b")
+    session = world.book("customer")
+    assert world.asked(session.id) == ["b"]
+    assert world.pushes_to("a") == []
+    assert len(world.pushes_to("b")) == 1
+
+
+def test_a_new_token_replaces_the_devices_old_one(world: World) -> None:
+    old = world.device("a", token="old")
+    new = world.device("a", token="new")
+    assert old != new
+    assert [device.token for device in devices.devices_of("a")] == ["new"]
+    assert devices.holder_of(Platform.FCM, "old") is None
+    world.device("b", token="old")
+    assert [device.token for device in devices.devices_of("a")] == ["new"]
+
+
+def test_forgetting_twice_is_forgetting_once(world: World) -> None:
+    world.device("a")
+    for _ in range(2):
+        notifications.forget_device("a", "phone")
+    assert devices.devices_of("a") == []
+    endpoints = boto3.client("sns").list_endpoints_by_platform_application(
+        PlatformApplicationArn=_fcm_application()
+    )
+    assert endpoints["Endpoints"] == []
+
+
+def _fcm_application() -> str:
+    from dispatch.core import settings
+
+    arn = settings.push_application_arn("fcm")
+    assert arn is not None
+    return arn
+
+
+def test_a_platform_that_is_not_set_up_is_said_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("APNS_APPLICATION_ARN")
+    with pytest.raises(Invalid, match="apns is not set up"):
+        notifications.register_device("a", "phone", Platform.APNS, "token")
+
+
+# Pushes
+
+
+def test_an_offer_is_pushed_to_every_device_of_its_mechanic(world: World) -> None:
+    world.mechanic("a")
+    world.device("a", "phone")
+    world.device("a", "tablet")
+    world.book()
+    assert _types(world, "a") == ["offer_made", "offer_made"]
+    offer = world.offer_to("a")
+    for push in world.pushes_to("a"):
+        assert _data(push)["assignment_id"] == offer.id
+
+
+def test_a_push_says_what_and_where_and_names_nobody(world: World) -> None:
+    world.mechanic("a")
+    world.device("a")
+    world.book()
+    (push,) = world.pushes_to("a")
+    assert "check engine light" in push
+    assert "Toronto" in push
+    for private in ("Jo Driver", "jo@driver.example", "4165550100", "rough idle"):
+        assert private not in push
+
+
+def test_a_push_lives_as_long_as_its_offer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.mechanic("a")
+    world.device("a")
+    published: list[dict[str, Any]] = []
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    world.tell(world.facts("SessionPending")[0])
+    monkeypatch.setattr(aws.sns(), "publish", lambda **message: published.append(message))
+    world.clock.advance(seconds=90.5)
+    notifications.notify(world.facts("OffersMade")[0], world.now)
+    (message,) = published
+    assert message["MessageAttributes"]["AWS.SNS.MOBILE.FCM.TTL"]["StringValue"] == "209"
+
+
+def test_an_offer_that_is_over_is_not_pushed(world: World) -> None:
+    world.mechanic("a")
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    world.tell(world.facts("SessionPending")[0])
+    world.device("a")
+    world.clock.advance(minutes=5)
+    notifications.notify(world.facts("OffersMade")[0], world.now)
+    assert world.pushes_to("a") == []
+
+
+def test_a_broadcast_that_was_taken_meanwhile_is_not_pushed(world: World) -> None:
+    world.mechanic("a")
+    world.device("a")
+    session = world.book()
+    world.clock.advance(minutes=5)
+    world.ring()
+    (announced,) = world.facts("BroadcastAnnounced")
+    before = len(world.pushes_to("a"))
+    world.accept(world.broadcast(session.id).id, "a")
+    notifications.notify(announced | {"id": "01JZ2N6A000000000000000000"}, world.now)
+    assert len(world.pushes_to("a")) == before
+
+
+def test_both_sides_are_told_what_the_other_does(world: World) -> None:
+    world.mechanic("a")
+    for user in ("a", "customer"):
+        world.device(user)
+    session = world.book()
+    world.accept(world.offer_to("a").id, "a")
+    sessions.join_session(session.id, "a", world.now)
+    sessions.join_session(session.id, "customer", world.now)
+    sessions.end_session(session.id, "a", world.now)
+    world.drain()
+    assert _types(world, "a") == ["offer_made"]
+    assert _types(world, "customer") == ["offer_accepted", "session_completed"]
+
+
+def test_a_cancelled_session_is_told_to_the_mechanic_who_had_it(world: World) -> None:
+    world.mechanic("a")
+    world.device("a")
+    session = world.book()
+    world.accept(world.offer_to("a").id, "a")
+    sessions.cancel_session(session.id, "customer", None, world.now)
+    world.drain()
+    assert _types(world, "a") == ["offer_made", "session_cancelled"]
+
+
+def test_a_released_session_is_told_to_the_customer(world: World) -> None:
+    world.mechanic("a")
+    world.device("customer")
+    world.book()
+    offer = world.offer_to("a")
+    world.accept(offer.id, "a")
+    sessions.release_session(offer.id, "a", "why", world.now)
+    world.drain()
+    assert _types(world, "customer") == ["offer_accepted", "offer_released"]
+
+
+# Endpoints that fail
+
+
+def test_a_disabled_endpoint_disables_the_device(world: World) -> None:
+    world.mechanic("a")
+    arn = world.device("a")
+    boto3.client("sns").set_endpoint_attributes(EndpointArn=arn, Attributes={"Enabled": "false"})
+    session = world.book()
+    assert world.session(session.id).status is Status.PENDING
+    (device,) = devices.devices_of("a")
+    assert not device.enabled
+    world.device("a")
+    assert devices.devices_of("a")[0].enabled, "registering again brings it back"
+
+
+def test_a_deleted_endpoint_disables_the_device(world: World) -> None:
+    world.mechanic("a")
+    arn = world.device("a")
+    boto3.client("sns").delete_endpoint(EndpointArn=arn)
+    world.book()
+    assert not devices.devices_of("a")[0].enabled
+
+
+def test_one_failing_device_does_not_keep_the_others_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id_ in ("a", "b"):
+        world.mechanic(id_)
+        world.device(id_)
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    world.tell(world.facts("SessionPending")[0])
+    (fact,) = world.facts("OffersMade")
+    publish, calls = aws.sns().publish, []
+
+    def failing_once(**message: Any) -> Any:
+        calls.append(message)
+        if len(calls) == 1:
+            raise aws.sns().exceptions.ThrottledException(
+                {"Error": {"Code": "Throttled", "Message": "slow down"}}, "Publish"
+            )
+        return publish(**message)
+
+    monkeypatch.setattr(aws.sns(), "publish", failing_once)
+    with pytest.raises(ExceptionGroup):
+        notifications.notify(fact, world.now)
+    assert sorted(len(world.pushes_to(id_)) for id_ in ("a", "b")) == [0, 1]
+    notifications.notify(fact, world.now)
+    assert [len(world.pushes_to(id_)) for id_ in ("a", "b")] == [1, 1]

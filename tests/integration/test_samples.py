@@ -1,0 +1,162 @@
+"""The samples of ``events/``, handed to the real entry points, tell one whole story."""
+
+import importlib.util
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dispatch.core import aws, settings
+from dispatch.offers import service as offers
+from dispatch.sessions import service as sessions
+from tests.template_file import resources, subscriptions
+from tests.world import World
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
+ENTRY_POINTS = {
+    "intake": "intake/api.py",
+    "sessions": "sessions/api.py",
+    "mechanics": "mechanics/api.py",
+    "clock": "clock/api.py",
+    "queue": "queue/api.py",
+    "notifications": "notifications/api.py",
+    "notify": "notifications/consumer.py",
+    "matching": "matching/consumer.py",
+    "snapshot": "matching/snapshot.py",
+    "timers": "timers/consumer.py",
+    "relay": "relay/consumer.py",
+}
+CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
+
+Invoke = Callable[[str], Any]
+
+
+def _handler(path: str) -> Callable[[Any, Any], Any]:
+    """An entry point's handler; by file, since many are called ``api.py``."""
+    name = "entry_point_" + path.removesuffix(".py").replace("/", "_")
+    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Callable[[Any, Any], Any] = module.handler
+    return handler
+
+
+@pytest.fixture
+def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Hand a sample to its entry point. New things get the ids that the samples speak of."""
+    session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
+    assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
+    fresh = sessions.new_id
+    ids = itertools.chain(["01JZ2N6A000000000000000000", assignment_id])
+    monkeypatch.setattr(sessions, "new_id", lambda _now: session_id)
+    monkeypatch.setattr(offers, "new_id", lambda now: next(ids, None) or fresh(now))
+    world.mechanic("mechanic-a", on_shift=False)
+
+    def run(name: str) -> Any:
+        return _handler(ENTRY_POINTS[name.partition(".")[0]])(SAMPLES[name], CONTEXT)
+
+    return run
+
+
+def _status(answer: Any) -> tuple[int, Any]:
+    return answer["statusCode"], answer.get("body")
+
+
+def test_every_sample_belongs_to_an_entry_point_and_every_entry_point_has_one() -> None:
+    assert {name.partition(".")[0] for name in SAMPLES} == set(ENTRY_POINTS)
+    shipped = {
+        str(path.relative_to(ROOT / "functions")) for path in (ROOT / "functions").glob("*/*.py")
+    }
+    assert shipped == set(ENTRY_POINTS.values())
+
+
+def test_there_is_a_sample_of_every_fact_that_a_function_listens_to() -> None:
+    for subscription, types in subscriptions().items():
+        function = subscription.removesuffix("Subscription").lower()
+        for type_ in types:
+            assert f"{function}.{type_}" in SAMPLES
+
+
+def test_there_is_a_sample_of_every_route() -> None:
+    routes = {
+        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}"
+        for resource in resources().values()
+        for event in resource.get("Properties", {}).get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    }
+    assert {s["routeKey"] for s in SAMPLES.values() if "routeKey" in s} == routes
+
+
+def test_the_samples_tell_a_session_from_booking_to_its_end(invoke: Invoke, world: World) -> None:
+    for name in ("intake.plans", "intake.service-keywords", "intake.brands"):
+        assert _status(invoke(name))[0] == 200
+    story = [
+        ("notifications.register", 200),
+        ("clock.in", 200),
+        ("clock.get", 200),
+        ("intake.start", 201),
+        ("timers.SessionBooked", None),
+        ("sessions.waiver", 200),
+        ("relay.insert", None),
+        ("matching.SessionPending", None),
+        ("timers.OffersMade", None),
+        ("notify.OffersMade", None),
+        ("queue.get", 200),
+        ("queue.accept", 200),
+        ("notify.OfferAccepted", None),
+        ("sessions.join", 200),
+        ("sessions.get", 200),
+        ("sessions.list", 200),
+        ("sessions.events", 200),
+        ("mechanics.get", 200),
+        ("sessions.cancel", 200),
+        ("notify.SessionCancelled", None),
+        ("clock.out", 200),
+        ("clock.shifts", 200),
+        ("notifications.forget", 204),
+    ]
+    for name, status in story:
+        answer = invoke(name)
+        if status is None:
+            assert answer == {"batchItemFailures": []}, name
+        else:
+            assert _status(answer)[0] == status, (name, answer)
+        world.clock.advance(seconds=1)
+
+
+def test_an_offer_is_released_and_declined_by_the_samples(invoke: Invoke) -> None:
+    for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
+        invoke(name)
+    assert _status(invoke("queue.decline"))[0] == 200
+    assert _status(invoke("queue.release"))[0] == 409
+    assert invoke("matching.OfferDeclined") == {"batchItemFailures": []}
+    assert _status(invoke("sessions.end"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(n for n in SAMPLES if n.partition(".")[0] in ("matching", "timers", "notify", "relay")),
+)
+def test_a_consumer_takes_its_sample_once_the_session_is_there(invoke: Invoke, name: str) -> None:
+    for first in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
+        invoke(first)
+    assert invoke(name) == {"batchItemFailures": []}
+
+
+def test_the_snapshot_function_takes_its_schedule(invoke: Invoke) -> None:
+    invoke("snapshot.schedule")
+    assert aws.s3().list_objects_v2(Bucket=settings.snapshot_bucket())["KeyCount"] == 0
+
+
+def test_matching_wants_a_fact_again_whose_session_it_cannot_find(invoke: Invoke) -> None:
+    failed = invoke("matching.SessionPending")
+    assert [failure["itemIdentifier"] for failure in failed["batchItemFailures"]] == [
+        SAMPLES["matching.SessionPending"]["Records"][0]["messageId"]
+    ]

@@ -1,0 +1,87 @@
+"""Making resources: in the order they need each other, and nothing skipped in silence."""
+
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+
+from local.errors import LocalStackError
+from local.intrinsics import Made
+from local.resources import Properties, Resources, on_engines
+
+
+def resources(**by_id: dict[str, Any]) -> tuple[Resources, list[str]]:
+    made: list[str] = []
+
+    def make(logical_id: str, _type: str, _properties: Properties) -> Made:
+        made.append(logical_id)
+        return Made(logical_id, {"Arn": f"arn:{logical_id}"})
+
+    return Resources({"Resources": by_id}, {}, make), made
+
+
+def test_what_is_referred_to_is_made_first_and_once() -> None:
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"Dead": {"Fn::GetAtt": ["Dead", "Arn"]}}}
+    dead = {"Type": "AWS::SQS::Queue"}
+    plan, made = resources(Queue=queue, Dead=dead)
+    plan.make_all()
+    assert made == ["Dead", "Queue"]
+
+
+def test_a_circle_is_an_error() -> None:
+    one = {"Type": "AWS::SQS::Queue", "Properties": {"Other": {"Ref": "Two"}}}
+    two = {"Type": "AWS::SQS::Queue", "Properties": {"Other": {"Ref": "One"}}}
+    plan, _ = resources(One=one, Two=two)
+    with pytest.raises(LocalStackError, match="One -> Two -> One"):
+        plan.make_all()
+
+
+def test_a_resource_whose_condition_does_not_hold_is_not_made() -> None:
+    template = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {"Mail": {"Type": "AWS::SNS::Topic", "Condition": "Never"}},
+    }
+    make = MagicMock()
+    Resources(template, {}, make).make_all()
+    make.assert_not_called()
+
+
+def test_alarms_roles_and_log_groups_need_nothing_made() -> None:
+    plan, made = resources(
+        Role={"Type": "AWS::IAM::Role"},
+        Logs={"Type": "AWS::Logs::LogGroup"},
+        Alarm={"Type": "AWS::CloudWatch::Alarm"},
+    )
+    plan.make_all()
+    assert made == []
+    assert plan.made("Role").attributes["Arn"].startswith("arn:aws:iam:")
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "properties", "said"),
+    [
+        ("AWS::Neptune::DBCluster", {}, "AWS::Neptune::DBCluster"),
+        ("AWS::S3::Bucket", {"NotificationConfiguration": {}}, "NotificationConfiguration"),
+        ("AWS::SQS::Queue", {"FifoQueue": True}, "FifoQueue"),
+        ("AWS::SNS::Subscription", {"Protocol": "https"}, "https"),
+    ],
+)
+def test_an_unknown_type_or_property_is_an_error_that_names_it(
+    resource_type: str, properties: Properties, said: str
+) -> None:
+    with pytest.raises(LocalStackError, match=said):
+        on_engines(MagicMock())("Thing", resource_type, properties)
+
+
+def test_a_queue_gets_its_attributes_as_sqs_wants_them() -> None:
+    clients = MagicMock()
+    redrive = {"deadLetterTargetArn": "arn:dead", "maxReceiveCount": 5}
+    properties = {"VisibilityTimeout": 30, "RedrivePolicy": redrive, "Tags": []}
+    on_engines(clients)("Queue", "AWS::SQS::Queue", properties)
+    clients.sqs.create_queue.assert_called_once_with(
+        QueueName="dispatch-Queue",
+        Attributes={
+            "RedrivePolicy": '{"deadLetterTargetArn": "arn:dead", "maxReceiveCount": 5}',
+            "VisibilityTimeout": "30",
+        },
+    )
