@@ -103,7 +103,7 @@ def _listener(port: int) -> Iterator[socket.socket]:
 async def _until_stopped(options: argparse.Namespace, listener: socket.socket, log: Log) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     if options.child:
         loop.add_reader(sys.stdin, lambda: None if os.read(0, 1024) else stop.set())

@@ -64,9 +64,7 @@ async def assembled(
 
         bell = Bell()
         functions = {
-            name: workers.function(
-                function, running_engines.environment, clock, zygote, log, bell.ring
-            )
+            name: workers.function(function, running_engines.environment, clock, zygote, log)
             for name, function in plan.functions.items()
         }
         moto = MotoEngine(running_engines.moto_url)
@@ -87,12 +85,10 @@ async def assembled(
                 group["GroupName"]
                 for group in resources.of_type("AWS::Cognito::UserPoolGroup").values()
             ],
-            seed=workers.function(
-                _seeding(plan), running_engines.environment, clock, zygote, log, bell.ring
-            ),
+            seed=workers.function(_seeding(plan), running_engines.environment, clock, zygote, log),
             describe=lambda: openapi.described(plan.api, plan.functions, zygote, log),
         )
-        gateway = Gateway(plan.api, functions, authorizers, clock.now, log)
+        gateway = Gateway(plan.api, functions, authorizers, clock.now, bell, log)
         routes = [*control.routes(), Route("/{path:path}", gateway.answer, methods=_METHODS)]
         yield Stack(Starlette(routes=routes), pumps)
 

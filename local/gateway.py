@@ -23,6 +23,7 @@ from local import cors
 from local.authorizer import Authorizer, Forbidden, Unauthorized, as_handed_over
 from local.deployment import Api, Route
 from local.log import Log
+from local.pumps import Bell
 from local.template import ACCOUNT, REGION
 from local.throttle import Bucket
 from local.workers import Function, FunctionError
@@ -199,6 +200,7 @@ class Gateway:
         functions: Mapping[str, Function],
         authorizers: Mapping[str, Authorizer],
         now: Callable[[], datetime],
+        bell: Bell,
         log: Log,
     ) -> None:
         self._api = api
@@ -207,12 +209,15 @@ class Gateway:
         self._authorizers = authorizers
         self._bucket = Bucket(api.throttle, time.monotonic) if api.throttle else None
         self._now = now
+        self._bell = bell
         self._log = log
 
     async def answer(self, request: Request) -> Response:
         """The response to one HTTP request."""
         began = time.monotonic()
         response = await self._answer(request)
+        if request.method != "GET":  # it may have left something to be passed on
+            self._bell.ring()
         response.headers.update(cors.marks(self._api.cors, request.headers))
         response.headers["apigw-requestid"] = uuid.uuid4().hex[:16]
         took_ms = (time.monotonic() - began) * 1000

@@ -1,7 +1,7 @@
 """What AWS does between the functions, and when there is nothing left of it to do.
 
-The stream, the queues and the schedules are looked at at once after every invocation (which may
-have left something there), and otherwise a few times a second.
+The stream, the queues and the schedules are looked at as soon as something was probably left there,
+and otherwise a few times a second.
 """
 
 import asyncio
@@ -151,7 +151,9 @@ class Pumps:
     def _noting(self, look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
         async def noting() -> bool:
             found = await look()
-            self._steps += found
+            if found:
+                self._steps += 1
+                self._bell.ring()
             return found
 
         return noting

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -24,8 +24,8 @@ from local.log import Log
 from local.runtime import Spec
 from local.template import REGION
 
-MAX_INSTANCES = 8
-"""Of one function. More than one laptop's worth of concurrency would only be slower."""
+MAX_INSTANCES = min(8, max(4, 2 * (os.cpu_count() or 1)))
+"""Of one function. Enough for races; more than the machine can run would only be slower."""
 
 _INIT_S = 60.0  # Lambda allows 10 s, on a machine of its own
 _LENGTH = struct.Struct("!I")
@@ -182,13 +182,11 @@ class Function:
         max_instances: int,
         zygote: Zygote,
         log: Log,
-        after: Callable[[], None],
     ) -> None:
         self.spec = spec
         self._timeout_s = timeout_s
         self._zygote = zygote
         self._log = log
-        self._after = after
         self._free = asyncio.Semaphore(max_instances)
         self._idle: list[Worker] = []
 
@@ -203,8 +201,6 @@ class Function:
         except FunctionError as error:
             self._log.problem(f"{self.spec.name} failed: {error}")
             raise
-        finally:
-            self._after()
 
     async def _invoke(self, event: Any, request_id: str) -> Any:
         async with self._free:
@@ -235,12 +231,8 @@ def function(
     clock: VirtualClock,
     zygote: Zygote,
     log: Log,
-    after: Callable[[], None] = lambda: None,
 ) -> Function:
-    """The function as the template describes it, its AWS clients pointed at the engines.
-
-    ``after`` is called when an invocation ended: it may have left work for others.
-    """
+    """The function as the template describes it, its AWS clients pointed at the engines."""
     spec = Spec(
         name=plan.name,
         arn=plan.arn,
@@ -252,7 +244,7 @@ def function(
         clock=str(clock.path),
     )
     limit = min(plan.max_instances or MAX_INSTANCES, MAX_INSTANCES)
-    return Function(spec, plan.timeout_s, limit, zygote, log, after)
+    return Function(spec, plan.timeout_s, limit, zygote, log)
 
 
 def lambda_environment(plan: deployment.Function) -> dict[str, str]:

@@ -44,7 +44,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "SCHEDULE_GROUP": "dispatch-test",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
         "POWERTOOLS_SERVICE_NAME": "test",
-        "POWERTOOLS_METRICS_NAMESPACE": "Dispatch",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -7,15 +7,15 @@ in ``template.yaml``, and can hand any of them over again. Timers ring when a te
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from dispatch.core import aws, settings
 from dispatch.core.events import PREFIX, message
 from dispatch.core.table import decode
 from dispatch.customers.model import Location
+from dispatch.matching.model import RequestType
 from dispatch.mechanics import service as mechanics
 from dispatch.notifications import service as notifications
 from dispatch.notifications.model import Platform
@@ -23,14 +23,15 @@ from dispatch.offers import service as offers
 from dispatch.offers import store as offer_rows
 from dispatch.offers.model import Assignment, AssignmentStatus, MatchType
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Intake, PaymentMethod, RequestType, Session, Vehicle
+from dispatch.sessions.model import Intake, PaymentMethod, Session, Vehicle
 from dispatch.shifts import service as shifts
 from dispatch.timers import rules as timer_rules
 from dispatch.timers import service as timers
 from tests.clock import Clock
 from tests.template_file import subscriptions
 
-REGION = "ca-central-1"
+ACCOUNT = "123456789012"
+REGION: Final = "ca-central-1"
 
 Fact = dict[str, Any]
 
@@ -143,7 +144,7 @@ class World:
 
     def pushes_to(self, user_id: str) -> list[str]:
         """The messages that SNS took for a user's devices, oldest first."""
-        endpoints = sns_backends[ACCOUNT_ID][REGION].platform_endpoints.values()
+        endpoints = sns_backends[ACCOUNT][REGION].platform_endpoints.values()
         return [
             message
             for endpoint in endpoints

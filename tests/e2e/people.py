@@ -95,7 +95,9 @@ class Person:
         return self.post(f"/mechanic/assignments/{row['id']}/accept", **request)
 
     def decline(self, row: Document, **request: Any) -> httpx.Response:
-        return self.post(f"/mechanic/assignments/{row['id']}/decline", {"reason": "busy"}, **request)
+        return self.post(
+            f"/mechanic/assignments/{row['id']}/decline", {"reason": "busy"}, **request
+        )
 
     def release(self, row: Document, **request: Any) -> httpx.Response:
         return self.post(f"/mechanic/assignments/{row['id']}/release", {"reason": "ill"}, **request)

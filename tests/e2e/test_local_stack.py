@@ -5,7 +5,6 @@ failing batches, redrive) of a second one whose template and functions are writt
 """
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -222,8 +221,10 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    with running_stack(template=root / "template.yaml") as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEAK", "from the outside")
+        with running_stack(template=root / "template.yaml") as running:
+            yield running
 
 
 @pytest.fixture
@@ -316,7 +317,6 @@ def test_a_bad_advance_is_refused(anyone: httpx.Client, body: Any) -> None:
 
 
 def test_a_function_sees_its_own_environment_and_nothing_of_ours(do: Do) -> None:
-    os.environ["LEAK"] = "from the outside"
     seen = do("look").json()
     ours = {"TABLE", "QUEUE", "QUEUE_ARN", "DEAD", "FAILURES", "SCHEDULES"}
     lambdas = {"LAMBDA_TASK_ROOT", "LANG", "PATH", "TZ", "_HANDLER"}

@@ -1,16 +1,18 @@
 """From pending to accepted: who is asked, who is told, who wins."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from dispatch.core.errors import Conflict, IllegalMove, NotFound
-from dispatch.matching.model import Badge, Priority
+from dispatch.matching import service as matching
+from dispatch.matching.model import Badge, Priority, Ranking, RequestType
 from dispatch.offers import service as offers
 from dispatch.offers import store as rows
 from dispatch.offers.model import AssignmentStatus, DeclineReason, MatchType
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import RequestType, Status
+from dispatch.sessions.model import Status
 from dispatch.shifts import service as shifts
 from tests.world import World
 
@@ -95,10 +97,10 @@ def test_a_mechanic_gone_since_the_roster_was_read_is_passed_over(
     for rating, id_ in ((4.2, "c"), (4.6, "b"), (5.0, "a")):
         world.mechanic(id_, rating=rating)
     world.book("warms the roster up")
-    lagging = offers.matching.rank
+    lagging = matching.rank
 
-    def rank(*args: object, **kwargs: object) -> object:
-        ranking = lagging(*args, **kwargs)  # type: ignore[arg-type]
+    def rank(*args: Any, **kwargs: Any) -> Ranking:
+        ranking = lagging(*args, **kwargs)
         if any(ranked.mechanic.id == "a" for ranked in ranking.top) and on_shift("a"):
             shifts.clock_out("a", world.now)
         return ranking
@@ -106,7 +108,7 @@ def test_a_mechanic_gone_since_the_roster_was_read_is_passed_over(
     def on_shift(id_: str) -> bool:
         return shifts.clock_state(id_).currently_on_shift
 
-    monkeypatch.setattr(offers.matching, "rank", rank)
+    monkeypatch.setattr(matching, "rank", rank)
     session = world.book("customer")
     assert world.asked(session.id) == ["b", "c"]
 
@@ -164,13 +166,13 @@ def test_the_announcement_tells_the_nearest_first_and_at_most_fifty(
         world.mechanic(f"far-{number}", city="Ottawa", postal_code="K1A 0A1", rating=5.0)
     world.mechanic("near", rating=3.0, service_keywords=[])
     asked_for: list[int] = []
-    audience = offers.matching.audience
+    audience = matching.audience
 
     def noting(*args: Any, limit: int, **kwargs: Any) -> list[str]:
         asked_for.append(limit)
         return audience(*args, limit=limit, **kwargs)
 
-    monkeypatch.setattr(offers.matching, "audience", noting)
+    monkeypatch.setattr(matching, "audience", noting)
     session = world.book()
     world.clock.advance(minutes=5)
     world.ring()
@@ -350,12 +352,13 @@ def test_somebody_elses_offer_does_not_exist(world: World) -> None:
     world.mechanic("a")
     world.mechanic("b")
     world.book()
-    for act in (
+    acts: list[Callable[[], object]] = [
         lambda: sessions.accept_offer(world.offer_to("a").id, "b", world.now),
         lambda: sessions.decline_offer(world.offer_to("a").id, "b", DeclineReason.OTHER, world.now),
         lambda: sessions.release_session(world.offer_to("a").id, "b", "why", world.now),
         lambda: sessions.accept_offer("no such thing", "b", world.now),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(NotFound):
             act()
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from dispatch.core import aws, settings
-from dispatch.offers import service as offers
-from dispatch.sessions import service as sessions
+from dispatch.core.ids import new_id
 from tests.template_file import resources, subscriptions
 from tests.world import World
 
@@ -53,10 +52,11 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Hand a sample to its entry point. New things get the ids that the samples speak of."""
     session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
-    fresh = sessions.new_id
     ids = itertools.chain(["01JZ2N6A000000000000000000", assignment_id])
-    monkeypatch.setattr(sessions, "new_id", lambda _now: session_id)
-    monkeypatch.setattr(offers, "new_id", lambda now: next(ids, None) or fresh(now))
+    monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
+    monkeypatch.setattr(
+        "dispatch.offers.service.new_id", lambda now: next(ids, None) or new_id(now)
+    )
     world.mechanic("mechanic-a", on_shift=False)
 
     def run(name: str) -> Any:

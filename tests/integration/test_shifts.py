@@ -1,12 +1,17 @@
 """Clocking in and out, and the shift log."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from dispatch.core.errors import Conflict, NotFound
 from dispatch.core.time import format_time
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
+from dispatch.shifts import rules
 from dispatch.shifts import service as shifts
+from dispatch.shifts.model import Shift
 from tests.world import World
 
 
@@ -68,25 +73,26 @@ def test_an_accept_between_the_look_and_the_clock_out_wins(
     world.mechanic("a")
     world.book()
     offer = world.offer_to("a")
-    closed = shifts.rules.closed
+    closed = rules.closed
 
-    def meanwhile(*args: object) -> object:
-        if shifts.mechanics.get("a").duty.load == 0:  # type: ignore[union-attr]
+    def meanwhile(*args: Any) -> Shift:
+        if world.load("a") == 0:
             sessions.accept_offer(offer.id, "a", world.now)
-        return closed(*args)  # type: ignore[arg-type]
+        return closed(*args)
 
-    monkeypatch.setattr(shifts.rules, "closed", meanwhile)
+    monkeypatch.setattr(rules, "closed", meanwhile)
     with pytest.raises(Conflict) as refused:
         shifts.clock_out("a", world.now)
     assert refused.value.reason == "has_load"
 
 
 def test_without_a_profile_there_is_no_clock(world: World) -> None:
-    for act in (
+    acts: list[Callable[[], object]] = [
         lambda: shifts.clock_in("nobody", world.now),
         lambda: shifts.clock_out("nobody", world.now),
         lambda: shifts.clock_state("nobody"),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(NotFound):
             act()
 

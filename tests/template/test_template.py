@@ -24,7 +24,6 @@ FUNCTIONS: dict[str, Document] = {
 # Read by Powertools, not by our settings.
 POWERTOOLS = {
     "POWERTOOLS_SERVICE_NAME",
-    "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
 }
 
