@@ -154,13 +154,13 @@ class _Server(uvicorn.Server):
 
 def _start_page(url: str, log: Path) -> Panel:
     return Panel(
-        f"[bold]{url}[/]          the API, exactly as API Gateway serves it\n"
-        f"[bold]{url}/docs[/]     all calls with examples, to try out\n\n"
-        f"A token (customer, mechanic or admin; any user id):\n"
-        f"  curl -s {url}/_local/token/customer/alice\n"
-        f"Somebody to match:   POST {url}/_local/seed\n"
-        f"Five minutes later:  POST {url}/_local/clock  " + '{"advance_s": 300}\n\n'
-        f"Output of the functions: {log}\n"
+        f"[bold]{url}[/]        the API, as API Gateway serves it\n"
+        f"[bold]{url}/docs[/]   all calls, to try out\n\n"
+        "A token for any user of the groups customer, mechanic and admin:\n"
+        f"  curl {url}/_local/token/customer/alice\n"
+        "Five minutes later:\n"
+        f"  curl {url}/_local/clock -d " + """'{"advance_s": 300}'\n\n"""
+        f"The functions write to {log}\n"
         "Ctrl-C ends everything; nothing is kept.",
         title="The local stack is up",
         expand=False,

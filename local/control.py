@@ -4,7 +4,7 @@ Errors are problem documents, as everywhere.
 """
 
 import asyncio
-import importlib.resources
+import importlib.util
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -82,7 +82,11 @@ class Control:
             ("GET", "/_local/schedules", self._schedules),
             ("GET", "/openapi.json", self._openapi),
         ]
-        assets = Path(str(importlib.resources.files("fastapi_offline"))) / "static"
+        # Found without importing it: only its copy of Swagger UI is of use here.
+        package = importlib.util.find_spec("fastapi_offline")
+        assert package
+        assert package.origin
+        assets = Path(package.origin).parent / "static"
         return [
             *(Route(path, _endpoint(call), methods=[method]) for method, path, call in calls),
             Route("/docs", _docs),

@@ -21,7 +21,8 @@ from typing import Any, Self
 
 from local.clock import VirtualClock
 
-_LENGTH = struct.Struct("!I")
+LENGTH = struct.Struct("!I")
+"""What goes before each message on a worker's socket."""
 
 Handler = Callable[[Any, "Context"], Any]
 
@@ -76,24 +77,22 @@ class Context:
 
 def serve(spec: Spec, connection: socket.socket) -> None:
     """Become the function and answer invocations until the connection closes."""
-    send(connection, {"pid": os.getpid()})
+    connection.sendall(framed({"pid": os.getpid()}))
     try:
         handler = _become(spec)
     except Exception as error:  # noqa: BLE001 - whatever the function's module raises
-        send(connection, _failure(error))
+        connection.sendall(framed(_failure(error)))
         return
-    send(connection, {"ready": True})
+    connection.sendall(framed({"ready": True}))
     while (invocation := receive(connection)) is not None:
         deadline = time.monotonic() + invocation["timeout_s"]
         context = Context(spec, invocation["request_id"], deadline)
         try:
-            message = {"result": handler(invocation["event"], context)}
-            json.dumps(message)
+            answer = framed({"result": handler(invocation["event"], context)})
         except Exception as error:  # noqa: BLE001 - an error of this invocation only
-            message = _failure(error)
+            answer = framed(_failure(error))
         sys.stdout.flush()
-        sys.stderr.flush()
-        send(connection, message)
+        connection.sendall(answer)
 
 
 def _become(spec: Spec) -> Handler:
@@ -122,22 +121,21 @@ def _run_on(clock: VirtualClock) -> None:
 
 def _failure(error: Exception) -> dict[str, Any]:
     traceback.print_exception(error)
-    sys.stderr.flush()
     return {"error": {"errorType": type(error).__name__, "errorMessage": str(error)}}
 
 
-def send(connection: socket.socket, message: dict[str, Any]) -> None:
-    """One message: its length, then JSON."""
+def framed(message: dict[str, Any]) -> bytes:
+    """A message as it goes over a worker's socket: its length, then JSON."""
     data = json.dumps(message).encode()
-    connection.sendall(_LENGTH.pack(len(data)) + data)
+    return LENGTH.pack(len(data)) + data
 
 
 def receive(connection: socket.socket) -> dict[str, Any] | None:
     """The next message, or None when the other side is gone."""
-    header = _exactly(connection, _LENGTH.size)
+    header = _exactly(connection, LENGTH.size)
     if header is None:
         return None
-    [length] = _LENGTH.unpack(header)
+    [length] = LENGTH.unpack(header)
     data = _exactly(connection, length)
     return None if data is None else dict(json.loads(data))
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from local import processes
 from local.engines import TableEngine
@@ -40,7 +41,7 @@ class RunningStack:
 
     def token(self, group: str, user_id: str) -> str:
         """An access token of a user in that group."""
-        return str(self._call("GET", f"/_local/token/{group}/{user_id}")["token"])
+        return str(self._call("GET", f"/_local/token/{group}/{quote(user_id)}")["token"])
 
     def seed(
         self, mechanics: list[Document] | None = None, customers: list[Document] | None = None
@@ -59,11 +60,11 @@ class RunningStack:
 
     def pushes(self, user_id: str) -> list[Document]:
         """What was pushed to a user, oldest first."""
-        return list(self._call("GET", f"/_local/pushes?user_id={user_id}"))
+        return list(self._call("GET", f"/_local/pushes?user_id={quote(user_id)}"))
 
     def mails(self, user_id: str) -> list[Document]:
         """What was mailed to a user, oldest first."""
-        return list(self._call("GET", f"/_local/mails?user_id={user_id}"))
+        return list(self._call("GET", f"/_local/mails?user_id={quote(user_id)}"))
 
     def schedules(self) -> list[Document]:
         """One-time schedules that have not fired."""

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import uuid
@@ -21,14 +20,13 @@ from local import deployment, processes
 from local.clock import VirtualClock
 from local.errors import LocalStackError
 from local.log import Log
-from local.runtime import Spec
+from local.runtime import LENGTH, Spec, framed
 from local.template import REGION
 
 MAX_INSTANCES = min(8, max(4, 2 * (os.cpu_count() or 1)))
 """Of one function. Enough for races; more than the machine can run would only be slower."""
 
 _INIT_S = 60.0  # Lambda allows 10 s, on a machine of its own
-_LENGTH = struct.Struct("!I")
 _LINE_LIMIT = 1 << 24
 
 
@@ -47,6 +45,7 @@ class Zygote:
     def __init__(self, control: socket.socket, log: Log) -> None:
         self._control = control
         self._log = log
+        self._forking = asyncio.Lock()
         self._readers: set[asyncio.Task[None]] = set()
 
     async def ready(self) -> None:
@@ -59,6 +58,23 @@ class Zygote:
 
         Raises FunctionError if the function's module cannot be imported.
         """
+        # One at a time, so that no two messages run together: a pid means that ours was read.
+        async with self._forking:
+            worker = await self._ask_for(spec)
+        try:
+            async with asyncio.timeout(_INIT_S):
+                started = await worker.receive()
+        except BaseException as error:
+            worker.kill()
+            if isinstance(error, TimeoutError | ConnectionError):
+                raise FunctionError("Runtime.InitError", "init hung or died") from None
+            raise
+        if "error" in started:
+            worker.kill()
+            raise FunctionError(**_named(started["error"]))
+        return worker
+
+    async def _ask_for(self, spec: Spec) -> "Worker":
         ours, theirs = socket.socketpair()
         read_fd, write_fd = os.pipe()
         try:
@@ -70,20 +86,8 @@ class Zygote:
         reading = asyncio.create_task(self._pass_on_output(spec.name, read_fd))
         self._readers.add(reading)
         reading.add_done_callback(self._readers.discard)
-        reader, writer = await asyncio.open_connection(sock=ours)
-        worker = Worker(reader, writer)
-        try:
-            async with asyncio.timeout(_INIT_S):
-                worker.pid = (await worker.receive())["pid"]
-                started = await worker.receive()
-        except BaseException as error:
-            worker.kill()
-            if isinstance(error, TimeoutError | ConnectionError):
-                raise FunctionError("Runtime.InitError", f"init ended early: {error}") from None
-            raise
-        if "error" in started:
-            worker.kill()
-            raise FunctionError(**_named(started["error"]))
+        worker = Worker(*await asyncio.open_connection(sock=ours))
+        worker.pid = (await worker.receive())["pid"]
         return worker
 
     async def _pass_on_output(self, name: str, read_fd: int) -> None:
@@ -141,10 +145,8 @@ class Worker:
         Raises FunctionError if it raised. Raises TimeoutError or ConnectionError if this worker
         is of no more use.
         """
-        data = json.dumps(
-            {"event": event, "request_id": request_id, "timeout_s": timeout_s}
-        ).encode()
-        self._writer.write(_LENGTH.pack(len(data)) + data)
+        invocation = {"event": event, "request_id": request_id, "timeout_s": timeout_s}
+        self._writer.write(framed(invocation))
         async with asyncio.timeout(timeout_s):
             await self._writer.drain()
             answer = await self.receive()
@@ -155,7 +157,7 @@ class Worker:
     async def receive(self) -> dict[str, Any]:
         """The next message of the worker. Raises ConnectionError if it died instead."""
         try:
-            [length] = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+            [length] = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
             return dict(json.loads(await self._reader.readexactly(length)))
         except asyncio.IncompleteReadError:
             raise ConnectionResetError("the worker died") from None
@@ -212,7 +214,7 @@ class Function:
                 raise
             except TimeoutError:
                 worker.kill()
-                text = f"{request_id} Task timed out after {self._timeout_s:.2f} seconds"
+                text = f"RequestId: {request_id} Task timed out after {self._timeout_s:.2f} seconds"
                 raise FunctionError("Sandbox.Timedout", text) from None
             except ConnectionError:
                 worker.kill()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from local.stack import RunningStack, running_stack
+from tests.e2e.people import Town
 
 Caller = Callable[[str, str], httpx.Client]
 Fresh = Callable[[str], str]
@@ -49,3 +50,10 @@ def caller(stack: RunningStack) -> Iterator[Caller]:
 def fresh() -> Fresh:
     """``fresh("mechanic")`` is an id nobody had before."""
     return lambda name: f"{name}-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def town(stack: RunningStack) -> Iterator[Town]:
+    """Customers and mechanics apart from every other test's."""
+    with Town(stack) as apart:
+        yield apart

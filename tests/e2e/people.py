@@ -29,15 +29,16 @@ def answer(response: httpx.Response, status: int = 200) -> Any:
 def refused(response: httpx.Response, status: int, reason: str | None = None) -> Document:
     """The problem document of a refusal, with every member the contract asks for."""
     problem: Document = answer(response, status)
-    assert response.headers["content-type"] == "application/problem+json"
-    assert problem["type"].startswith("/problems/")
-    assert problem["title"]
-    assert problem["status"] == status
-    assert problem["detail"]
-    assert problem.get("reason") == reason
+    told = response.text[:1000]
+    assert response.headers["content-type"] == "application/problem+json", told
+    assert problem["type"].startswith("/problems/"), told
+    assert problem["title"], told
+    assert problem["status"] == status, told
+    assert problem["detail"], told
+    assert problem.get("reason") == reason, told
     if status == 422:
-        assert problem["errors"]
-        assert all(set(error) == {"pointer", "detail"} for error in problem["errors"])
+        assert problem["errors"], told
+        assert all(set(error) == {"pointer", "detail"} for error in problem["errors"]), told
     return problem
 
 

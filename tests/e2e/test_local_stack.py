@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ Resources:
     Properties:
       CodeUri: functions/web
       Handler: api.handler
-      Timeout: 1
+      Timeout: 2
       Environment:
         Variables:
           TABLE: !Ref Table
@@ -323,7 +325,7 @@ def test_a_function_sees_its_own_environment_and_nothing_of_ours(do: Do) -> None
     others = {name for name in seen["environment"] if not name.startswith("AWS_")}
     assert others == ours | lambdas
     assert seen["environment"]["AWS_LAMBDA_FUNCTION_NAME"] == "Web"
-    assert 0 < seen["remaining_ms"] <= 1000
+    assert 0 < seen["remaining_ms"] <= 2000
 
 
 def test_a_function_imports_its_code_its_layer_and_packages_only(do: Do) -> None:
@@ -335,32 +337,15 @@ def test_a_function_imports_its_code_its_layer_and_packages_only(do: Do) -> None
     assert not {"local", "consumer", "moto", "samtranslator"} & set(seen["modules"])
 
 
-def test_an_idle_instance_is_used_again_and_a_busy_one_is_not(
-    do: Do, scratch: RunningStack
-) -> None:
+def test_an_idle_instance_is_used_again_and_a_busy_one_is_not(do: Do) -> None:
     assert do("look").json()["pid"] == do("look").json()["pid"]
-    headers = {"authorization": scratch.token("customer", "tester")}
-    requests = [
-        subprocess.Popen(
-            [sys.executable, "-c", _SLEEP, scratch.url, headers["authorization"]],
-            stdout=subprocess.PIPE,
-        )
-        for _ in range(3)
-    ]
-    instances = {request.communicate()[0] for request in requests}
-    assert len(instances) == 3
-
-
-_SLEEP = """
-import httpx, sys
-headers = {"authorization": sys.argv[2]}
-body = {"seconds": 0.8}
-print(httpx.post(sys.argv[1] + "/do/sleep", json=body, headers=headers).json()["pid"])
-"""
+    with ThreadPoolExecutor(3) as callers:
+        answers = callers.map(lambda _: do("sleep", seconds=0.5).json(), range(3))
+        assert len({answer["pid"] for answer in answers}) == 3
 
 
 @pytest.mark.parametrize(
-    ("what", "body"), [("fail", {}), ("crash", {}), ("sleep", {"seconds": 3}), ("unknown", {})]
+    ("what", "body"), [("fail", {}), ("crash", {}), ("sleep", {"seconds": 9}), ("unknown", {})]
 )
 def test_a_function_that_raises_dies_or_hangs_is_a_500_and_the_next_call_works(
     do: Do, what: str, body: dict[str, Any]
@@ -385,9 +370,9 @@ def test_a_failing_message_is_tried_again_after_its_visibility_timeout_then_set_
     do("write", ids=["fails"], kind="bad")
     scratch.drain()
     assert len(do("seen", id="fails").json()) == 1
-    scratch.advance(29)
+    scratch.advance(15)
     assert len(do("seen", id="fails").json()) == 1
-    scratch.advance(2)
+    scratch.advance(16)
     assert len(do("seen", id="fails").json()) == 2
     scratch.advance(90)
     assert len(do("seen", id="fails").json()) == 3
@@ -410,22 +395,21 @@ def test_a_poisonous_stream_record_is_set_aside_and_its_neighbours_get_through(
 
 def test_a_delayed_message_arrives_when_the_clock_gets_there(do: Do, scratch: RunningStack) -> None:
     do("send", id="delayed", delay_s=60)
-    scratch.advance(58)
+    scratch.advance(30)
     assert do("seen", id="delayed").json() == []
-    scratch.advance(3)
+    scratch.advance(31)
     assert len(do("seen", id="delayed").json()) == 1
 
 
 def test_a_schedule_fires_once_at_its_instant_on_the_way_of_a_long_advance(
     do: Do, scratch: RunningStack
 ) -> None:
-    now = do("look").json()["now"]
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(_epoch(now) + 300))
-    assert do("schedule", id="ring", at=f"at({at})").status_code == 200
+    at = datetime.fromisoformat(do("look").json()["now"]) + timedelta(minutes=5)
+    assert do("schedule", id="ring", at=f"at({at:%Y-%m-%dT%H:%M:%S})").status_code == 200
     assert [schedule["name"] for schedule in scratch.schedules()] == ["ring"]
     scratch.advance(1000)
     [fired] = do("seen", id="ring").json()
-    assert fired.startswith(at[:-1])
+    assert abs(datetime.fromisoformat(fired) - at) < timedelta(minutes=1)
     assert scratch.schedules() == []
 
 
@@ -440,12 +424,6 @@ def test_a_regular_function_is_called_at_each_of_its_instants(
     before = len(do("seen", id="regular").json())
     scratch.advance(3600)
     assert len(do("seen", id="regular").json()) == before + 4
-
-
-def _epoch(text: str) -> float:
-    from datetime import datetime
-
-    return datetime.fromisoformat(text).timestamp()
 
 
 # Starting and stopping

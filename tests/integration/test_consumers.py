@@ -9,6 +9,7 @@ import pytest
 
 from dispatch.core.consumers import sqs_handler, stream_handler
 from dispatch.core.errors import NotFound
+from dispatch.core.logging import logger
 from dispatch.core.table import encode
 from tests.builders import SESSION, a_fact
 
@@ -67,10 +68,6 @@ def test_failures_of_one_batch_do_not_stick_to_the_next() -> None:
     assert consumer.handed(a_message({"fail": False}, "message-2")) == []
 
 
-def test_an_empty_batch_is_none() -> None:
-    assert Consumer().handed() == []
-
-
 @pytest.mark.parametrize("body", ["", "{", "not json", "[]", '"text"', "null", "7", "\x00"])
 def test_what_is_no_message_fails_alone_and_ends_in_the_dead_letter_queue(body: str) -> None:
     consumer = Consumer()
@@ -85,26 +82,27 @@ def test_a_message_without_ids_is_taken() -> None:
     assert consumer.seen == [{}]
 
 
-def test_a_failure_is_logged_with_ids_and_its_stack(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_is_logged_with_its_stack(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         Consumer().handed(a_message(a_fact("SessionPending", fail=True)))
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.exc_info
 
 
-def test_the_log_holds_ids_never_the_message(capsys: pytest.CaptureFixture[str]) -> None:
-    from dispatch.core.logging import logger
-
-    def consume(_message: dict[str, Any]) -> None:
-        raise NotFound("not there yet")
-
-    fact = a_fact("SessionPending", concern="my brakes squeal")
-    sqs_handler(consume)({"Records": [a_message(fact)]}, CONTEXT)
+def test_what_is_logged_carries_the_ids_of_its_message() -> None:
+    Consumer().handed(a_message(a_fact("SessionPending", concern="my brakes squeal")))
     keys = logger.get_current_keys()
-    assert keys["session_id"] == SESSION
-    assert keys["event_id"] == fact["id"]
-    assert keys["message_id"] == "message-1"
-    assert "squeal" not in capsys.readouterr().out + json.dumps(keys, default=str)
+    assert (keys["message_id"], keys["session_id"]) == ("message-1", SESSION)
+    assert keys["event_id"] == a_fact("SessionPending")["id"]
+    assert "squeal" not in str(keys)
+
+
+def test_a_message_is_not_logged_under_the_ids_of_another() -> None:
+    Consumer().handed(a_message(a_fact("SessionPending"), "good"), a_message("{", "bad"))
+    keys = logger.get_current_keys()
+    assert keys["message_id"] == "bad"
+    assert keys["event_id"] is None
+    assert keys["session_id"] is None
 
 
 # The stream

@@ -109,7 +109,7 @@ def test_a_waiver_cannot_be_signed_at_its_deadline_timer_or_no_timer(world: Worl
     world.clock.advance(minutes=30)
     with pytest.raises(IllegalMove) as refused:
         sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
-    assert refused.value.members["status"] == "cancelled"
+    assert refused.value.members["current_status"] == "cancelled"
     assert world.session(booked.id).status is Status.CANCELLED
 
 
@@ -197,7 +197,7 @@ def test_what_is_not_live_cannot_be_ended(world: World) -> None:
     waiting = _waiting(world)
     with pytest.raises(IllegalMove) as refused:
         sessions.end_session(waiting.id, "a", world.now)
-    assert refused.value.members["status"] == "waiting"
+    assert refused.value.members["current_status"] == "waiting"
 
 
 # Cancel
@@ -235,7 +235,7 @@ def test_a_live_session_cannot_be_cancelled(world: World) -> None:
     live = _live(world)
     with pytest.raises(IllegalMove) as refused:
         sessions.cancel_session(live.id, "customer", None, world.now)
-    assert refused.value.members["status"] == "live"
+    assert refused.value.members["current_status"] == "live"
 
 
 def test_cancelling_twice_is_cancelling_once(world: World) -> None:

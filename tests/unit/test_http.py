@@ -169,7 +169,12 @@ FAILURES = an_app(fails=fails)
             "/problems/conflict",
             {"reason": "active_session", "session_id": "s-1"},
         ),
-        ("illegal", 409, "/problems/conflict", {"reason": "illegal_move"}),
+        (
+            "illegal",
+            409,
+            "/problems/conflict",
+            {"reason": "illegal_move", "current_status": "pending"},
+        ),
         ("busy", 503, "/problems/busy", {}),
         (
             "invalid",

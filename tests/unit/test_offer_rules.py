@@ -64,7 +64,7 @@ def test_every_move_from_every_status(status: AssignmentStatus, move: Move) -> N
     if target is None:
         with pytest.raises(IllegalMove) as refused:
             rules.advance(offer, move)
-        assert refused.value.members == {"reason": "illegal_move", "status": status}
+        assert refused.value.members == {"reason": "illegal_move", "current_status": status}
     else:
         assert rules.advance(offer, move) == replace(offer, status=AssignmentStatus(target))
 

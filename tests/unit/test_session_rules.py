@@ -75,7 +75,7 @@ def test_every_move_from_every_status(status: Status, move: str) -> None:
     if target is None:
         with pytest.raises(IllegalMove) as refused:
             MOVES[move](session, NOON)
-        assert refused.value.members == {"reason": "illegal_move", "status": status}
+        assert refused.value.members == {"reason": "illegal_move", "current_status": status}
     else:
         moved = MOVES[move](session, NOON)
         assert moved.status == target
@@ -165,10 +165,9 @@ def test_accepting_gives_the_session_its_mechanic() -> None:
     assert accepted.accepted_at == NOON
 
 
-def test_a_released_session_is_pending_anew_as_if_nobody_had_come() -> None:
-    session = a_session(
-        Status.WAITING, policy_version=7, mechanic_joined_at=NOON, customer_joined_at=None
-    )
+@pytest.mark.parametrize("joined", ["mechanic_joined_at", "customer_joined_at"])
+def test_a_released_session_is_pending_anew_as_if_nobody_had_come(joined: str) -> None:
+    session = a_session(Status.WAITING, policy_version=7, **{joined: NOON})
     released = rules.release(session, NOON + FIVE_MINUTES)
     assert (released.period, released.pending_since) == (2, NOON + FIVE_MINUTES)
     assert released.policy_version == 7, "it keeps the policy under which it became pending"

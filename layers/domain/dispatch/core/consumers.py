@@ -26,12 +26,10 @@ def sqs_handler(consume: Callable[[dict[str, Any]], None]) -> Handler:
     """An entry point that hands each message's JSON body to ``consume``."""
 
     def one(record: SQSRecord) -> None:
+        # Those of the message before must not stand beside the failure of one that is no JSON.
+        logger.append_keys(message_id=record.message_id, event_id=None, session_id=None)
         message = json.loads(record.body)
-        logger.append_keys(
-            message_id=record.message_id,
-            event_id=message.get("id"),
-            session_id=message.get("session_id"),
-        )
+        logger.append_keys(event_id=message.get("id"), session_id=message.get("session_id"))
         consume(message)
 
     return _handler(one, EventType.SQS)

@@ -67,10 +67,11 @@ class Conflict(Refusal):
 
 
 class IllegalMove(Conflict):
-    """The state machine has no such move from where the thing is."""
+    """The state machine has no such move from where the thing is, its ``current_status``."""
 
     def __init__(self, move: str, status: str) -> None:
-        super().__init__("illegal_move", f"cannot {move} while {status}", status=status)
+        detail = f"You cannot {move} while it is {status}."
+        super().__init__("illegal_move", detail, current_status=status)
 
 
 class Busy(Refusal):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dispatch.core.errors import NotFound
+from dispatch.core.errors import IllegalMove, NotFound, StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
@@ -127,8 +127,14 @@ def withdraw(tx: Transaction, dispatch: Dispatch, now: datetime) -> None:
 
 
 def move_on(tx: Transaction, assignment: Assignment, *moves: Move, now: datetime) -> None:
-    """Move an accepted row on, by one step or several at once."""
-    _move(tx, assignment, *moves, now=now)
+    """Move an accepted row on, by one step or several at once.
+
+    The session has allowed it. Where the row does not, it was read later than the session.
+    """
+    try:
+        _move(tx, assignment, *moves, now=now)
+    except IllegalMove as error:
+        raise StaleVersion from error
 
 
 def _move(
@@ -394,8 +400,10 @@ def decline_offer(
     if assignment.status is AssignmentStatus.DECLINED or by in assignment.declined_by:
         return assignment
     dispatch = dispatch_of(assignment.session_id)
-    if not dispatch.is_open or not rules.is_open(assignment, now):
+    if not rules.is_open(assignment, now):
         raise rules.why_not_declinable(assignment, by)
+    if not dispatch.is_open:
+        raise StaleVersion  # closed between the two reads, and the row with it
     with Transaction() as tx:
         if once:
             once.remember(tx, assignment, now)

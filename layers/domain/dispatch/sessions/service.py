@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from dispatch.core.errors import Conflict, Invalid, NotFound
+from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
@@ -189,9 +189,11 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
     """
     assignment = offers.assignment_for(assignment_id, by)
     session = get(assignment.session_id, now)
-    if offer_rules.is_winners_repeat(assignment, by):
+    if rules.was_won_by(session, assignment.id, by):
         return session
     dispatch = offers.dispatch_of(session.id)
+    if dispatch.is_open is not (session.status is Status.PENDING):
+        raise StaleVersion  # somebody was quicker, between the two reads
     reason = offer_rules.why_not_acceptable(
         dispatch,
         assignment,
@@ -250,6 +252,8 @@ def release_session(
     if assignment.status is AssignmentStatus.RELEASED:
         return session
     if session.assignment_id != assignment.id:
+        if offer_rules.is_winners_repeat(assignment, by):
+            raise StaleVersion  # given back between the two reads
         raise offer_rules.why_not_declinable(assignment, by)
     released = rules.release(session, now)
     dispatch = offers.dispatch_of(session.id)
