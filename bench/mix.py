@@ -5,9 +5,10 @@ Reproducible: the same seed gives the same mechanics and the same requests.
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from dispatch.matching.model import MatchRequest, RequestType
 from dispatch.matching.rules import match_request
@@ -75,8 +76,8 @@ class Market:
         )
 
     def changed(self, mechanic: Mechanic) -> Mechanic:
-        """The mechanic after a clock-in, a clock-out or a session taken or ended."""
-        return Mechanic(mechanic.profile, self._duty())
+        """The mechanic after a clock-in or a clock-out."""
+        return replace(mechanic, duty=replace(mechanic.duty, on_shift=not mechanic.duty.on_shift))
 
     def _town(self) -> Town:
         return self._dice.choices(self._towns, self._weights)[0]
@@ -113,3 +114,14 @@ class Market:
             load=1 if on_shift and dice.random() < 0.3 else 0,
             waiting_since=NOON - timedelta(seconds=dice.randrange(1_000_000)),
         )
+
+
+def record_of(profile: Profile) -> dict[str, Any]:
+    """The profile as ``mechanics.service.upsert`` takes it."""
+    expires_on = profile.certification_expires_on
+    return asdict(profile) | {
+        "rating": profile.rating and float(profile.rating),
+        "certification_expires_on": expires_on and expires_on.isoformat(),
+        "service_keywords": list(profile.service_keywords),
+        "brand_specializations": list(profile.brand_specializations),
+    }

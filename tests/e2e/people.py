@@ -130,7 +130,10 @@ class Town:
         self.stack = stack
         self.brand = f"Brand {uuid.uuid4().hex[:12]}"
         self.http = httpx.Client(
-            base_url=stack.url, timeout=120, limits=httpx.Limits(max_connections=100)
+            base_url=stack.url,
+            timeout=120,
+            limits=httpx.Limits(max_connections=100),
+            verify=False,  # plain HTTP: no certificates to load
         )
 
     def __enter__(self) -> Self:

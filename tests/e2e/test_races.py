@@ -5,14 +5,14 @@ rest wait, so that some calls meet in the table and all others meet what came of
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import httpx
 import pytest
 
-from local.stack import RunningStack
 from tests.e2e.people import SIGNATURE, Document, Person, Town, answer, refused
 
 CROWD = 50
@@ -31,20 +31,11 @@ def at_once(calls: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Respons
         return list(pool.map(run, calls))
 
 
-@pytest.fixture(scope="module")
-def town(stack: RunningStack) -> Iterator[Town]:
-    with Town(stack) as town:
-        yield town
-
-
 @pytest.fixture
-def crowd(town: Town) -> Iterator[list[Person]]:
-    """Three whom every driver's offers go to, and fifty more, all on shift until the test ends."""
+def crowd(town: Town) -> list[Person]:
+    """Three whom every driver's offers go to, and fifty more; all on shift."""
     best = [{"rating": 5.0}, {"rating": 4.9}, {"rating": 4.8}]
-    people = town.mechanics(*best, *({} for _ in range(CROWD)))
-    yield people
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda mechanic: answer(mechanic.clock("clock_out")), people))
+    return town.mechanics(*best, *({} for _ in range(CROWD)))
 
 
 def _loads(people: list[Person]) -> dict[str, int]:
@@ -66,7 +57,7 @@ def test_fifty_repeats_of_one_accept_are_one_accept(town: Town, rounds: int) -> 
         customer = town.customer()
         session_id = town.seek(customer)
         row = mechanic.offer(session_id)
-        answers = at_once([lambda row=row: mechanic.accept(row)] * CROWD)  # type: ignore[misc]
+        answers = at_once([partial(mechanic.accept, row)] * CROWD)
         assert Counter(each.status_code for each in answers) == {200: CROWD}
         assert len({each.text for each in answers}) == 1
         (accepted,) = _accepts(customer, session_id)
@@ -74,7 +65,6 @@ def test_fifty_repeats_of_one_accept_are_one_accept(town: Town, rounds: int) -> 
         assert mechanic.load() == 1
         answer(customer.act(session_id, "cancel"))
         assert mechanic.load() == 0
-    answer(mechanic.clock("clock_out"))
 
 
 @rounds
@@ -88,10 +78,7 @@ def test_of_fifty_on_the_broadcast_and_three_with_offers_one_wins(
         broadcast = others[0].broadcast(session_id)
         rows = [mechanic.offer(session_id) for mechanic in asked] + [broadcast] * CROWD
         answers = at_once(
-            [
-                lambda mechanic=mechanic, row=row: mechanic.accept(row)  # type: ignore[misc]
-                for mechanic, row in zip(crowd, rows, strict=True)
-            ]
+            [partial(mechanic.accept, row) for mechanic, row in zip(crowd, rows, strict=True)]
         )
         (winner,) = [
             mechanic
@@ -121,7 +108,7 @@ def test_a_mechanic_who_accepts_two_sessions_at_once_gets_one(town: Town, rounds
     for _ in range(rounds):
         customers = [town.customer(), town.customer()]
         rows = [mechanic.offer(town.seek(customer)) for customer in customers]
-        calls = [lambda row=row: mechanic.accept(row) for row in rows]  # type: ignore[misc]
+        calls = [partial(mechanic.accept, row) for row in rows]
         answers = at_once(calls * 5)
         assert mechanic.load() == 1
         won = {each.json()["id"] for each in answers if each.status_code == 200}
@@ -132,7 +119,6 @@ def test_a_mechanic_who_accepts_two_sessions_at_once_gets_one(town: Town, rounds
         for customer, row in zip(customers, rows, strict=True):
             answer(customer.act(row["session_id"], "cancel"))
         assert mechanic.load() == 0
-    answer(mechanic.clock("clock_out"))
 
 
 @rounds
@@ -143,19 +129,18 @@ def test_an_accept_and_a_cancel_at_once_leave_no_load_behind(town: Town, rounds:
         session_id = town.seek(customer)
         row = mechanic.offer(session_id)
         cancelled, accepted = at_once(
-            [lambda: customer.act(session_id, "cancel"), lambda: mechanic.accept(row)]  # noqa: B023
+            [partial(customer.act, session_id, "cancel"), partial(mechanic.accept, row)]
         )
         assert answer(cancelled)["status"] == "cancelled"
         if accepted.status_code != 200:
             refused(accepted, 409, "cancelled")
         assert customer.session(session_id)["status"] == "cancelled"
         assert mechanic.load() == 0
-    answer(mechanic.clock("clock_out"))
 
 
 def test_of_many_bookings_of_one_customer_at_once_one_is_made(town: Town) -> None:
     customer = town.customer()
-    answers = at_once([lambda: customer.post("/intake/start", town.intake())] * 10)
+    answers = at_once([partial(customer.post, "/intake/start", town.intake())] * 10)
     made = [each.json()["session_id"] for each in answers if each.status_code == 201]
     assert len(made) == 1
     for each in answers:
@@ -166,9 +151,10 @@ def test_of_many_bookings_of_one_customer_at_once_one_is_made(town: Town) -> Non
 
 
 def test_signing_many_times_at_once_starts_one_search(town: Town) -> None:
-    mechanic, customer = town.mechanic(), town.customer()
+    town.mechanic()
+    customer = town.customer()
     session_id = town.book(customer)
-    answers = at_once([lambda: customer.act(session_id, "waiver", SIGNATURE)] * 10)
+    answers = at_once([partial(customer.act, session_id, "waiver", SIGNATURE)] * 10)
     assert {answer(each)["status"] for each in answers} == {"pending"}
     town.stack.drain()
     assert customer.events(session_id) == [
@@ -177,27 +163,61 @@ def test_signing_many_times_at_once_starts_one_search(town: Town) -> None:
         "SessionPending",
         "OffersMade",
     ]
-    answer(mechanic.decline(mechanic.offer(session_id)))
+
+
+@rounds
+def test_releasing_many_times_at_once_is_releasing_once(town: Town, rounds: int) -> None:
+    mechanic = town.mechanic()
+    for _ in range(rounds):
+        customer = town.customer()
+        session_id = town.seek(customer)
+        row = mechanic.offer(session_id)
+        answer(mechanic.accept(row))
+        for each in at_once([partial(mechanic.release, row)] * 10):
+            assert answer(each)["status"] == "pending"
+        assert Counter(customer.events(session_id))["OfferReleased"] == 1
+        assert mechanic.load() == 0
+        answer(customer.act(session_id, "cancel"))
+
+
+@rounds
+def test_an_accept_and_a_decline_of_one_offer_at_once_are_one_of_them(
+    town: Town, rounds: int
+) -> None:
+    mechanic = town.mechanic()
+    for _ in range(rounds):
+        customer = town.customer()
+        session_id = town.seek(customer)
+        row = mechanic.offer(session_id)
+        accepted, declined = at_once(
+            [partial(mechanic.accept, row), partial(mechanic.decline, row)]
+        )
+        if accepted.status_code == 200:
+            refused(declined, 409, "illegal_move")
+        else:
+            refused(accepted, 409, "expired")
+            answer(declined)
+        assert mechanic.load() == (1 if accepted.status_code == 200 else 0)
+        answer(customer.act(session_id, "cancel"))
 
 
 def test_of_many_clock_ins_at_once_one_opens_a_shift(town: Town) -> None:
     mechanic = town.mechanic(currently_on_shift=False)
-    answers = at_once([lambda: mechanic.clock("clock_in")] * 10)
+    answers = at_once([partial(mechanic.clock, "clock_in")] * 10)
     assert Counter(each.status_code for each in answers) == {200: 1, 409: 9}
     assert len(answer(mechanic.get("/mechanic/shifts"))["items"]) == 1
-    answer(mechanic.clock("clock_out"))
 
 
 def test_both_sides_joining_at_once_make_it_live_once(town: Town) -> None:
     mechanic, customer = town.mechanic(), town.customer()
     session_id = town.seek(customer)
     answer(mechanic.accept(mechanic.offer(session_id)))
-    joins = [lambda: mechanic.act(session_id, "join"), lambda: customer.act(session_id, "join")]
+    joins = [partial(side.act, session_id, "join") for side in (mechanic, customer)]
     for each in at_once(joins * 5):
         assert answer(each)["status"] in ("waiting", "live")
     assert customer.session(session_id)["status"] == "live"
     assert Counter(customer.events(session_id))["SessionStarted"] == 1
-    ends = [lambda: mechanic.act(session_id, "end"), lambda: customer.act(session_id, "end")]
+    ends = [partial(side.act, session_id, "end") for side in (mechanic, customer)]
     for each in at_once(ends * 5):
         assert answer(each)["status"] == "completed"
     assert Counter(customer.events(session_id))["SessionCompleted"] == 1

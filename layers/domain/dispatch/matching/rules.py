@@ -4,10 +4,9 @@ Scoring ignores eligibility. Whatever is unknown on either side scores nothing a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from dispatch.core import places
 from dispatch.matching.model import Badge, MatchRequest, Priority, RequestType, Score
@@ -66,8 +65,7 @@ def in_same_city(entry: RosterEntry, request: MatchRequest) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """One row of the table: what a criterion is worth here, and the sentences to show for it."""
 
     points: int
@@ -191,15 +189,19 @@ _CRITERIA: dict[str, _Criterion] = {
 
 def score(entry: RosterEntry, request: MatchRequest, scoring: Scoring, on: date) -> Score:
     """What one mechanic scores for one request on that day (UTC)."""
-    lines = {name: line(entry, request, scoring, on) for name, line in _CRITERIA.items()}
+    lines = {
+        name: line
+        for name, criterion in _CRITERIA.items()
+        if (line := criterion(entry, request, scoring, on)) is not _NOTHING
+    }
     match_score = sum(line.points for line in lines.values())
     return Score(
         match_score=match_score,
-        breakdown={name: line.points for name, line in lines.items() if line is not _NOTHING},
+        breakdown={name: line.points for name, line in lines.items()},
         match_reasons=tuple(reason for line in lines.values() for reason in line.reasons),
         badge=badge(match_score, scoring),
-        is_local_match=lines["area"] is not _NOTHING or lines["city"] is not _NOTHING,
-        is_brand_specialist=lines["brand"] is not _NOTHING,
+        is_local_match="area" in lines or "city" in lines,
+        is_brand_specialist="brand" in lines,
     )
 
 

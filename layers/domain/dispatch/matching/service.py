@@ -143,8 +143,9 @@ class _LiveRoster:
     def refresh(self, now: datetime) -> None:
         """Read what changed since the last time, in the countries that are loaded."""
         self._partitions = mechanics.partitions()
-        self._catch_up(self._countries)
+        changed = self._catch_up(self._countries)
         self.refreshed_at = now
+        metrics.add_metric("RosterEntriesRefreshed", MetricUnit.Count, changed)
 
     def load(self, countries: Iterable[str | None]) -> bool:
         """Load those of the countries that are not here yet. Returns whether there were any."""
@@ -164,11 +165,11 @@ class _LiveRoster:
             self._index(_merge(self._known, snapshot.rows))
             self._watermarks |= snapshot.making.watermarks
 
-    def _catch_up(self, countries: Collection[str | None]) -> None:
+    def _catch_up(self, countries: Collection[str | None]) -> int:
         partitions = [p for p in self._partitions if mechanics.country_of(p) in countries]
         changed = _catch_up(self._known, self._watermarks, partitions)
         self._index(changed)
-        metrics.add_metric("RosterEntriesRefreshed", MetricUnit.Count, len(changed))
+        return len(changed)
 
     def _index(self, changed: set[str]) -> None:
         rows = [self._known.get(mechanic_id) for mechanic_id in changed]

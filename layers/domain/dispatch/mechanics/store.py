@@ -9,8 +9,7 @@ the profile nothing of presence. The index carries the blob and what changes alo
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from sys import intern
 
 import msgspec
@@ -29,6 +28,7 @@ from dispatch.core.table import (
 )
 from dispatch.core.time import format_time, parse_time
 from dispatch.mechanics.model import Duty, Mechanic, Profile, RosterEntry, RosterRow, Status
+from dispatch.mechanics.packing import pack_inputs, unpack_entry
 from dispatch.mechanics.rules import roster_entry
 from dispatch.policy.model import Policy
 
@@ -48,28 +48,6 @@ _IS_ELIGIBLE = (
 )
 _KNOWS_BRAND = "contains(#brand_keys, :brand_key)"
 _HAS_ROOM = "#currently_on_shift = :yes AND #load < :capacity"
-
-
-class _Inputs(msgspec.Struct, array_like=True, frozen=True):
-    """The content of ``roster_blob``. New fields go to the end, with a default."""
-
-    approved: bool
-    country: str | None
-    subdivision: str | None
-    city: str | None
-    city_key: str | None
-    area: str | None
-    years_of_experience: int | None
-    rating: Decimal | None
-    certified: bool
-    certified_until: date | None
-    profile_completion: int
-    keyword_keys: list[str]
-    brands: list[str]
-    brand_keys: list[str]
-
-
-_inputs_of = msgspec.json.Decoder(_Inputs)
 
 
 def subject(mechanic_id: str) -> str:
@@ -127,7 +105,7 @@ def put_profile(tx: Transaction, profile: Profile, before: str | None, now: date
         ":profile_completion": profile.profile_completion,
         ":completed_sessions": profile.completed_sessions,
         ":brand_keys": list(entry.brand_keys),
-        ":roster_blob": msgspec.json.encode(_inputs(entry)).decode(),
+        ":roster_blob": pack_inputs(entry),
         ":roster_pk": partition,
         ":changed_at": format_time(now),
     }
@@ -261,7 +239,11 @@ def partitions() -> frozenset[str]:
 
 
 def list_partition(tx: Transaction, partition: str) -> None:
-    tx.update(_PARTITIONS, "ADD #names :partition", {":partition": {partition}})
+    tx.update(
+        _PARTITIONS,
+        "SET #entity = :entity, #schema = :schema ADD #names :partition",
+        {":entity": "roster_partitions", ":schema": SCHEMA, ":partition": {partition}},
+    )
 
 
 def changes(partition: str, since: datetime | None) -> Iterator[RosterRow]:
@@ -298,47 +280,9 @@ def _row(item: Item) -> RosterRow:
         mechanic_id=mechanic_id,
         partition=intern(item["roster_pk"]),
         changed_at=item["changed_at"],
-        entry=_entry(mechanic_id, item) if "roster_blob" in item else None,
-    )
-
-
-def _entry(mechanic_id: str, item: Item) -> RosterEntry:
-    inputs = _inputs_of.decode(item["roster_blob"])
-    return RosterEntry(
-        id=mechanic_id,
-        approved=inputs.approved,
-        duty=_duty_of(item),
-        country=inputs.country,
-        subdivision=inputs.subdivision,
-        city=inputs.city,
-        city_key=inputs.city_key,
-        area=inputs.area,
-        years_of_experience=inputs.years_of_experience,
-        rating=inputs.rating,
-        certified=inputs.certified,
-        certified_until=inputs.certified_until,
-        completed_sessions=item["completed_sessions"],
-        profile_completion=inputs.profile_completion,
-        keyword_keys=tuple(inputs.keyword_keys),
-        brands=tuple(inputs.brands),
-        brand_keys=tuple(inputs.brand_keys),
-    )
-
-
-def _inputs(entry: RosterEntry) -> _Inputs:
-    return _Inputs(
-        approved=entry.approved,
-        country=entry.country,
-        subdivision=entry.subdivision,
-        city=entry.city,
-        city_key=entry.city_key,
-        area=entry.area,
-        years_of_experience=entry.years_of_experience,
-        rating=entry.rating,
-        certified=entry.certified,
-        certified_until=entry.certified_until,
-        profile_completion=entry.profile_completion,
-        keyword_keys=list(entry.keyword_keys),
-        brands=list(entry.brands),
-        brand_keys=list(entry.brand_keys),
+        entry=unpack_entry(
+            mechanic_id, item["roster_blob"], _duty_of(item), item["completed_sessions"]
+        )
+        if "roster_blob" in item
+        else None,
     )

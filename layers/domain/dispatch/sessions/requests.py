@@ -122,6 +122,8 @@ class IntakeBody(Body):
     @field_validator("requested_brand")
     @classmethod
     def _with_its_type(cls, brand: str | None, info: ValidationInfo) -> str | None:
+        if "request_type" not in info.data:
+            return brand  # that field is wrong itself, and said to be
         wants_specialist = info.data.get("request_type") is RequestType.BRAND_SPECIALIST
         if wants_specialist and brand is None:
             raise wrong("is needed for a brand specialist")

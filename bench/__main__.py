@@ -1,0 +1,113 @@
+"""``make bench``: measures, prints and writes ``bench/RESULTS.md``."""
+
+import os
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import loading, ranking
+from bench.loading import Results
+from bench.ranking import Ranking
+from dispatch.matching.model import Among
+from local.errors import LocalStackError
+
+SIZES = (1_000, 10_000, 100_000)
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
+_WHO = {Among.FREE: "who are free", Among.ALL: "whatever their presence"}
+
+_INTRODUCTION = """\
+# Results
+
+Written by `make bench`. Compare numbers of one run only: another machine, or this one with more to
+do, gives others. The ratios last.
+"""
+
+_RANKING = f"""\
+## Ranking
+
+The best {ranking.TOP} with their reasons, {ranking.REQUESTS} requests, the roster beside brute
+force, turn by turn, asserted equal in ids, order and scores. The market is a hard one: 15 % on
+shift, of whom 30 % busy; 0 to 6 keywords; half the customers in towns without mechanics; one in
+five wants a brand specialist. Brute force looks at every mechanic, leanly (`bench/brute.py`).
+
+| mechanics | among those | roster p50 / p95 ms | brute force p50 / p95 ms | times faster |
+|---:|---|---:|---:|---:|"""
+
+_LOADING = """\
+## Loading and refreshing
+
+Through the store's own code, from nothing to the first ranking. The table is ministack's, the
+bucket moto's, both on this machine and sharing its cores: their work is in the times, a network is
+not. The snapshots of 100,000 were put there for the purpose.
+
+| from | mechanics | seconds | µs per mechanic |
+|---|---:|---:|---:|"""
+
+
+def main() -> None:
+    lines = []
+    for line in _report():
+        print(line, flush=True)
+        lines.append(line)
+    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _report() -> Iterator[str]:
+    yield _INTRODUCTION
+    yield f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; load before the run {os.getloadavg()[0]:.1f}"
+    yield f"- {_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}"
+    yield ""
+    yield _RANKING
+    changes = []
+    for count in SIZES:
+        measured = ranking.measure(count)
+        yield from map(_ranking_row, measured.rankings)
+        changes.append(f"{measured.change_us:.0f} µs among {count:,}")
+    yield f"\n- To take over one clock-in or clock-out: {', '.join(changes)}."
+    yield ""
+    yield _LOADING
+    try:
+        yield from _loading_rows(loading.measure())
+    except LocalStackError as error:
+        yield f"\nNot measured. {error}"
+
+
+def _ranking_row(measured: Ranking) -> str:
+    return (
+        f"| {measured.mechanics:,} | {_WHO[measured.among]} "
+        f"| {measured.roster_p50:.2f} / {measured.roster_p95:.2f} "
+        f"| {measured.brute_p50:.1f} / {measured.brute_p95:.1f} "
+        f"| {measured.times_faster:.0f} |"
+    )
+
+
+def _loading_rows(results: Results) -> Iterator[str]:
+    for loaded in results.loadings:
+        each_us = loaded.seconds / loaded.mechanics * 1_000_000
+        yield f"| {loaded.source} | {loaded.mechanics:,} | {loaded.seconds:.2f} | {each_us:.0f} |"
+    refreshing = results.refreshing
+    yield ""
+    yield f"- Memory of a loaded roster: {results.bytes_per_mechanic:,} bytes per mechanic."
+    yield (
+        f"- {loading.MATCHES} matches {loading.BETWEEN_MATCHES.seconds} s apart among"
+        f" {loading.COPIED_TO:,} mechanics, {loading.CHANGES_BETWEEN} presence changes in between:"
+        f" {refreshing.rows_read:.1f} rows read per match (120 s of overlap),"
+        f" {refreshing.entries_refreshed:.1f} entries refreshed,"
+        f" {refreshing.milliseconds:.0f} ms to refresh and rank."
+    )
+
+
+def _processor() -> str:
+    """The processor's name, where Linux tells it."""
+    told = Path("/proc/cpuinfo")
+    if told.exists():
+        for line in told.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+if __name__ == "__main__":
+    main()
