@@ -376,5 +376,5 @@ def test_a_lapsed_certification_is_not_shown() -> None:
 @pytest.mark.usefixtures("clock")
 def test_an_unknown_mechanic_and_one_not_approved_are_not_found() -> None:
     service.upsert(a_record(status="pending"), NOON)
-    assert fetch("nobody")[0] == fetch("mechanic-1")[0] == 404
+    assert fetch("nobody")[0] == fetch("mechanic-1")[0] == fetch("x" * 3000)[0] == 404
     assert fetch("mechanic-1", caller="mechanic-1")[0] == 200

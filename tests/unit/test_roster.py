@@ -1,5 +1,6 @@
 """The roster ranks exactly as scoring everyone and sorting would, whatever changes."""
 
+import json
 import random
 from collections.abc import Collection
 from dataclasses import replace
@@ -22,6 +23,7 @@ from dispatch.matching.rules import (
     supersedes,
 )
 from dispatch.mechanics.model import Duty, Presence, RosterEntry, RosterRow
+from dispatch.mechanics.packing import pack_inputs, pack_row, unpack_entry, unpack_row
 from dispatch.mechanics.rules import is_eligible, presence
 from dispatch.policy.model import Policy, Scoring
 from tests.clock import NOON
@@ -287,6 +289,14 @@ def test_a_slot_left_by_one_mechanic_tells_nothing_about_the_next() -> None:
     assert "keywords" not in found.score.breakdown
 
 
+def test_slots_of_who_left_are_used_again() -> None:
+    roster = a_roster(an_entry(id="m0"))
+    for number in range(10):
+        roster.remove([f"m{number}"])
+        roster.apply([an_entry(id=f"m{number + 1}")])
+    assert len(roster._entries) == 1
+
+
 def test_crowded_places_follow_changes_too() -> None:
     crowd = [an_entry(id=f"m{n:03d}") for n in range(300)]
     roster = a_roster(*crowd)
@@ -360,3 +370,19 @@ def test_who_has_moved_on_is_there_and_an_old_row_that_comes_late_does_not_count
     assert supersedes(a_row(STATES, SOON, an_entry(country="US")), HERE)
     assert supersedes(a_row(STATES, NOON, an_entry(country="US")), HERE)
     assert not supersedes(a_row(STATES, NOON - ONE_DAY, an_entry(country="US")), HERE)
+
+
+def test_a_row_is_unpacked_as_it_was_packed() -> None:
+    world = SmallWorld(1)
+    for _ in range(100):
+        row = a_row(CANADA, NOON, world.entry())
+        unpacked = unpack_row(pack_row(row)).entry
+        assert row.entry
+        assert unpacked
+        assert unpacked == replace(row.entry, id="mechanic-1")
+
+
+def test_older_code_reads_what_newer_code_has_added_at_the_end() -> None:
+    packed = pack_inputs(HERE.entry or an_entry())
+    newer = json.dumps([*json.loads(packed), "something new"])
+    assert unpack_entry("mechanic-1", newer, FREE, 30) == HERE.entry

@@ -4,6 +4,7 @@ Each instance of a function keeps one. It is loaded by country, from a snapshot 
 and refreshed from the change index.
 """
 
+import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
@@ -154,6 +155,8 @@ class _LiveRoster:
             self._start_from_snapshot(country)
         self._catch_up(missing)
         self._countries |= missing
+        if missing:
+            gc.freeze()  # or each full collection would walk all mechanics, now and then
         return bool(missing)
 
     def load_everywhere(self) -> bool:

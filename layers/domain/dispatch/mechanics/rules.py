@@ -49,7 +49,7 @@ def is_qualified(entry: RosterEntry, policy: Policy) -> bool:
 
 def is_id(text: str) -> bool:
     """Whether a mechanic may have this id. Ask before using one from outside as a key."""
-    return 0 < len(text) <= _MAX_TEXT
+    return 0 < len(text) <= MAX_TEXT
 
 
 def is_visible(mechanic: Mechanic) -> bool:
@@ -134,7 +134,9 @@ def profile_from(record: Mapping[str, Any]) -> Profile:
     return Profile(**fields)
 
 
-_MAX_TEXT = 200
+MAX_TEXT = 200
+"""Characters, of an id too."""
+
 _MAX_NAMES = 100
 _MAX_COUNT = 1_000_000
 
@@ -142,8 +144,8 @@ _MAX_COUNT = 1_000_000
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Wrong("must be a text that is not empty")
-    if len(value) > _MAX_TEXT:
-        raise _Wrong(f"must have at most {_MAX_TEXT} characters")
+    if len(value) > MAX_TEXT:
+        raise _Wrong(f"must have at most {MAX_TEXT} characters")
     return value.strip()
 
 

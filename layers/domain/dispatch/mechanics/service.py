@@ -23,6 +23,8 @@ partitions = store.partitions
 
 def get(mechanic_id: str) -> Mechanic | None:
     """The mechanic as they are now, or None."""
+    if len(mechanic_id) > rules.MAX_TEXT:  # from outside, and too long for a key
+        return None
     found = store.find(mechanic_id)
     return found[0] if found else None
 
