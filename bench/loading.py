@@ -41,8 +41,8 @@ from tests.template_file import table
 WRITTEN = 1_000
 COPIED_TO = 10_000
 LARGE = 100_000
-WARM_UP = 30
-MATCHES = 100
+WARM_UP = 25
+MATCHES = 50
 BETWEEN_MATCHES = timedelta(seconds=6)
 CHANGES_BETWEEN = 2
 

@@ -5,13 +5,14 @@ Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are deci
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from mangum import Mangum
 from mangum.types import LambdaContext
 from pydantic import BaseModel
@@ -51,12 +52,27 @@ def create_app(title: str) -> FastAPI:
         redirect_slashes=False,
         responses=problems,
     )
+    app.router.route_class = _AnswersAsRemembered
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(AlreadyAnswered, _answered)
     app.add_exception_handler(Exception, _failed)
     return app
+
+
+class _AnswersAsRemembered(APIRoute):
+    """A keyed request is answered with what its repeats will get, to the letter."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            response = await handle(request)
+            keyed: Once | None = getattr(request.state, "keyed", None)
+            return _document(keyed.answers[-1]) if keyed and keyed.answers else response
+
+        return answer
 
 
 def lambda_handler(
@@ -120,7 +136,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _answered(_request: Request, repeat: Exception) -> Response:
     assert isinstance(repeat, AlreadyAnswered)
-    return JSONResponse(repeat.answer["body"], repeat.answer["status"])
+    return _document(repeat.answer)
+
+
+def _document(answer: Any) -> Response:
+    return JSONResponse(answer["body"], answer["status"])
 
 
 async def _failed(_request: Request, _error: Exception) -> Response:
@@ -227,6 +247,7 @@ def once(status: int, show: Callable[[Any, Caller], BaseModel]) -> Any:
             show=answer,
         )
         keyed.check(time.now())
+        request.state.keyed = keyed
         return keyed
 
     return Depends(read)

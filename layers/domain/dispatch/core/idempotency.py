@@ -7,7 +7,7 @@ and what is repeated can not part. It stands for 24 hours, per caller and route.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,11 +28,15 @@ class AlreadyAnswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """One keyed request: whose and for which route, its body, and how its result is shown."""
+    """One keyed request: whose and for which route, its body, and how its result is shown.
+
+    ``answers`` are those that were remembered; all but the last belong to attempts that failed.
+    """
 
     pk: str
     body_sha256: str
     show: Callable[[Any], Any]
+    answers: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -64,13 +68,14 @@ class Once:
     def remember(self, tx: Transaction, result: Any, now: datetime) -> None:
         """Add the key and the answer that shows ``result``. Add it before any other clause."""
         until = int((now + KEPT_FOR).timestamp())
+        self.answers.append(self.show(result))
         tx.put(
             {
                 "pk": self.pk,
                 "sk": "META",
                 "entity": "idempotency_key",
                 "body_sha256": self.body_sha256,
-                "answer": json.dumps(self.show(result)),
+                "answer": json.dumps(self.answers[-1]),
                 "kept_until": until,
                 "expires_ttl": until,
             },

@@ -105,10 +105,10 @@ def accept(session: Session, *, mechanic_id: str, assignment_id: str, now: datet
 
 def was_won_by(session: Session, assignment_id: str, mechanic_id: str) -> bool:
     """Whether this mechanic has accepted it by this row, and it was not cancelled since."""
-    return (
-        (session.assignment_id, session.mechanic_id) == (assignment_id, mechanic_id)
-        and session.status is not Status.CANCELLED
-    )
+    return (session.assignment_id, session.mechanic_id) == (
+        assignment_id,
+        mechanic_id,
+    ) and session.status is not Status.CANCELLED
 
 
 def release(session: Session, now: datetime) -> Session:
