@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from moto import mock_aws
 
+from dispatch.core import aws as clients
 from dispatch.core import settings, time
 from dispatch.matching import service as matching
 from dispatch.policy import service as policies
@@ -48,16 +48,16 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
-        boto3.client("dynamodb").create_table(TableName=environment["TABLE_NAME"], **table())
-        boto3.client("s3").create_bucket(
+        clients.dynamodb().create_table(TableName=environment["TABLE_NAME"], **table())
+        clients.s3().create_bucket(
             Bucket=environment["SNAPSHOT_BUCKET"],
             CreateBucketConfiguration={"LocationConstraint": REGION},
         )
-        boto3.client("scheduler").create_schedule_group(Name=environment["SCHEDULE_GROUP"])
-        queue = boto3.client("sqs").create_queue(QueueName="timers")["QueueUrl"]
+        clients.scheduler().create_schedule_group(Name=environment["SCHEDULE_GROUP"])
+        queue = clients.sqs().create_queue(QueueName="timers")["QueueUrl"]
         monkeypatch.setenv("TIMERS_QUEUE_URL", queue)
         monkeypatch.setenv("TIMERS_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers")
-        sns = boto3.client("sns")
+        sns = clients.sns()
         monkeypatch.setenv("TOPIC_ARN", sns.create_topic(Name="events")["TopicArn"])
         for variable, platform in (
             ("FCM_APPLICATION_ARN", "GCM"),
