@@ -97,7 +97,7 @@ def _loading_rows(results: Results) -> Iterator[str]:
     yield f"- Memory of a loaded roster: {results.bytes_per_mechanic:,} bytes per mechanic."
     yield (
         f"- {loading.MATCHES} matches {loading.BETWEEN_MATCHES.seconds} s apart among"
-        f" {loading.COPIED_TO:,} mechanics, {loading.CHANGES_BETWEEN} presence changes in between:"
+        f" {loading.WRITTEN:,} mechanics, {loading.CHANGES_BETWEEN} presence changes in between:"
         f" {refreshing.rows_read:.1f} rows read per match (120 s of overlap),"
         f" {refreshing.entries_refreshed:.1f} entries refreshed,"
         f" {refreshing.processor_ms:.0f} ms of processor time to refresh and rank."

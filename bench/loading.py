@@ -106,9 +106,9 @@ def measure() -> Results:
     with an_account():
         _write_mechanics()
         loadings = [_loading("index", WRITTEN)]
+        refreshing = _refreshing()
         _copy_mechanics()
         loadings.append(_loading("index", COPIED_TO))
-        refreshing = _refreshing()
         matching.renew_snapshots(NOON)
         loadings.append(_loading("snapshot", COPIED_TO))
         _put_large_snapshots()

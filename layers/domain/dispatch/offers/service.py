@@ -126,13 +126,19 @@ def withdraw(tx: Transaction, dispatch: Dispatch, now: datetime) -> None:
     store.put_dispatch(tx, rules.closed(dispatch))
 
 
-def move_on(tx: Transaction, assignment: Assignment, *moves: Move, now: datetime) -> None:
+def move_on(
+    tx: Transaction,
+    assignment: Assignment,
+    *moves: Move,
+    now: datetime,
+    facts: Mapping[str, str] | None = None,
+) -> None:
     """Move an accepted row on, by one step or several at once.
 
     The session has allowed it. Where the row does not, it was read later than the session.
     """
     try:
-        _move(tx, assignment, *moves, now=now)
+        _move(tx, assignment, *moves, now=now, facts=facts)
     except IllegalMove as error:
         raise StaleVersion from error
 
@@ -220,7 +226,7 @@ def seek_mechanic(session_id: str, now: datetime) -> None:
 
 def _offer_wave(dispatch: Dispatch, policy: Policy, now: datetime) -> None:
     """Ask the best who are free. Whoever turns out not to be is passed over, on a fresh roster."""
-    passed_over = {*dispatch.asked, *dispatch.excluded}
+    passed_over = {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
     fresh_since: datetime | None = dispatch.pending_since
     while True:
         everyone = matching.rank(
@@ -398,6 +404,9 @@ def decline_offer(
     """
     assignment = assignment_for(assignment_id, by)
     if assignment.status is AssignmentStatus.DECLINED or by in assignment.declined_by:
+        if once:
+            with Transaction() as tx:
+                once.remember(tx, assignment, now)
         return assignment
     dispatch = dispatch_of(assignment.session_id)
     if not rules.is_open(assignment, now):

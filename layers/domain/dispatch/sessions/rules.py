@@ -228,7 +228,7 @@ _OPEN_FACTS = (
     "ended_by",
     "cancelled_by",
 )
-_ASSIGNED_FACTS = ("mechanic_id", "assignment_id", "release_reason")
+_ASSIGNED_FACTS = ("mechanic_id", "assignment_id")
 
 
 def timeline_detail(fact: Mapping[str, Any], session: Session, viewer_id: str) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def sign_waiver(
     """The customer accepts the waiver; the search for a mechanic begins."""
     session = _of_customer(session_id, by, now)
     if session.pending_since is not None and session.status in ACTIVE:
-        return session
+        return _as_it_is(session, now, once)
     policy = policies.current(now)
     signed = rules.sign(session, policy, now)
     contact = store.find_contact(session.id)
@@ -177,6 +177,14 @@ def _brief(session: Session) -> SessionBrief:
     )
 
 
+def _as_it_is(session: Session, now: datetime, once: Once | None) -> Session:
+    """The move was made before: nothing changes but that a key is remembered."""
+    if once:
+        with Transaction() as tx:
+            once.remember(tx, session, now)
+    return session
+
+
 # Moves of the mechanic
 
 
@@ -190,7 +198,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
     assignment = offers.assignment_for(assignment_id, by)
     session = get(assignment.session_id, now)
     if rules.was_won_by(session, assignment.id, by):
-        return session
+        return _as_it_is(session, now, once)
     dispatch = offers.dispatch_of(session.id)
     if dispatch.is_open is not (session.status is Status.PENDING):
         raise StaleVersion  # somebody was quicker, between the two reads
@@ -213,7 +221,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
             tx,
             by,
             brand_key=dispatch.wanted.brand_key,
-            policy=_policy_of(session),
+            policy=_policy_of(session, now),
             now=now,
             otherwise=offer_rules.refused,
         )
@@ -250,7 +258,7 @@ def release_session(
     assignment = offers.assignment_for(assignment_id, by)
     session = get(assignment.session_id, now)
     if assignment.status is AssignmentStatus.RELEASED:
-        return session
+        return _as_it_is(session, now, once)
     if session.assignment_id != assignment.id:
         if offer_rules.is_winners_repeat(assignment, by):
             raise StaleVersion  # given back between the two reads
@@ -261,7 +269,9 @@ def release_session(
         if once:
             once.remember(tx, released, now)
         store.put(tx, released)
-        offers.move_on(tx, assignment, AssignmentMove.RELEASE, now=now)
+        offers.move_on(
+            tx, assignment, AssignmentMove.RELEASE, now=now, facts={"release_reason": reason}
+        )
         offers.reopen_dispatch(tx, dispatch, period=released.period, excluding=by, now=now)
         mechanics.free_load(tx, by, now=now, completed=False, session_ended=False)
         tx.record(
@@ -271,7 +281,6 @@ def release_session(
                 now,
                 mechanic_id=by,
                 assignment_id=assignment.id,
-                release_reason=reason,
             )
         )
         tx.record(_pending(released, now))
@@ -291,8 +300,8 @@ def join_session(session_id: str, by: str, now: datetime, once: Once | None = No
     """One side comes; with the second the session is live. Raises NotFound, IllegalMove."""
     session, party = _with_party(session_id, by, now)
     if session.status in (Status.WAITING, Status.LIVE) and rules.has_joined(session, party):
-        return session
-    joined = rules.join(session, party, _policy_of(session), now)
+        return _as_it_is(session, now, once)
+    joined = rules.join(session, party, _policy_of(session, now), now)
     with Transaction() as tx:
         if once:
             once.remember(tx, joined, now)
@@ -321,7 +330,8 @@ def end_session(session_id: str, by: str, now: datetime, once: Once | None = Non
     """Either side ends the live session. Raises NotFound, IllegalMove."""
     session, party = _with_party(session_id, by, now)
     if session.status is Status.COMPLETED:
-        return session
+        close_overdue(session_id, now)
+        return _as_it_is(session, now, once)
     return _complete(rules.end(session, party, now), now, once)
 
 
@@ -354,7 +364,7 @@ def cancel_session(
     """The customer cancels before the session is live. Raises NotFound, IllegalMove."""
     session = _of_customer(session_id, by, now)
     if session.status is Status.CANCELLED:
-        return session
+        return _as_it_is(session, now, once)
     return _cancel(session, rules.cancel(session, reason, now), now, once)
 
 
@@ -484,9 +494,10 @@ def _of_customer(session_id: str, by: str, now: datetime) -> Session:
     return session
 
 
-def _policy_of(session: Session) -> Policy:
-    """A session goes by the policy under which it became pending."""
-    assert session.policy_version is not None, "set when it became pending"
+def _policy_of(session: Session, now: datetime) -> Policy:
+    """A session goes by the policy under which it became pending; before, by that in force."""
+    if session.policy_version is None:
+        return policies.current(now)
     return policies.of_version(session.policy_version)
 
 
