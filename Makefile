@@ -78,6 +78,8 @@ build: .venv-sam/.ready ## Validate the template and build what gets deployed (n
 	python3.13 -m compileall -q --invalidation-mode unchecked-hash -s .aws-sam/build .aws-sam/build
 
 deploy: build ## Deploy what `build` built: make deploy ENV=staging
+	@test $(ARCHITECTURE) = arm64 || grep -q "Architecture=$(ARCHITECTURE)" samconfig.toml || { \
+		echo "Built for $(ARCHITECTURE), but samconfig.toml deploys for arm64: add Architecture=$(ARCHITECTURE) there."; exit 1; }
 	$(SAM) deploy --config-env $(ENV)
 
 openapi: .venv/.ready ## Write docs/openapi.json anew from the functions

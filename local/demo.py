@@ -1,7 +1,9 @@
 """``make demo``: a driver in Toronto gets a mechanic, told in the terminal.
 
 Everything goes over HTTP to a local stack of its own, as frontends would do it; what is shown is
-what came back. Any answer that is not as it should be ends the demo with a message and exit code 1.
+what came back, but for the points of the ranking, which the layer's rules count here and which have
+to agree with the offers. Any answer that is not as it should be ends the demo with a message and
+exit code 1.
 """
 
 import sys
@@ -308,7 +310,7 @@ class _Story:
         events = customer.call("GET", f"/sessions/{session_id}/events")["items"]
         table = Table("at", "what", "detail", title="Timeline, as the customer sees it")
         for event in events:
-            detail = ", ".join(f"{name}: {value}" for name, value in event["detail"].items())
+            detail = ", ".join(f"{name}: {_text(value)}" for name, value in event["detail"].items())
             table.add_row(event["at"][11:19], event["type"], f"[dim]{detail}[/]")
         self._screen.print(table)
 
@@ -317,6 +319,10 @@ def _entry(mechanic: dict[str, Any]) -> RosterEntry:
     record = dict(mechanic)
     on_shift = record.pop("currently_on_shift")
     return roster_entry(Mechanic(profile_from(record), Duty(on_shift=on_shift)))
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _alert(payload: dict[str, Any]) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from dispatch.core import http, time
 from dispatch.core.http import Caller, Mechanic
 from dispatch.core.idempotency import Once
+from dispatch.core.views import NoBody
 from dispatch.offers.requests import DeclineBody
 from dispatch.offers.service import queue_of
 from dispatch.offers.views import QueueView
@@ -33,7 +34,9 @@ async def queue(who: Mechanic, request: Request) -> Response:
 
 
 @app.post("/mechanic/assignments/{assignment_id}/accept")
-async def accept(assignment_id: str, who: Mechanic, once: Keyed) -> SessionView:
+async def accept(
+    assignment_id: str, who: Mechanic, once: Keyed, _body: NoBody | None = None
+) -> SessionView:
     """Take the session. Of any who try, one gets it."""
     return _view(service.accept_offer(assignment_id, who.id, time.now(), once), who)
 

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from dispatch.core import http, time
 from dispatch.core.http import AnyCaller, Caller, Cursor, Customer, Limit
 from dispatch.core.idempotency import Once
+from dispatch.core.views import NoBody
 from dispatch.sessions import service
 from dispatch.sessions.model import Session
 from dispatch.sessions.requests import CancelBody, WaiverBody
@@ -53,13 +54,17 @@ async def waiver(session_id: str, body: WaiverBody, who: Customer, once: Keyed) 
 
 
 @app.post("/sessions/{session_id}/join")
-async def join(session_id: str, who: AnyCaller, once: Keyed) -> SessionView:
+async def join(
+    session_id: str, who: AnyCaller, once: Keyed, _body: NoBody | None = None
+) -> SessionView:
     """Come to the session. It is live when both sides have come."""
     return _view(service.join_session(session_id, who.id, time.now(), once), who)
 
 
 @app.post("/sessions/{session_id}/end")
-async def end(session_id: str, who: AnyCaller, once: Keyed) -> SessionView:
+async def end(
+    session_id: str, who: AnyCaller, once: Keyed, _body: NoBody | None = None
+) -> SessionView:
     """End a live session, from either side."""
     return _view(service.end_session(session_id, who.id, time.now(), once), who)
 

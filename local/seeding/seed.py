@@ -30,8 +30,9 @@ def handler(event: dict[str, list[Record]], _context: object) -> dict[str, Any]:
     if errors:
         return {"errors": errors}
     now = time.now()
+    latest = {record["id"]: record for record in event["mechanics"]}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda record: _seed_mechanic(record, now), event["mechanics"]))
+        list(pool.map(lambda record: _seed_mechanic(record, now), latest.values()))
         list(pool.map(customers.upsert, event["customers"]))
     return {"mechanics": len(event["mechanics"]), "customers": len(event["customers"])}
 
@@ -60,7 +61,10 @@ def _errors(
 
 
 def _profile(record: Record) -> Record:
-    return {name: value for name, value in record.items() if name != "currently_on_shift"}
+    """The record as a profile: named after its id and complete, where it does not say."""
+    defaults = {"name": record.get("id"), "profile_completion": 100}
+    told = {name: value for name, value in record.items() if name != "currently_on_shift"}
+    return defaults | told
 
 
 def _seed_mechanic(record: Record, now: datetime) -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from dispatch.core import aws
 from dispatch.core.errors import Invalid
+from dispatch.core.table import Transaction
 from dispatch.notifications import service as notifications
 from dispatch.notifications import store as devices
-from dispatch.notifications.model import Platform
+from dispatch.notifications.model import Device, Platform
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Status
 from tests.world import World, an_intake
@@ -242,3 +244,72 @@ def test_one_failing_device_does_not_keep_the_others_waiting(
     assert sorted(len(world.pushes_to(id_)) for id_ in ("a", "b")) == [0, 1]
     notifications.notify(fact, world.now)
     assert [len(world.pushes_to(id_)) for id_ in ("a", "b")] == [1, 1]
+
+
+# Two users, one token, at the same time
+
+
+def test_a_binding_written_since_it_was_read_is_read_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of two registrations of one token succeed; the later one has it alone."""
+    find = devices.find
+    rivals = iter([lambda: world.device("rival", token="shared")])
+
+    def find_while_another_registers(user_id: str, device_id: str) -> Any:
+        found = find(user_id, device_id)
+        if user_id == "a":
+            next(rivals, lambda: None)()
+        return found
+
+    monkeypatch.setattr(devices, "find", find_while_another_registers)
+    world.device("a", token="shared")
+    assert devices.devices_of("rival") == []
+    assert [device.token for device in devices.devices_of("a")] == ["shared"]
+    assert devices.holder_of(Platform.FCM, "shared") == ("a", "phone")
+
+
+def test_a_stale_binding_does_not_cost_anybody_a_healthy_device(world: World) -> None:
+    world.device("a", token="new")
+    with Transaction() as tx:
+        stale = Device(
+            user_id="a", device_id="phone", platform=Platform.FCM, token="old", endpoint_arn="x"
+        )
+        devices.bind_token(tx, stale, holder=None)
+    world.device("b", token="old")
+    assert [device.token for device in devices.devices_of("a")] == ["new"]
+
+
+def test_a_device_that_cannot_be_reached_at_all_does_not_keep_others_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id_ in ("a", "b"):
+        world.mechanic(id_)
+        world.device(id_)
+    publish, calls = aws.sns().publish, []
+
+    def failing_once(**message: Any) -> Any:
+        calls.append(message)
+        if len(calls) == 1:
+            raise EndpointConnectionError(endpoint_url="sns")
+        return publish(**message)
+
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    world.tell(world.facts("SessionPending")[0])
+    monkeypatch.setattr(aws.sns(), "publish", failing_once)
+    with pytest.raises(ExceptionGroup):
+        notifications.notify(world.facts("OffersMade")[0], world.now)
+    assert sorted(len(world.pushes_to(id_)) for id_ in ("a", "b")) == [0, 1]
+
+
+def test_an_offer_that_was_rescinded_meanwhile_is_not_pushed(world: World) -> None:
+    for id_ in ("a", "b"):
+        world.mechanic(id_)
+        world.device(id_)
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    world.tell(world.facts("SessionPending")[0])
+    sessions.accept_offer(world.offer_to("a").id, "a", world.now)
+    notifications.notify(world.facts("OffersMade")[0], world.now)
+    assert world.pushes_to("b") == []

@@ -3,10 +3,11 @@
 import pytest
 
 from dispatch.core.errors import Conflict, IllegalMove, Invalid, NotFound
+from dispatch.core.idempotency import AlreadyAnswered, Once
 from dispatch.customers import service as customers
 from dispatch.customers.model import Location
 from dispatch.offers import service as offers
-from dispatch.offers.model import AssignmentStatus
+from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Party, PaymentMethod, Session, Status
 from tests.world import World, an_intake
@@ -308,3 +309,67 @@ def test_the_timeline_tells_the_story_in_order(world: World) -> None:
         "SessionStarted",
         "SessionCompleted",
     ]
+
+
+# What must not be possible
+
+
+@pytest.mark.parametrize("status", ["awaiting_waiver", "cancelled", "abandoned"])
+def test_nobody_joins_what_was_never_pending(world: World, status: str) -> None:
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    if status == "cancelled":
+        sessions.cancel_session(booked.id, "customer", None, world.now)
+    if status == "abandoned":
+        world.clock.advance(minutes=30)
+    for act in (sessions.join_session, sessions.end_session):
+        with pytest.raises(IllegalMove):
+            act(booked.id, "customer", world.now)
+
+
+def test_who_declined_learns_no_more_of_the_session(world: World) -> None:
+    session = world.book()
+    world.mechanic("a")
+    broadcast = world.broadcast(session.id)
+    sessions.decline_offer(broadcast.id, "a", DeclineReason.PRICE, world.now)
+    sessions.cancel_session(session.id, "customer", "a private matter", world.now)
+    seen = sessions.details(
+        sessions.decline_offer(broadcast.id, "a", DeclineReason.PRICE, world.now), "a"
+    )
+    assert seen.contact is None
+    assert (seen.session.end_reason, seen.session.refund, seen.session.ended_by) == (None,) * 3
+    assert seen.session.vehicle is not None
+    assert seen.session.vehicle.vin is None
+
+
+def test_who_declined_the_broadcast_is_not_asked_in_a_later_period(world: World) -> None:
+    for rating, id_ in ((3.0, "d"), (4.2, "c"), (4.6, "b"), (5.0, "a")):
+        world.mechanic(id_, rating=rating)
+    session = world.book()
+    sessions.decline_offer(world.broadcast(session.id).id, "d", DeclineReason.BUSY, world.now)
+    offer = world.offer_to("a")
+    world.accept(offer.id, "a")
+    sessions.release_session(offer.id, "a", "why", world.now)
+    world.drain()
+    assert "d" not in world.asked(session.id)
+
+
+def test_a_move_made_before_remembers_its_key_all_the_same(world: World) -> None:
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+
+    def sign(key: str, body: bytes) -> Session:
+        once = Once.of(
+            caller="customer",
+            route="POST waiver",
+            key=key,
+            body=body,
+            show=lambda session: {"status": 200, "body": session.id},
+        )
+        once.check(world.now)
+        return sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now, once)
+
+    sign("first", b"{}")
+    sign("second", b"{}")
+    with pytest.raises(AlreadyAnswered):
+        sign("second", b"{}")
+    with pytest.raises(Conflict):
+        sign("second", b"other")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dispatch.notifications import rules
 from dispatch.notifications.model import Notice, Platform
+from dispatch.offers.model import SessionBrief
 from tests.builders import (
     BROADCAST,
     CONCERN,
@@ -33,6 +34,16 @@ OFFERS_MADE = a_fact(
 ANNOUNCED = a_fact("BroadcastAnnounced", mechanic_ids=[MECHANIC, RIVAL], assignment_id=BROADCAST)
 ACCEPTED = a_fact("OfferAccepted", customer_id=CUSTOMER, mechanic_id=MECHANIC)
 RELEASED = a_fact("OfferReleased", customer_id=CUSTOMER, mechanic_id=MECHANIC)
+
+
+def offers_made(brief: SessionBrief) -> list[Notice]:
+    open_now = OFFERS_MADE["assignment_ids"]
+    return rules.offers_made(OFFERS_MADE, brief, NOON + FIVE_MINUTES, open_now)
+
+
+def test_an_offer_that_stands_no_more_is_told_to_nobody() -> None:
+    notices = rules.offers_made(OFFERS_MADE, a_brief(), NOON + FIVE_MINUTES, {"to-me"})
+    assert told(notices) == [MECHANIC]
 
 
 def a_notice(**fields: Any) -> Notice:
@@ -68,7 +79,7 @@ def told(notices: Sequence[Notice]) -> list[str]:
 
 
 def test_each_mechanic_who_was_asked_is_told_of_their_own_offer() -> None:
-    notices = rules.offers_made(OFFERS_MADE, a_brief(), NOON + FIVE_MINUTES)
+    notices = offers_made(a_brief())
     assert told(notices) == [MECHANIC, RIVAL]
     assert [notice.data for notice in notices] == [
         {"session_id": SESSION, "assignment_id": "to-me"},
@@ -116,7 +127,7 @@ def test_a_completed_session_is_told_to_who_did_not_end_it(by: str, whom: list[s
 
 def test_an_offer_says_what_it_is_about_and_where() -> None:
     def body(**brief: Any) -> str:
-        return rules.offers_made(OFFERS_MADE, a_brief(**brief), NOON)[0].body
+        return offers_made(a_brief(**brief))[0].body
 
     assert body(keywords=("engine diagnostic",)) == "engine diagnostic - Toronto"
     assert body(keywords=("engine diagnostic",), city=None) == "engine diagnostic"
@@ -124,16 +135,13 @@ def test_an_offer_says_what_it_is_about_and_where() -> None:
 
 
 def test_an_urgent_offer_says_so() -> None:
-    calm, urgent = (
-        rules.offers_made(OFFERS_MADE, a_brief(urgent=urgent), NOON)[0].title
-        for urgent in (False, True)
-    )
+    calm, urgent = (offers_made(a_brief(urgent=urgent))[0].title for urgent in (False, True))
     assert "rgent" not in calm
     assert "rgent" in urgent
 
 
 ALL = [
-    *rules.offers_made(OFFERS_MADE, a_brief(), NOON + FIVE_MINUTES),
+    *offers_made(a_brief()),
     *rules.broadcast_announced(ANNOUNCED, a_brief()),
     *rules.offer_accepted(ACCEPTED),
     *rules.offer_released(RELEASED),
@@ -154,8 +162,8 @@ def test_a_push_tells_neither_who_it_is_nor_what_they_wrote(platform: Platform) 
 
 
 def test_a_repeated_fact_makes_the_same_notices() -> None:
-    again = rules.offers_made(dict(OFFERS_MADE), a_brief(), NOON + FIVE_MINUTES)
-    assert again == rules.offers_made(OFFERS_MADE, a_brief(), NOON + FIVE_MINUTES)
+    again = offers_made(a_brief())
+    assert again == offers_made(a_brief())
 
 
 def test_another_person_or_another_fact_makes_another_notice() -> None:

@@ -121,6 +121,8 @@ def _field_error(error: dict[str, Any]) -> FieldError:
     """Pydantic's location as a JSON pointer; its input is not repeated."""
     if error["type"] == "json_invalid":
         return FieldError("", "is not valid JSON")
+    if len(error["loc"]) == 1 and error["type"] in ("model_attributes_type", "model_type"):
+        return FieldError("", "should be a JSON object, sent as application/json")
     names = [str(step)[:MAX_NAME_TOLD] for step in error["loc"][1:]]
     steps = [name.replace("~", "~0").replace("/", "~1") for name in names]
     detail = error["msg"].removeprefix("Value error, ")
@@ -143,8 +145,9 @@ def _document(answer: Any) -> Response:
     return JSONResponse(answer["body"], answer["status"])
 
 
-async def _failed(_request: Request, _error: Exception) -> Response:
-    """A bug. The error itself goes up to the log, with its stack."""
+async def _failed(_request: Request, error: Exception) -> Response:
+    """A bug: to the log with its stack, and not to the caller."""
+    logger.error("unhandled", exc_info=error)
     return _problem(500, "internal", "Internal error", "Something went wrong on our side.")
 
 

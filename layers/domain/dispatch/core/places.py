@@ -76,6 +76,11 @@ _FRENCH_PROVINCES = {
 }
 
 
+def is_unicode(text: str) -> bool:
+    """Whether the text can be stored: half of a surrogate pair, as JSON can write it, cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def fold(text: str) -> str:
     """``text`` as names are compared: without case, accents and surplus white space."""
     decomposed = unicodedata.normalize("NFKD", text)

@@ -23,6 +23,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+class NoBody(Body):
+    """For calls that take nothing: what is sent all the same must not vanish."""
+
+
 class View(BaseModel):
     """What a caller is shown."""
 
@@ -78,7 +82,7 @@ def wrong(detail: str) -> PydanticCustomError:
 
 
 def _refuse(value: object) -> None:
-    if value is not None:
+    if value:
         raise wrong("is not available yet; leave it out")
 
 

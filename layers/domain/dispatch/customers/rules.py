@@ -19,11 +19,11 @@ def customer_of(record: Mapping[str, Any]) -> Customer:
         for name in sorted(record.keys() - _FIELDS)
     ]
     id_ = record.get("id")
-    if not isinstance(id_, str) or not 0 < len(id_) <= 128:
+    if not _is_text(id_, 128) or not id_:
         errors.append(FieldError("/id", "must be a text of 1 to 128 characters"))
     for name in (*_TEXTS, *_PLACE):
         value = record.get(name)
-        if value is not None and (not isinstance(value, str) or len(value) > 200):
+        if value is not None and not _is_text(value, 200):
             errors.append(FieldError(f"/{name}", "must be a text of at most 200 characters"))
     balance = record.get("credits", 0)
     if isinstance(balance, bool) or not isinstance(balance, int) or balance < 0:
@@ -44,3 +44,7 @@ def customer_of(record: Mapping[str, Any]) -> Customer:
         ),
         credits=balance,
     )
+
+
+def _is_text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and len(value) <= longest and places.is_unicode(value)

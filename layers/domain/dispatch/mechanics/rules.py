@@ -144,6 +144,8 @@ _MAX_COUNT = 1_000_000
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _Wrong("must be a text that is not empty")
+    if not places.is_unicode(value):
+        raise _Wrong("must be valid Unicode")
     if len(value) > MAX_TEXT:
         raise _Wrong(f"must have at most {MAX_TEXT} characters")
     return value.strip()

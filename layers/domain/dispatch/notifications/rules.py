@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,8 +38,13 @@ def _notice(
     )
 
 
-def offers_made(fact: dict[str, Any], brief: SessionBrief, expires_at: datetime) -> list[Notice]:
-    """One for each mechanic who was asked."""
+def offers_made(
+    fact: dict[str, Any],
+    brief: SessionBrief,
+    expires_at: datetime,
+    still_open: Collection[str],
+) -> list[Notice]:
+    """One for each mechanic who was asked and whose offer still stands."""
     pairs: Iterable[tuple[str, str]] = zip(
         fact["mechanic_ids"], fact["assignment_ids"], strict=True
     )
@@ -54,6 +59,7 @@ def offers_made(fact: dict[str, Any], brief: SessionBrief, expires_at: datetime)
             assignment_id=assignment_id,
         )
         for mechanic_id, assignment_id in pairs
+        if assignment_id in still_open
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dispatch.core import aws, settings
 from dispatch.core.errors import Invalid, StaleVersion
@@ -33,7 +33,8 @@ def register_device(user_id: str, device_id: str, platform: Platform, token: str
     does not take the token.
     """
     before = store.find(user_id, device_id)
-    rival = store.holder_of(platform, token)
+    holder = store.holder_of(platform, token)
+    rival = store.find(*holder) if holder else None
     device = Device(
         user_id=user_id,
         device_id=device_id,
@@ -42,8 +43,8 @@ def register_device(user_id: str, device_id: str, platform: Platform, token: str
         endpoint_arn=_endpoint(user_id, device_id, platform, token),
     )
     with Transaction() as tx:
-        store.bind(tx, device)
-        if rival and (rival.user_id, rival.device_id) != (user_id, device_id):
+        store.bind(tx, device, before=before, holder=holder)
+        if rival and rival.token == token and holder != (user_id, device_id):
             store.forget_device(tx, rival)
         if before and (before.platform, before.token) != (platform, token):
             store.forget_token(tx, before)
@@ -110,8 +111,10 @@ def notify(fact: dict[str, Any], now: datetime) -> None:
 def _notices(fact: dict[str, Any]) -> Iterable[Notice]:
     match fact["type"]:
         case EventType.OFFERS_MADE:
-            brief = offers.dispatch_of(fact["session_id"]).brief
-            return rules.offers_made(fact, brief, parse_time(fact["expires_at"]))
+            dispatch = offers.dispatch_of(fact["session_id"])
+            open_now = {offer.assignment_id for offer in dispatch.offers}
+            expires_at = parse_time(fact["expires_at"])
+            return rules.offers_made(fact, dispatch.brief, expires_at, open_now)
         case EventType.BROADCAST_ANNOUNCED:
             dispatch = offers.dispatch_of(fact["session_id"])
             still_open = dispatch.is_open and dispatch.broadcast_id == fact["assignment_id"]
@@ -137,7 +140,7 @@ def _push(notice: Notice, now: datetime) -> list[Exception]:
         if device.enabled and not store.was_sent(notice, device):
             try:
                 _send(notice, device, now)
-            except ClientError as error:
+            except (ClientError, BotoCoreError) as error:
                 failures.append(error)
     return failures
 

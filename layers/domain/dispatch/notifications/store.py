@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from dispatch.core.table import Item, Key, Transaction, get, query
+from dispatch.core.table import IS_NEW, Item, Key, Transaction, get, query
 from dispatch.core.time import format_time
 from dispatch.notifications.model import Device, Notice, Platform
 
@@ -43,13 +43,20 @@ def devices_of(user_id: str) -> list[Device]:
     return [_device(item) for item in query(f"USER#{user_id}", prefix="DEVICE#").items]
 
 
-def holder_of(platform: Platform, token: str) -> Device | None:
-    """The device that a push token is bound to now."""
+def holder_of(platform: Platform, token: str) -> tuple[str, str] | None:
+    """User and device that a push token is bound to."""
     item = get(_token_key(platform, token))
-    return find(item["user_id"], item["device_id"]) if item else None
+    return (item["user_id"], item["device_id"]) if item else None
 
 
-def bind(tx: Transaction, device: Device) -> None:
+def bind(
+    tx: Transaction,
+    device: Device,
+    *,
+    before: Device | None,
+    holder: tuple[str, str] | None,
+) -> None:
+    """Bind the device to its token, provided that neither has changed since they were read."""
     tx.put(
         {
             **_device_key(device.user_id, device.device_id)._asdict(),
@@ -58,15 +65,25 @@ def bind(tx: Transaction, device: Device) -> None:
             "token": device.token,
             "endpoint_arn": device.endpoint_arn,
             "enabled": device.enabled,
-        }
+        },
+        when="#token = :token_read" if before else IS_NEW,
+        values={":token_read": before.token if before else None},
     )
+    bind_token(tx, device, holder=holder)
+
+
+def bind_token(tx: Transaction, device: Device, *, holder: tuple[str, str] | None) -> None:
+    """The token is this device's, provided that it is still bound as it was read."""
+    user_id, device_id = holder or (None, None)
     tx.put(
         {
             **_token_key(device.platform, device.token)._asdict(),
             "entity": "token_binding",
             "user_id": device.user_id,
             "device_id": device.device_id,
-        }
+        },
+        when="#user_id = :holder AND #device_id = :held_on" if holder else IS_NEW,
+        values={":holder": user_id, ":held_on": device_id},
     )
 
 

@@ -209,6 +209,25 @@ def next_step(session: Session, party: Party) -> str | None:
     return None
 
 
+def for_outsider(session: Session) -> Session:
+    """What a mechanic who has not accepted may know: that it is there, or is no more."""
+    return replace(
+        session,
+        vehicle=replace(session.vehicle, vin=None) if session.vehicle else None,
+        mechanic_id=None,
+        assignment_id=None,
+        accepted_at=None,
+        mechanic_joined_at=None,
+        customer_joined_at=None,
+        live_at=None,
+        ends_by=None,
+        ended_at=None,
+        ended_by=None,
+        end_reason=None,
+        refund=None,
+    )
+
+
 _POLL_AFTER_S = {Status.PENDING: 2, Status.WAITING: 2, Status.LIVE: 5}
 
 

@@ -447,7 +447,7 @@ def details(session: Session, viewer_id: str) -> Details:
     """What this viewer may see of a session they may see."""
     is_party = viewer_id in (session.customer_id, session.mechanic_id)
     return Details(
-        session=session,
+        session=session if is_party else rules.for_outsider(session),
         viewer_id=viewer_id,
         contact=store.find_contact(session.id) if is_party else None,
         mechanic=mechanics.get(session.mechanic_id) if session.mechanic_id and is_party else None,

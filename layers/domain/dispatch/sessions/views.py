@@ -1,6 +1,5 @@
 """What callers are shown of sessions. Imported by HTTP functions only."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -155,9 +154,6 @@ class SessionView(View):
     @classmethod
     def of(cls, details: Details) -> "SessionView":
         session, contact = details.session, details.contact
-        vehicle = asdict(session.vehicle) if session.vehicle else None
-        if vehicle and contact is None:
-            vehicle["vin"] = None
         for_mechanic = details.viewer_id != session.customer_id
         awaits = session.status is Status.AWAITING_WAIVER
         return cls(
@@ -169,7 +165,7 @@ class SessionView(View):
             request_type=session.request_type,
             requested_brand=session.requested_brand,
             concern=contact.concern if contact else None,
-            vehicle=VehicleView(**vehicle) if vehicle else None,
+            vehicle=VehicleView.model_validate(session.vehicle) if session.vehicle else None,
             awaiting_until=session.awaiting_until if awaits else None,
             pending_since=session.pending_since,
             mechanic=PublicMechanic.of(details.mechanic) if details.mechanic else None,

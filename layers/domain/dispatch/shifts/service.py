@@ -94,7 +94,7 @@ def clock_state(mechanic_id: str) -> ClockState:
 
 
 def shifts_of(mechanic_id: str, limit: int, cursor: str | None) -> tuple[list[Shift], str | None]:
-    """A mechanic's shifts, newest first, and the cursor of the next page."""
+    """A mechanic's past shifts, newest first, and the cursor of the next page."""
     return store.of_mechanic(mechanic_id, limit, cursor)
 
 

@@ -34,7 +34,7 @@ def find(mechanic_id: str, shift_id: str) -> Shift:
 
 
 def of_mechanic(mechanic_id: str, limit: int, cursor: str | None) -> tuple[list[Shift], str | None]:
-    """Newest first, and the cursor of the next page."""
+    """Those that are over, newest first, and the cursor of the next page."""
     page = query(subject(mechanic_id), prefix="SHIFT#", ascending=False, limit=limit, cursor=cursor)
     shifts = [msgspec.json.decode(item["log"], type=Shift) for item in page.items]
-    return shifts, page.cursor
+    return [shift for shift in shifts if shift.ended_at], page.cursor
