@@ -145,9 +145,9 @@ def _as_served(operation: Document, route: Route) -> Document:
     for status, response in responses.items():
         if status >= "400":
             responses[status] = _as_problem(response)
-    responses["429"] = _gateway_answer("Too many requests")
+    responses["429"] = _gateway_answer("Too many requests", "Too Many Requests")
     if route.authorizer:
-        responses["401"] = _gateway_answer("No valid access token")
+        responses["401"] = _gateway_answer("No valid access token", "Unauthorized")
     responses["default"] = _as_problem({"description": "Any other error"})
     return {
         **operation,
@@ -158,16 +158,17 @@ def _as_served(operation: Document, route: Route) -> Document:
 
 def _as_problem(response: Document) -> Document:
     content = response.get("content", {})
-    body = content.get(_PROBLEM_JSON) or content.get(_JSON) or {}
+    body = content.get(_JSON, {}) | content.get(_PROBLEM_JSON, {})
     schema = body.get("schema", {"$ref": "#/components/schemas/Problem"})
     if schema.get("$ref") == "#/components/schemas/HTTPValidationError":
         schema = {"$ref": "#/components/schemas/Problem"}
     return {**response, "content": {_PROBLEM_JSON: {**body, "schema": schema}}}
 
 
-def _gateway_answer(description: str) -> Document:
+def _gateway_answer(description: str, message: str) -> Document:
     schema = {"$ref": "#/components/schemas/GatewayMessage"}
-    return {"description": description, "content": {_JSON: {"schema": schema}}}
+    content = {_JSON: {"schema": schema, "example": {"message": message}}}
+    return {"description": description, "content": content}
 
 
 class _AnyAttribute(dict[str, str]):

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from dispatch.core import http, time
-from dispatch.core.http import Caller, Cursor, Limit, Mechanic
+from dispatch.core.http import Caller, Cursor, Limit, Mechanic, answers
 from dispatch.core.idempotency import Once
 from dispatch.shifts import service
 from dispatch.shifts.requests import ClockBody
@@ -17,13 +17,13 @@ def _view(state: ClockState, _who: Caller) -> ClockView:
     return ClockView.of(state)
 
 
-@app.get("/mechanic/clock")
+@app.get("/mechanic/clock", responses=answers(404))
 async def clock(who: Mechanic) -> ClockView:
     """Whether the caller is on shift, since when, and with how many sessions in hand."""
     return ClockView.of(service.clock_state(who.id))
 
 
-@app.post("/mechanic/clock")
+@app.post("/mechanic/clock", responses=answers(404, 409))
 async def punch(
     body: ClockBody, who: Mechanic, once: Annotated[Once | None, http.once(200, _view)]
 ) -> ClockView:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from dispatch.core import http, time
-from dispatch.core.http import Caller, Customer
+from dispatch.core.http import Caller, Customer, answers
 from dispatch.core.idempotency import Once
 from dispatch.matching.views import BrandList, KeywordList
 from dispatch.policy.service import current
@@ -38,7 +38,7 @@ async def brands() -> BrandList:
     return BrandList.of_all()
 
 
-@app.post("/intake/start", status_code=201)
+@app.post("/intake/start", status_code=201, responses=answers(409))
 async def start(
     body: IntakeBody, who: Customer, once: Annotated[Once | None, http.once(201, _view)]
 ) -> IntakeView:

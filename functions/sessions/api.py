@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import Request, Response
 
 from dispatch.core import http, time
-from dispatch.core.http import AnyCaller, Caller, Cursor, Customer, Limit
+from dispatch.core.http import AnyCaller, Caller, Cursor, Customer, Limit, answers
 from dispatch.core.idempotency import Once
 from dispatch.core.views import NoBody
-from dispatch.sessions import service
+from dispatch.sessions import examples, service
 from dispatch.sessions.model import Session
 from dispatch.sessions.requests import CancelBody, WaiverBody
 from dispatch.sessions.views import SessionList, SessionView, Timeline
@@ -30,14 +30,14 @@ async def sessions(who: AnyCaller, limit: Limit = 20, cursor: Cursor = None) -> 
     return SessionList.of(page, who.id)
 
 
-@app.get("/sessions/{session_id}", response_model=SessionView)
+@app.get("/sessions/{session_id}", response_model=SessionView, **http.with_etag(404))
 async def session(session_id: str, who: AnyCaller, request: Request) -> Response:
     """One session, for its customer and its assigned mechanic."""
     found = service.for_party(session_id, who.id, time.now())
     return http.conditional(request, _view(found, who))
 
 
-@app.get("/sessions/{session_id}/events")
+@app.get("/sessions/{session_id}/events", responses=answers(404))
 async def events(
     session_id: str, who: AnyCaller, limit: Limit = 50, cursor: Cursor = None
 ) -> Timeline:
@@ -46,14 +46,14 @@ async def events(
     return Timeline.of(found, page, who.id)
 
 
-@app.post("/sessions/{session_id}/waiver")
+@app.post("/sessions/{session_id}/waiver", responses=answers(404, 409, example=examples.PENDING))
 async def waiver(session_id: str, body: WaiverBody, who: Customer, once: Keyed) -> SessionView:
     """Sign. The search for a mechanic begins."""
     signed = service.sign_waiver(session_id, who.id, body.full_name, time.now(), once)
     return _view(signed, who)
 
 
-@app.post("/sessions/{session_id}/join")
+@app.post("/sessions/{session_id}/join", responses=answers(404, 409, example=examples.LIVE))
 async def join(
     session_id: str, who: AnyCaller, once: Keyed, _body: NoBody | None = None
 ) -> SessionView:
@@ -61,7 +61,7 @@ async def join(
     return _view(service.join_session(session_id, who.id, time.now(), once), who)
 
 
-@app.post("/sessions/{session_id}/end")
+@app.post("/sessions/{session_id}/end", responses=answers(404, 409, example=examples.COMPLETED))
 async def end(
     session_id: str, who: AnyCaller, once: Keyed, _body: NoBody | None = None
 ) -> SessionView:
@@ -69,7 +69,7 @@ async def end(
     return _view(service.end_session(session_id, who.id, time.now(), once), who)
 
 
-@app.post("/sessions/{session_id}/cancel")
+@app.post("/sessions/{session_id}/cancel", responses=answers(404, 409, example=examples.CANCELLED))
 async def cancel(
     session_id: str, who: Customer, once: Keyed, body: CancelBody | None = None
 ) -> SessionView:

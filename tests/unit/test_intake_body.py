@@ -121,7 +121,7 @@ def test_all_wrong_fields_are_told_at_once() -> None:
         ("vehicle_id", "01K00000000000000000000000"),
         ("preferred_mechanic_id", "mechanic-1"),
         ("scheduled_start", "2026-07-02T12:00:00Z"),
-        ("attachments", []),
+        ("attachments", ["upload-1"]),
     ],
 )
 def test_a_field_of_a_later_feature_is_refused_by_name(name: str, value: Any) -> None:

@@ -34,7 +34,11 @@ SPOKEN = {
         fixe sur ma Clio | ma lumière check-engine vient d'allumer | le témoin d'anomalie moteur est
         apparu | check engine allumé depuis 3 jours | CEL is on | engine light blinking | voyant
         check engine | witness: the Check Engine indicator is lit | MIL is on | lumière moteur
-        allumée | yellow check engine symbol | check engine flashing while towing
+        allumée | yellow check engine symbol | check engine flashing while towing |
+        Check engin light | checkengine light on | lumière orange en forme de moteur | check enigne
+        light since Monday | le checkengin est allumé | yellow engine shaped light | orange light
+        that looks like an engine on my dash | un voyant qui ressemble à un moteur | j'ai un témoin
+        en forme de petit moteur
     """,
     "ABS warning": """
         ABS warning light is on | The anti-lock brake light will not go away | my abs sensor needs
@@ -76,7 +80,10 @@ SPOKEN = {
         | replace a TPMS sensor | tire pressure reads wrong on one wheel | alerte de pression des
         pneus | le témoin de basse pression s'allume pour mes pneus | capteurs TPMS à remplacer |
         TPMS | low tyre pressure light | tire sensor fault | pneus: voyant de pression | the TPMS
-        sensors need batteries | manque de pression dans les pneus, voyant allumé
+        sensors need batteries | manque de pression dans les pneus, voyant allumé |
+        light on the dash looks like a tire with exclamation mark | exclamation point in a horseshoe
+        on the dash | a dash light shaped like a flat tire | un point d'exclamation dans un fer à
+        cheval
     """,
     "engine diagnostic": """
         Engine misfires on cold mornings | car stalls at red lights | my engine is making a knocking
@@ -100,7 +107,9 @@ SPOKEN = {
         engine surging at cruise | engine pinging under load | poor acceleration and rough idle |
         engine hesitation | moteur qui cale | moteur bruyant | le moteur claque à froid | ralenti
         qui varie | diagnostic moteur | engine makes a tapping sound on start | the motor shakes the
-        whole car | loses power going up hills | moteur qui hoquette | the idle goes up and down
+        whole car | loses power going up hills | moteur qui hoquette | the idle goes up and down |
+        oil light came on | voyant d'huile | no check engine light, but it stalls at idle | the car
+        has no power and no check engine light
     """,
     "transmission diagnostic": """
         transmission is jerking when it shifts from second to third | the gearbox grinds going into
@@ -123,7 +132,10 @@ SPOKEN = {
         second | the transmission clunks | mauvaise transmission, elle glisse | diagnostic de
         transmission | vitesses qui craquent | the automatic gearbox hunts between gears |
         transmission leaking red fluid | no reverse gear | la boîte saute des rapports, boîte de
-        vitesses automatique | tranny grinding
+        vitesses automatique | tranny grinding |
+        la transmission saute quand elle change de vitesse | the transmission jerks when it changes
+        gears | ma boîte de vitesses craque quand je change de rapport | La transmission donne un
+        coup en changeant de vitesse
     """,
     "electrical diagnostic": """
         Electrical issue: dash goes black randomly | the same fuse blows every week | I think there
@@ -165,7 +177,11 @@ SPOKEN = {
         | remplacement de batterie | battery light came on | jump-start needed | batterie déchargée
         ce matin | car dead this morning, battery? | my battery needs charging every few days | is a
         5 year old battery due for replacement | pile du char morte, batterie à changer | batterie
-        de voiture à tester
+        de voiture à tester |
+        besoin d'un boost | boost nécessaire, plus de jus | I left my headlights on and now it's
+        dead | ça prendrait un boost à mon char | mon auto n'a plus de jus | no juice this morning |
+        left the interior light on all night, won't start | forgot to turn off my headlights last
+        night | j'ai laissé mes phares allumés toute la nuit | j'ai oublié d'éteindre mes lumières
     """,
     "alternator diagnostic": """
         I think my alternator is going bad | alternator not charging at idle | the mechanic said the
@@ -198,7 +214,9 @@ SPOKEN = {
         leak | heating does not work | the cabin heater smells | clim qui fuit | A/C stopped working
         | défrost ne marche pas | aircon gives warm air | the car's heat is out | ac only cold on
         the passenger side | climatisation en panne depuis hier | windows fog and the defrost is
-        weak
+        weak |
+        heat doesn't work | heat won't come on | my heat isn't working anymore | the heat quit
+        yesterday
     """,
     "hybrid battery diagnostic": """
         Check hybrid system message on my Camry Hybrid | my Prius says the hybrid battery is weak |
@@ -335,7 +353,10 @@ SPOKEN = {
         | brakes locked up | bruit de freins | brake caliper sticking | pédale de frein spongieuse |
         disques de frein | brake inspection | soft brake pedal | la voiture freine mal | brakes
         grinding | my car takes too long to stop, brakes feel weak | the handbrake doesn't hold on a
-        hill | freins spongieux | brakes are making a terrible racket | bruit strident au freinage
+        hill | freins spongieux | brakes are making a terrible racket | bruit strident au freinage |
+        brakes are fine but they squeal | brakes work fine when cold but grind when hot | can you
+        check if my brakes are ok | mes freins sont bons mais grincent | les freins ne fonctionnent
+        pas bien
     """,
     "suspension repair": """
         clunking over speed bumps | front struts are leaking | the shocks are worn out | ball joint
@@ -540,7 +561,9 @@ SPOKEN = {
         tire rotation every 8000 km | have my tires rotated and balanced | rotating my tires | need
         wheel rotation | rotation de mes quatre pneus | faire permuter les pneus | permutation de
         pneus avant l'hiver | rotate tires | tires rotated | permuter les pneus | tire rotations |
-        rotate my four tires | tyre rotation
+        rotate my four tires | tyre rotation |
+        pneus à faire tourner | faire tourner les quatre roues | il est temps de faire tourner mes
+        pneus | inverser les pneus avant et arrière
     """,
     "brake pad replacement": """
         my brake pads are down to 2 mm | replace front pads and rotors | new break pads | brakes
@@ -644,7 +667,9 @@ SPOKEN = {
         avant achat d'une voiture | checking out a second-hand car before I buy it | can someone
         look at a used car with me before I buy? | PPI for a 911 in Vancouver | inspection avant
         d'acheter une Subaru usagée | I am about to purchase a used van, inspection needed |
-        inspection d'un véhicule d'occasion avant achat
+        inspection d'un véhicule d'occasion avant achat |
+        I'd like an inspection before I buy | can I get it inspected before I buy? | Before buying I
+        want an inspection | looked over by a mechanic before I buy
     """,
     "BMW coding": """
         code my BMW after battery swap | my iDrive screen is frozen | BMW needs programming with
@@ -669,7 +694,9 @@ SPOKEN = {
         error | Tesla warning | Tesla problem | diagnostic de ma Tesla | alerte Tesla | Tesla fault
         code | problème Tesla | my Tesla shows a warning message | my Tesla keeps giving me alerts |
         Tesla Model X touchscreen black | error on my tesla | ma Tesla a une alerte | Tesla, message
-        d'erreur
+        d'erreur |
+        Ma Tesla n'avance plus | my Tesla won't move | ma Tesla refuse de démarrer | Tesla stopped
+        driving on the highway
     """,
     "Mercedes STAR diagnostic": """
         need a Xentry scan | Mercedes-Benz diagnostic session | read the fault codes on my Mercedes
@@ -873,7 +900,32 @@ SEVERAL = """
         repair |
     2017 Passat, timing chain rattle on cold start -> timing belt replacement |
     how do I replace the air filter on a 2018 Corolla myself? -> air filter replacement |
-    Do I need to flush the coolant at 100,000 km or just top it up? -> coolant flush
+    Do I need to flush the coolant at 100,000 km or just top it up? -> coolant flush |
+    the brakes are fine but the horn doesn't work -> electrical diagnostic |
+    brakes are OK, steering wheel shakes -> steering repair |
+    les freins sont corrects mais le klaxon ne marche pas -> electrical diagnostic |
+    les freins fonctionnent bien, le volant vibre -> steering repair |
+    no coolant leak but the engine overheats -> cooling system repair
+"""
+
+# Words that ask for a service when little else is said, and for none in a longer text.
+ALONE = """
+    brake -> brake repair | Brake! -> brake repair | frein -> brake repair |
+    front brake -> brake repair | 2014 Civic brake, please help -> brake repair |
+    frein avant gauche -> brake repair | braking -> brake repair |
+    starter -> starter motor repair | Starter?? -> starter motor repair |
+    my starter -> starter motor repair | starter, 2012 Mazda -> starter motor repair |
+    how much for a starter -> starter motor repair |
+    battery -> battery diagnostic | batterie -> battery diagnostic |
+    Battery!!! -> battery diagnostic | besoin d'une batterie -> battery diagnostic |
+    combien pour une batterie -> battery diagnostic |
+    transmission -> transmission diagnostic | boîte de vitesses -> transmission diagnostic |
+    moteur -> engine diagnostic | Ford engine -> engine diagnostic | heat -> HVAC diagnostic |
+    chauffage -> HVAC diagnostic | steering -> steering repair | exhaust -> exhaust repair |
+    bougies -> spark plug replacement | phare -> headlight replacement |
+    thermostat -> cooling system repair | roulement -> wheel bearing repair |
+    shocks -> suspension repair | horn -> electrical diagnostic |
+    I left my lights on -> battery diagnostic
 """
 
 # Ways of meaning something else, or a service that is not in the catalogue.
@@ -1065,7 +1117,15 @@ NOTHING = """
     de la maison | essence de lavande | injection de Botox | fuite de gaz à la maison | l'huile pour
     la friture | vidange des poubelles | plaquettes sanguines | courroie du tapis roulant | filtre à
     air de la maison | bougie parfumée | antigel pour plomberie du chalet | essuie-tout |
-    essuie-mains | inspection de la maison avant achat | inspection municipale
+    essuie-mains | inspection de la maison avant achat | inspection municipale |
+    no oil leak, just want advice on insurance | there is no oil leak, I just have a question | no
+    brake noise, I only want a quote | aucune fuite d'huile, juste une question | pas de fuite
+    d'huile sous l'auto | there is nothing wrong with the transmission | my brakes work fine |
+    besoin d'un boost d'énergie | plus de jus d'orange | I need a boost in confidence | j'ai laissé
+    la lumière allumée à la maison | I can't stand the heat | working in this heat | the summer heat
+    broke records | read the reviews before I buy | my Tesla is not for sale | faire tourner la tête
+    | engin de chantier | a brake on innovation | starter plan for beginners | frein aux dépenses
+    inutiles | guitar battery | pas de bruit de freins
 """
 
 
@@ -1119,6 +1179,13 @@ def test_every_keyword_is_spoken_of() -> None:
 def test_several_services_in_one_concern_come_in_order_of_appearance(line: str) -> None:
     concern, names = line.split(" -> ")
     assert find_keywords(concern) == names.split(", ")
+
+
+@pytest.mark.parametrize("line", concerns(ALONE))
+def test_one_word_is_enough_when_nothing_else_is_said(line: str) -> None:
+    concern, name = line.split(" -> ")
+    assert find_keywords(concern) == [name]
+    assert find_keywords(f"{concern} lorem ipsum") == []
 
 
 def test_nothing_is_heard_where_the_words_mean_something_else() -> None:
@@ -1237,7 +1304,7 @@ def test_patterns_are_written_as_texts_are_read() -> None:
         pattern
         for keyword in KEYWORDS
         for pattern in keyword.patterns
-        for word in re.findall(r"[^ |/?&~<>]+", re.sub(r"/\w+", "", pattern))
+        for word in re.findall(r"[^ |/?&~<>!]+", re.sub(r"/\w+", "", pattern))
         if word in FILLERS or not re.fullmatch("[a-z0-9]+", word)
     }
     assert never == set()

@@ -5,11 +5,12 @@ Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are deci
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -34,25 +35,10 @@ MAX_NAME_TOLD = 200
 
 def create_app(title: str) -> FastAPI:
     """An application whose every refusal is a problem document."""
-    problems: dict[int | str, dict[str, Any]] = {
-        status: {"model": model, "description": text, "content": {PROBLEM_JSON: {}}}
-        for status, model, text in (
-            (403, Problem, "Not in the group this call is for"),
-            (404, Problem, "No such thing, or not the caller's"),
-            (409, ConflictProblem, "The state does not allow it"),
-            (422, InvalidProblem, "Fields are wrong"),
-            (503, Problem, "Try again"),
-        )
-    }
     app = FastAPI(
-        title=title,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-        responses=problems,
+        title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
-    app.router.route_class = _AnswersAsRemembered
+    app.router.route_class = _Route
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -61,8 +47,33 @@ def create_app(title: str) -> FastAPI:
     return app
 
 
-class _AnswersAsRemembered(APIRoute):
-    """A keyed request is answered with what its repeats will get, to the letter."""
+class _Route(APIRoute):
+    """Documents the refusals every call of its kind can meet; ``answers`` adds a call's own.
+
+    A keyed request is answered with what its repeats will get, to the letter.
+    """
+
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, responses: Any = None, **options: Any
+    ) -> None:
+        own = responses or {}
+        common = answers(403, 422, 503)
+        super().__init__(path, endpoint, responses=common | own, **options)
+        for status in common.keys() - own.keys() - set(self._refusals()):
+            del self.responses[status], self.response_fields[status]
+
+    def _refusals(self) -> Iterator[int]:
+        """Of what every call may answer, what this one can."""
+        parts = list(_with_all_below(self.dependant))
+        if any(isinstance(part.call, _MemberOf) for part in parts):
+            yield 403
+        if any(
+            part.path_params or part.query_params or part.header_params or part.body_params
+            for part in parts
+        ):
+            yield 422
+        if self.methods != {"GET"}:
+            yield 503
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -73,6 +84,80 @@ class _AnswersAsRemembered(APIRoute):
             return _document(keyed.answers[-1]) if keyed and keyed.answers else response
 
         return answer
+
+
+def _with_all_below(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for part in dependant.dependencies:
+        yield from _with_all_below(part)
+
+
+# What the API document tells of a call's answers
+
+
+def _refusal(description: str, model: type[Problem], **members: Any) -> dict[str, Any]:
+    content = {"example": members} if members else {}
+    return {"model": model, "description": description, "content": {PROBLEM_JSON: content}}
+
+
+_REFUSALS = {
+    403: _refusal(
+        "Not in the group this call is for",
+        Problem,
+        type="/problems/forbidden",
+        title="Forbidden",
+        status=403,
+        detail="This call is for the group mechanic.",
+    ),
+    404: _refusal("No such thing, or not the caller's", Problem),
+    409: _refusal("The state does not allow it", ConflictProblem),
+    422: _refusal("Fields are wrong", InvalidProblem),
+    503: _refusal(
+        "Try again",
+        Problem,
+        type="/problems/busy",
+        title="Try again",
+        status=503,
+        detail="Too many changes at once. Try again in a second.",
+    ),
+}
+
+
+def answers(
+    *refusals: int, example: Mapping[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """A route's ``responses``: its refusals, and an example of its 200 if not its model's own."""
+    told: dict[int | str, dict[str, Any]] = {status: _REFUSALS[status] for status in refusals}
+    if example is not None:
+        told[200] = {"content": {"application/json": {"example": example}}}
+    return told
+
+
+_ETAG = {
+    "ETag": {
+        "description": "Of this answer; `expires_in_s` does not count",
+        "schema": {"type": "string", "examples": ['"0c6e7f1d2b9a4c538e1f60a7d3b2c495"']},
+    }
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The `ETag` of the answer the caller has.",
+}
+
+
+def with_etag(*refusals: int) -> dict[str, Any]:
+    """What the route of a call that answers with ``conditional`` is declared with."""
+    told: dict[int | str, dict[str, Any]] = {
+        200: {"headers": _ETAG},
+        304: {"description": "The caller has it already", "headers": _ETAG},
+    }
+    return {
+        "responses": told | answers(*refusals),
+        "openapi_extra": {"parameters": [_IF_NONE_MATCH]},
+    }
 
 
 def lambda_handler(
@@ -174,19 +259,20 @@ async def _any_caller(request: Request) -> Caller:
     return caller(request)
 
 
-def _member_of(group: str) -> Callable[[Request], Any]:
-    async def check(request: Request) -> Caller:
-        who = caller(request)
-        if group not in who.groups:
-            raise Forbidden(f"This call is for the group {group}.")
-        return who
+@dataclass(frozen=True, slots=True)
+class _MemberOf:
+    group: str
 
-    return check
+    async def __call__(self, request: Request) -> Caller:
+        who = caller(request)
+        if self.group not in who.groups:
+            raise Forbidden(f"This call is for the group {self.group}.")
+        return who
 
 
 AnyCaller = Annotated[Caller, Depends(_any_caller)]
-Customer = Annotated[Caller, Depends(_member_of("customer"))]
-Mechanic = Annotated[Caller, Depends(_member_of("mechanic"))]
+Customer = Annotated[Caller, Depends(_MemberOf("customer"))]
+Mechanic = Annotated[Caller, Depends(_MemberOf("mechanic"))]
 
 
 # Paging, ETags, repeats

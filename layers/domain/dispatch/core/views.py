@@ -1,7 +1,7 @@
 """Boundary models' common ground. Imported by HTTP functions only."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -14,7 +14,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from dispatch.core.examples import CLOCKED_IN_AT, SESSION_ID
 from dispatch.core.time import format_time
+
+
+def by_example(*examples: dict[str, Any]) -> ConfigDict:
+    """Configuration of a model that shows these in the API document."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
 
 
 class Body(BaseModel):
@@ -26,6 +32,8 @@ class Body(BaseModel):
 class NoBody(Body):
     """For calls that take nothing: what is sent all the same must not vanish."""
 
+    model_config = by_example({})
+
 
 class View(BaseModel):
     """What a caller is shown."""
@@ -33,8 +41,25 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
+Instant = Annotated[
+    datetime,
+    PlainSerializer(format_time, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 in UTC, with milliseconds."""
+
+
 class Problem(View):
     """RFC 9457 problem document."""
+
+    model_config = by_example(
+        {
+            "type": "/problems/not-found",
+            "title": "Not found",
+            "status": 404,
+            "detail": "There is no such session.",
+        }
+    )
 
     type: str
     title: str
@@ -52,28 +77,79 @@ class FieldProblem(View):
 class InvalidProblem(Problem):
     """422: which fields are wrong."""
 
+    model_config = by_example(
+        {
+            "type": "/problems/invalid-input",
+            "title": "Invalid input",
+            "status": 422,
+            "detail": "/concern: should have at least 10 characters; /vehicle/year: input should "
+            "be a valid integer",
+            "errors": [
+                {"pointer": "/concern", "detail": "should have at least 10 characters"},
+                {"pointer": "/vehicle/year", "detail": "input should be a valid integer"},
+            ],
+        }
+    )
+
     errors: list[FieldProblem]
 
 
-class ConflictProblem(Problem):
-    """409: ``reason`` is the word to act on; some reasons bring a member of their own."""
+def _conflict(reason: str, detail: str, **members: str) -> dict[str, Any]:
+    return {
+        "type": "/problems/conflict",
+        "title": "Conflict",
+        "status": 409,
+        "detail": detail,
+        "reason": reason,
+        **members,
+    }
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+
+class ConflictProblem(Problem):
+    """409: `reason` is the word to act on; some reasons bring a member of their own.
+
+    Of an assignment: `cancelled`, `taken`, `expired`, `not_eligible`, `off_shift`, `at_capacity`.
+    Of the clock: `already_clocked_in`, `not_clocked_in`, `has_load`. Of booking: `active_session`.
+    Of any move: `illegal_move`. Of a keyed request: `idempotency_mismatch`. More may follow.
+    """
+
+    model_config = ConfigDict(extra="allow") | by_example(
+        _conflict("taken", "Another mechanic has taken this session."),
+        _conflict(
+            "illegal_move",
+            "You cannot cancel while it is live.",
+            current_status="live",
+        ),
+        _conflict(
+            "active_session",
+            "You have a session already. End or cancel it first.",
+            session_id=SESSION_ID,
+        ),
+        _conflict(
+            "already_clocked_in",
+            "You are on shift already.",
+            clocked_in_at=CLOCKED_IN_AT,
+        ),
+        _conflict(
+            "idempotency_mismatch",
+            "This Idempotency-Key came with another body before. Use a new key.",
+        ),
+    )
 
     reason: str
+    session_id: str | None = Field(
+        None, description="With `active_session`: the session that is in the way"
+    )
+    clocked_in_at: Instant | None = Field(None, description="With `already_clocked_in`: since when")
+    current_status: str | None = Field(
+        None, description="With `illegal_move`: where the session or assignment stands"
+    )
 
 
 Line = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
 """A short text of one line."""
-
-Instant = Annotated[
-    datetime,
-    PlainSerializer(format_time, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-"""RFC 3339 in UTC, with milliseconds."""
 
 
 def wrong(detail: str) -> PydanticCustomError:

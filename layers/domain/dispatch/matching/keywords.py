@@ -15,6 +15,8 @@ without the small words of ``FILLERS``. In a pattern
 ``brake & pad``        is both near each other, in either order
 ``engine ~ <noise>``   is the first with the second near it; the second is not used up, since one
                        noise may come from two parts
+``brake !``            is these words and no other but ``<aside>`` and numbers: for words that say
+                       too little in a longer text
 =====================  =========================================================================
 
 The match that uses up most words wins them, ties go to the earliest: "brake pads" is not also brake
@@ -129,7 +131,7 @@ GROUPS = {
         installer installe/e/s/es installation poser pose/e/s/es monter ajouter brancher mettre
     """,
     "light": """
-        light/s lamp/s warning/s indicator/s symbol/s icon/s lit message/s alert/s
+        light/s lite lamp/s warning/s indicator/s symbol/s icon/s lit message/s alert/s
         voyant/s temoin/s lumiere/s lampe/s indicateur/s alerte/s symbole/s avertissement/s icone
         allume/e/s/es clignote/nt
     """,
@@ -186,6 +188,10 @@ GROUPS = {
         house apartment condo building office bedroom room hotel kitchen cottage
         maison appartement immeuble bureau chambre salon cuisine logement chalet
     """,
+    "lifeless": """
+        dead died dying flat drained start starts started crank/s cranking turn boost jump nothing
+        overnight night battery
+    """,
     "gadget": """
         phone cellphone smartphone iphone laptop tablet watch flashlight drill toy
         telephone cellulaire portable ordinateur tablette montre
@@ -195,12 +201,35 @@ GROUPS = {
         infiniti jeep kia lexus mazda mercedes mini mitsubishi nissan peugeot porsche ram renault
         subaru tesla toyota volkswagen volvo vw
     """,
+    "fine": """
+        fine ok okay perfect/ly
+        parfait/e/s/es
+    """,
     "car": """
         car/s auto/s truck/s vehicle/s van/s suv pickup minivan automobile/s
         voiture/s char/s vehicule/s camion/s camionnette/s fourgonnette vus
     """,
+    "part": """
+        brake/s frein/s engine motor moteur transmission gearbox clutch embrayage exhaust muffler
+        echappement suspension shocks struts amortisseur/s steering direction oil huile coolant
+        antifreeze antigel radiator radiateur fuel gas essence battery batterie alternator
+        alternateur starter demarreur ac clim climatisation heater chauffage abs airbag/s wiper/s
+        headlight/s phare/s rotors pads plaquettes
+    """,
+    "faultless": """
+        leak/s leakage noise/s problem/s issue/s trouble smell/s vibration/s grinding
+        squeal/ing squeak/ing warning/s symptom/s
+        fuite/s bruit/s probleme/s souci/s odeur/s vibration/s perte/s
+    """,
 }
 """Words with one meaning for the finder; a pattern names a group as ``<noise>``."""
+
+GROUPS["aside"] = f"""
+    {GROUPS["car"]} {GROUPS["make"]} hello hi hey please thanks help need/s want question urgent asap
+    front rear left right side driver passenger price/s cost/s quote estimate how much
+    bonjour salut allo svp merci aide besoin faut avant arriere gauche droit droite cote prix
+    combien cout soumission
+"""
 
 GROUPS["trouble"] = " ".join(
     GROUPS[name] for name in ("noise", "shake", "leak", "worn", "fault", "check")
@@ -215,7 +244,10 @@ KEYWORDS = (
             engine warning|management|malfunction|fault|trouble <light>,
             service engine <light>|soon, cel, mil ~ <light>, mil ~ on|flashing,
             malfunction indicator, dtc, obd|obd2|obdii code/s,
+            engine|motor shape|shaped|looking <light>,
+            <light> & shape|shaped|look|looks|looking|picture|outline of|like? engine|motor,
             voyant/s|temoin/s|lumiere/s|lampe orange|jaune|rouge|ambre? moteur|engine,
+            <light> & forme|dessin|image|icone|symbole|ressemble|ressemblant petit? moteur,
             moteur allume|allumee|clignote, <light> orange|jaune|rouge? check, check moteur,
             <light> defaut|anomalie|panne moteur, code/s obd|obd2
         """),
@@ -247,7 +279,10 @@ KEYWORDS = (
         _patterns("""
             tpms <light>|sensor/s|system?, tire/s|tyre/s pressure, pressure ~ tire/s|tyre/s,
             pressure <light>|sensor/s, tire|tyre <light>|sensor/s, low tire|tyre <light>,
-            tire|tyre monitor,
+            tire|tyre monitor, exclamation mark|point? & tire|tyre, exclamation & horseshoe,
+            <light> & shape|shaped|look|looks|looking|picture of|like? flat? tire|tyre,
+            exclamation & pneu/s, exclamation & fer cheval,
+            <light> & forme|dessin|image|ressemble|ressemblant pneu/s,
             <light>? pression ~ pneu/s, capteur/s? pression pneu/s, <light> pneu/s,
             capteur/s pneu/s, pneu/s ~ voyant|temoin
         """),
@@ -283,7 +318,7 @@ KEYWORDS = (
             force ~ cote/s|montant, tourne pas rond, mode degrade,
             fumee|boucane blanche|bleue|noire|grise, bruit/s|cognement ~ capot, <light> huile,
             pression huile, diagnostic/s <car>|moteur|complet|general, scan/ner ~ <car>,
-            scanner? obd|obd2
+            scanner? obd|obd2, engine|motor|moteur !
         """),
     ),
     Keyword(
@@ -306,7 +341,12 @@ KEYWORDS = (
             passage|changement/s|changer vitesse/s, reculons|recul ~ embarque|rentre|accroche,
             marche arriere ~ <fault>, marche arriere ~ <shift>,
             fuite|fuit|coule|perte huile|liquide|fluide transmission|boite,
-            <gearbox> & <leak> & huile|liquide
+            <gearbox> & <leak> & huile|liquide,
+            <gearbox> & change/s|changing|shift/s|shifting gear/s,
+            change/s|changing gear/s ~ <noise>, change/s|changing gear/s ~ <shake>,
+            <gearbox> & change/nt|changer|changeant|changement/s|passage vitesse/s|rapport/s,
+            boite vitesse/s? & change/nt|changer|changeant|changement/s vitesse/s|rapport/s,
+            change/nt|changeant vitesse/s, <gearbox> !, boite vitesse/s !
         """),
     ),
     Keyword(
@@ -330,7 +370,7 @@ KEYWORDS = (
             fil/s electrique/s, vitre/s|fenetre/s|siege/s|miroir/s|serrure/s electrique/s,
             verrouillage|barrure/s central|centralise|electrique/s,
             tableau bord ~ eteint|noir|clignote|mort, klaxon ~ <fault>, clignotant/s ~ <trouble>,
-            flasher/s ~ <trouble>
+            flasher/s ~ <trouble>, electrical|wiring|horn|klaxon !, fuse/s !
         """),
     ),
     Keyword(
@@ -344,7 +384,16 @@ KEYWORDS = (
             batterie/s ~ <worn>, batterie ~ <fault>, batterie ~ <check>, batterie ~ <replace>,
             batterie ~ <light>, batterie ~ <charge>, batterie ~ <drain>, batterie <car>, survoltage,
             survolter, booster|boost|boostee|crinquer ~ <car>|matin/s|jours, cable/s booster,
-            demarre|demarrer pas|plus|difficilement, <car> part|demarre pas|plus|mal, pas demarrer
+            demarre|demarrer pas|plus|difficilement, <car> part|demarre pas|plus|mal, pas demarrer,
+            left|leave|leaving|forgot interior|dome? headlight/s|light/s|lamp/s on ~ <lifeless>,
+            headlights|lights left on, interior|dome light/s left on,
+            left|leave|leaving|forgot headlights|lights on !, left|leaving headlights|lights on
+            night|overnight|day, forgot turn|switch off? headlights|lights off?,
+            no juice, out of juice,
+            laisse/r|oublie/r phare/s|lumiere/s|feux|plafonnier allume/e/s/es|ouvert/e/s/es,
+            oublie fermer|eteindre phare/s|lumiere/s|feux|plafonnier,
+            besoin|faut|faudrait|donner|demande|prend|prendrait boost|jump,
+            boost necessaire|requis|urgent|svp, plus|pas jus, battery|batteries !, batterie/s !
         """),
     ),
     Keyword(
@@ -366,6 +415,9 @@ KEYWORDS = (
             heater ~ cold|blow/s|blowing|vent/s|works|<car>, heater core|blower|fan|motor,
             heating ~ <trouble>, heating ~ <car>,
             heat ~ vent/s|blow/s|blowing|works|<car>|driving|windshield, no heat, <car> heat,
+            heat doesnt|wont|stopped|quit|died, heat working|worked|barely|hardly,
+            heat not|isnt|cant|never work/s/ing|coming|turning|hot|warm|on,
+            heat|heater|heating|chauffage|ventilation !,
             defrost/er/ers, vent/s ~ cold|hot|warm|air|blow/s|blowing,
             cold|hot|warm air ~ blow/s|blowing|vent/s, blow/s|blowing cold|hot|warm, blend door,
             climatisation, clim, air climatise|clim|conditionne, climatiseur, chaufferette,
@@ -501,7 +553,7 @@ KEYWORDS = (
             disque/s|rotor/s|etrier/s|tambour/s frein/s, maitre cylindre, etrier/s,
             disque/s ~ voile/s|rouille/s|use/s|gauchi/s,
             freine/nt|freiner|freinant|freinage|freinais ~ <trouble>, freinage,
-            freine|freiner|freinant ~ tire|mou
+            freine|freiner|freinant ~ tire|mou, brake|braking|frein|freiner !
         """),
     ),
     Keyword(
@@ -521,7 +573,7 @@ KEYWORDS = (
             barre/s stabilisatrice/s|stabilisateur,
             lien/s|bras|biellette/s stabilisateur/s|stabilisatrice|barre, silentbloc/s,
             silent bloc/s, bosse/s|cahots|trous ~ <noise>, nid/s poule/s ~ <noise>,
-            dos ane ~ <noise>
+            dos ane ~ <noise>, shocks !, rotule/s|ressort/s !
         """),
     ),
     Keyword(
@@ -576,7 +628,7 @@ KEYWORDS = (
             volant ~ <noise>, volant ~ <stiff>,
             embout/s|rotule/s|biellette/s|colonne|boitier direction,
             pompe|liquide|fluide direction assistee?, pompe|liquide|fluide steering,
-            barre accouplement
+            barre accouplement, steering|volant wheel? !
         """),
     ),
     Keyword(
@@ -591,7 +643,8 @@ KEYWORDS = (
             roulement/s ~ <noise>, roulement/s ~ <replace>, roulement/s ~ <worn>, moyeu/x,
             bearing/s roue/s, bearing/s ~ roue/s,
             roue/s ~ ronronne|ronronnement|gronde|grondement|bourdonne|bourdonnement|sillement,
-            grondement|ronronnement|bourdonnement|sillement ~ vitesse|roule|roulant
+            grondement|ronronnement|bourdonnement|sillement ~ vitesse|roule|roulant,
+            bearings !, roulement/s !
         """),
     ),
     Keyword(
@@ -606,7 +659,8 @@ KEYWORDS = (
             silencieux ~ <worn>, silencieux ~ <noise>, silencieux ~ <replace>,
             silencieux ~ <repair>, silencieux ~ tombe|detache|traine|pend|decroche|souder,
             echappement, pot/s|tuyau/x|systeme|ligne|collecteur|fuite|flexible echappement,
-            pot/s|convertisseur/s catalytique/s, catalyseur/s, filtre/s particule/s, fap, vanne egr
+            pot/s|convertisseur/s catalytique/s, catalyseur/s, filtre/s particule/s, fap, vanne egr,
+            exhaust !
         """),
     ),
     Keyword(
@@ -633,7 +687,7 @@ KEYWORDS = (
             coolant|antigel ~ baisse|manque|descend|disparait|bas, <leak> antigel|coolant,
             <leak> liquide refroidissement, systeme|circuit refroidissement,
             aiguille|gauge|jauge|temperature|chaleur ~ rouge|monte|haute|chaud,
-            jauge|voyant|aiguille|gauge temperature
+            jauge|voyant|aiguille|gauge temperature, thermostat !
         """),
     ),
     Keyword(
@@ -679,7 +733,7 @@ KEYWORDS = (
             starter ~ engage/s|spin/s|drag/s|drags|solenoid|relay|turn|key|<car>, starter solenoid,
             solenoid, click/s|clicking ~ start|key|turn|crank|ignition,
             demarreur/s, solenoide, clique|cliquetis|clic ~ cle|demarre|demarrer|contact|demarrage,
-            tourne cle
+            tourne cle, starter !
         """),
     ),
     Keyword(
@@ -694,7 +748,7 @@ KEYWORDS = (
             phare/s ~ <car>, phare/s avant|gauche|droit|antibrouillard|xenon, phare/s ~ <dim>,
             phare/s & ampoule/s,
             ampoule/s|lumiere/s|bulbe|feu|feux|lampe/s phare/s|avant|croisement, optique/s phare,
-            feu|feux croisement|route
+            feu|feux croisement|route, phare/s !
         """),
     ),
     Keyword(
@@ -719,7 +773,9 @@ KEYWORDS = (
             tire/s|tyre/s|wheels & rotate|rotates|rotated|rotation/s|rotating,
             swap|switch|move front & rear|back & tire/s|tyre/s|wheels,
             rotation/s & pneu/s|roue/s, permutation/s & pneu/s|roue/s,
-            permuter|permute|intervertir & pneu/s|roue/s
+            permuter|permute|intervertir|inverser|alterner & pneu/s|roue/s,
+            faire|faites tourner & pneu/s|roues, pneu/s|roues & faire tourner,
+            pneus tourner, tourner pneus
         """),
     ),
     Keyword(
@@ -764,7 +820,7 @@ KEYWORDS = (
             plugs ~ fouled|gap|engine|cylinder/s|v6|v8|coil/s|ignition|wires|misfire|iridium,
             plugs ~ <replace>,
             bougie/s allumage moteur?, bougie/s ~ <replace>, bougie/s ~ <worn>, bougie/s ~ <car>,
-            bougie/s ~ moteur|cylindre/s|noire/s|iridium|km|bobine/s
+            bougie/s ~ moteur|cylindre/s|noire/s|iridium|km|bobine/s, bougies !
         """),
     ),
     Keyword(
@@ -812,6 +868,8 @@ KEYWORDS = (
             used <car> inspection|check, inspection of? used <car>, before <buy> & <check> ~ <car>,
             <check> & before & <buy> ~ <car>, <check> & prior & <buy>,
             <check> & before & <buy> & one|used, <check> & <buy> & used, mechanic & <buy> & used,
+            inspect/ed/ing/ion|checked|checking|looked done|out|over? mechanic? before|prior <buy>,
+            before|prior <buy> want|need|like? inspection|inspected,
             prior|before <buy> used|<car>, <buy> used|second hand? <car>,
             inspection/s avant|pre? <buy>, inspection/s preachat, pre achat, preachat,
             avant <buy> ~ <car>, avant & <buy> ~ <check>, <check> & <buy> & <car>,
@@ -837,6 +895,11 @@ KEYWORDS = (
             tesla ~ <scan>, tesla ~ <light>,
             tesla ~ problem/s|issue/s|trouble|glitch/es|glitchy|touchscreen|screen|autopilot,
             tesla ~ software|toolbox|mcu|reboot/s|rebooting|wrong|acting, problem/s|issue/s tesla,
+            tesla wont|doesnt|not|cant|isnt|refuses start|move|drive|driving|go|turn|wake|boot|respond,
+            tesla stopped working|moving|driving|responding, tesla dead|died|bricked,
+            tesla avance|roule|demarre|bouge|repond|allume|marche|fonctionne|reveille plus|pas,
+            tesla refuse ~ avancer|demarrer|rouler|bouger, tesla morte|bloquee|immobilisee,
+            tesla veut plus|pas avancer|demarrer|rouler|bouger,
             tesla ~ probleme/s|souci/s|ecran|panne|bogue|bug|autopilote|verifier,
             probleme/s|souci tesla
         """),
@@ -929,6 +992,17 @@ OTHER_MEANINGS = _patterns("""
     plaquette/s sanguine/s|beurre|chocolat|publicitaire/s|information,
     disque/s dur/s|vinyle/s|compact/s, injection & vaccin|insuline|cortisone, soupape securite,
     volant badminton, pot/s fleur/s, aucun|pas|sans|plus probleme/s|souci/s|bruit/s, sans fuite/s,
+    no|not|isnt|without|zero <part> <faultless>, no check engine <light>?, no warning <light>,
+    nothing wrong <part>, <part> seem/s|look/s|feel/s|run/s|work/s|working? <fine>,
+    <part> seem/s|look/s|feel/s|run/s|work/s? good|great|well but,
+    sans|aucun|aucune <faultless> <part>, sans|aucun voyant/s moteur?,
+    <part> fonctionne/nt|marche/nt|va|vont|freine/nt bien, <part> correct/e/s/es|impeccable/s,
+    <part> bon/s|bonne/s mais, <part> bon etat,
+    left|leave|leaving lights on & <home>, laisse lumiere/s allumee/s & <home>,
+    boost & energy|confidence|morale|sales|productivity|career|ego|immune|vaccine,
+    boost & energie|confiance|moral|ventes|productivite|vitamine/s|vaccin,
+    juice & orange|apple|fruit|lemon|breakfast|fridge|glass|<gadget>,
+    jus & orange/s|pomme/s|fruit/s|raisin|citron|legumes|frigo|<gadget>,
     exces vitesse, velo|trottinette|guitare|chaise electrique/s
 """)
 """Phrases in which those words do not speak of a car, in the same notation."""
@@ -964,6 +1038,23 @@ _SPELLINGS = (
     (re.compile(r"\b(\w+n) t\b"), r"\1t"),  # won't, doesn't
     (re.compile(r"\ba c\b(?! est| etai)"), "ac"),  # A/C, A.C., but not "il y a, c'est"
     (re.compile(r"\bp[0-3][0-9a-f]{3}\b"), "dtc"),  # P0420: a diagnostic trouble code
+    (re.compile(r"\b(?:check|chek|ckeck) ?(?:engine?|engien|enigne|engne) ?"), "check engine "),
+    (re.compile(r"\b(engin|engien|enigne|engne)(?= lights?\b)"), "engine"),
+    (re.compile(r"\bpas d(?:e|es|u)? (?=fuite|bruit|probleme|souci|odeur|voyant)"), "sans "),
+    (
+        re.compile(
+            r"\b(?:fine|okay|ok|good|well|perfect|bien|bons?|parfaits?) "  # fine at times: not fine
+            r"(?=when|until|till|unless|if|except|at first|most|in the morning|quand|sauf|a froid"
+            r"|(?:but|mais) (?:they|ils|elles|when|sometimes|noisy|loud|squea|grin|make|vibr|cri))"
+        ),
+        "",
+    ),
+    (  # whether they are fine is a question
+        re.compile(
+            r"((?:^(?:are|is)|\b(?:if|whether|si)) .{1,30}?) (?:fine|okay|ok|good|corrects?)\b"
+        ),
+        r"\1",
+    ),
 )
 """What is written in many ways, and the one way patterns write it."""
 
@@ -1008,6 +1099,7 @@ class _Pattern:
     name: str
     first: _Words
     others: tuple[_Side, ...]
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -1050,11 +1142,11 @@ def _by_first_word(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, lis
     index: dict[str, list[_Pattern]] = {}
     for name, patterns in rows:
         for text in patterns:
-            first, *rest = re.split(" ([&~]) ", text)
+            first, *rest = re.split(" ([&~]) ", text.removesuffix(" !"))
             near = zip(rest[::2], rest[1::2], strict=True)
             others = tuple(_side(side, used_up=mark == "&") for mark, side in near)
             for reading in _readings(first):
-                pattern = _Pattern(name, reading, others)
+                pattern = _Pattern(name, reading, others, alone=text.endswith(" !"))
                 for word in reading[0]:
                     index.setdefault(word, []).append(pattern)
     return index
@@ -1091,9 +1183,17 @@ def _matches(words: list[str], index: dict[str, list[_Pattern]]) -> Iterator[_Ma
 
 def _possible(pattern: _Pattern, present: frozenset[str]) -> bool:
     """Whether a text of these words can have ``pattern`` at all: most patterns end here."""
-    return not any(map(present.isdisjoint, pattern.first)) and not any(
-        present.isdisjoint(side.heads) for side in pattern.others
+    return (
+        not any(map(present.isdisjoint, pattern.first))
+        and not any(present.isdisjoint(side.heads) for side in pattern.others)
+        and not (pattern.alone and _says_more(present, pattern.first))
     )
+
+
+def _says_more(present: frozenset[str], words: _Words) -> bool:
+    """Whether a text of these words, some perhaps struck out, says more than ``words``."""
+    more = present.difference(_choice("<aside>"), *words)
+    return not all(map(str.isdigit, more))
 
 
 def _used(words: list[str], start: int, pattern: _Pattern) -> tuple[int, ...]:

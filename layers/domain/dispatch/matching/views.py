@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from dispatch.core.views import View
+from dispatch.core.views import View, by_example
 from dispatch.matching.brands import BRANDS
 from dispatch.matching.keywords import KEYWORDS
 
@@ -16,6 +16,17 @@ class KeywordView(View):
 
 class KeywordList(View):
     """All of them, group by group; there is never a next page."""
+
+    model_config = by_example(
+        {
+            "items": [
+                {"name": "check engine light", "group": "diagnostics"},
+                {"name": "engine diagnostic", "group": "diagnostics"},
+                {"name": "brake repair", "group": "repairs"},
+            ],
+            "next_cursor": None,
+        }
+    )
 
     items: list[KeywordView]
     next_cursor: None = None
@@ -33,6 +44,10 @@ class BrandView(View):
 
 class BrandList(View):
     """All of them, by name; there is never a next page."""
+
+    model_config = by_example(
+        {"items": [{"name": "Acura"}, {"name": "BMW"}, {"name": "Honda"}], "next_cursor": None}
+    )
 
     items: list[BrandView]
     next_cursor: None = None

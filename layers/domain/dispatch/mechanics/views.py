@@ -1,17 +1,35 @@
 """What callers are shown of mechanics. Imported by HTTP functions only."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field
 
 from dispatch.core import time
-from dispatch.core.views import Instant, View
+from dispatch.core.examples import CITY, CLOCKED_IN_AT, KEYWORDS, MECHANIC_ID
+from dispatch.core.views import Instant, View, by_example
 from dispatch.mechanics import rules
 from dispatch.mechanics.model import Mechanic, Presence
+
+ADA: dict[str, Any] = {
+    "id": MECHANIC_ID,
+    "name": "Ada Chen",
+    "photo_url": None,
+    "rating": 4.8,
+    "years_of_experience": 12,
+    "completed_sessions": 64,
+    "certified": True,
+    "brand_specializations": ["Honda", "Acura"],
+    "service_keywords": [*KEYWORDS, "brake repair"],
+    "city": CITY,
+    "country": "CA",
+}
+"""The mechanic of the API document's examples."""
 
 
 class PublicMechanic(View):
     """What everybody may know of a mechanic: no contact, no postal code."""
+
+    model_config = by_example(ADA)
 
     id: str
     name: str = Field(examples=["Ada Chen"])
@@ -45,6 +63,8 @@ class PublicMechanic(View):
 
 class MechanicView(PublicMechanic):
     """A mechanic, and whether they are there."""
+
+    model_config = by_example({**ADA, "presence_status": "online", "last_seen_at": CLOCKED_IN_AT})
 
     presence_status: Presence
     last_seen_at: Instant | None = Field(

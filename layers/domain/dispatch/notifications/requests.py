@@ -4,12 +4,14 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from dispatch.core.views import Body
+from dispatch.core.views import Body, by_example
 from dispatch.notifications.model import Platform
 
 
 class DeviceBody(Body):
     """Where pushes for this device go."""
+
+    model_config = by_example({"platform": "fcm", "token": "the-token-that-the-app-got-from-fcm"})
 
     platform: Platform
     token: Annotated[

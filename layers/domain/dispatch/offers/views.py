@@ -6,7 +6,19 @@ from typing import Any
 
 from pydantic import Field
 
-from dispatch.core.views import Instant, View
+from dispatch.core.examples import (
+    ASSIGNMENT_ID,
+    BOOKED_AT,
+    CITY,
+    CONCERN,
+    KEYWORDS,
+    MECHANIC_ID,
+    OFFER_ENDS_AT,
+    OFFERED_AT,
+    SESSION_ID,
+    VEHICLE,
+)
+from dispatch.core.views import Instant, View, by_example
 from dispatch.matching.model import Badge, Priority
 from dispatch.offers import rules
 from dispatch.offers.model import Assignment, AssignmentStatus, MatchType
@@ -113,8 +125,91 @@ def _session(row: Assignment) -> dict[str, Any]:
     }
 
 
+_REASONS = [
+    "Available now",
+    "Local match - Toronto FSA M5V",
+    "10+ years experience",
+    "Highly rated (4.8)",
+    "Professionally Certified",
+    "50+ sessions completed",
+    "Keyword match: check engine light",
+    "Keyword match: engine diagnostic",
+    "Complete profile",
+]
+_TARGETED: dict[str, Any] = {
+    "id": ASSIGNMENT_ID,
+    "session_id": SESSION_ID,
+    "status": "offered",
+    "mechanic_id": MECHANIC_ID,
+    "match_score": 245,
+    "match_reasons": _REASONS,
+    "badge": "high",
+    "priority": "high",
+    "offered_at": OFFERED_AT,
+    "expires_at": OFFER_ENDS_AT,
+    "expires_in_s": 271,
+    "metadata": {
+        "match_type": "targeted",
+        "reason": "; ".join(_REASONS),
+        "is_brand_specialist": False,
+        "is_local_match": True,
+    },
+    "session": {
+        "id": SESSION_ID,
+        "type": "chat",
+        "plan": "free",
+        "status": "pending",
+        "urgent": False,
+        "created_at": BOOKED_AT,
+        "scheduled_start": None,
+        "scheduled_end": None,
+        "vehicle": VEHICLE,
+        "keywords": KEYWORDS,
+        "concern_preview": CONCERN,
+        "city": CITY,
+    },
+}
+_BROADCAST: dict[str, Any] = {
+    "id": "01KJQDFFATHBKTNTCH09Q9THFZ",
+    "session_id": "01KJQDCDHEEVCM1SXWFMRX4MYB",
+    "status": "queued",
+    "mechanic_id": None,
+    "match_score": None,
+    "match_reasons": None,
+    "badge": "general",
+    "priority": "normal",
+    "offered_at": "2026-03-02T13:58:20.250Z",
+    "expires_at": None,
+    "expires_in_s": None,
+    "metadata": {
+        "match_type": "broadcast",
+        "reason": None,
+        "is_brand_specialist": False,
+        "is_local_match": False,
+    },
+    "session": {
+        "id": "01KJQDCDHEEVCM1SXWFMRX4MYB",
+        "type": "chat",
+        "plan": "free",
+        "status": "pending",
+        "urgent": True,
+        "created_at": "2026-03-02T13:56:40.110Z",
+        "scheduled_start": None,
+        "scheduled_end": None,
+        "vehicle": None,
+        "keywords": ["brake repair"],
+        "concern_preview": "Brakes squeal when stopping, need a second opinion",
+        "city": "Hamilton",
+    },
+}
+
+
 class QueueView(View):
     """``mine`` is offered to or in hand of the caller, ``unassigned`` anybody's; best first."""
+
+    model_config = by_example(
+        {"total": 2, "unassigned": [_BROADCAST], "mine": [_TARGETED], "poll_after_s": 3}
+    )
 
     total: int
     unassigned: list[QueueRow]

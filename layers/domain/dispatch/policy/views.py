@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dispatch.core.views import View
+from dispatch.core.views import View, by_example
 from dispatch.policy.model import Plan, SessionType
 
 
@@ -18,6 +18,30 @@ class PlanView(View):
 
 class PlanList(View):
     """The plans of the policy in force."""
+
+    model_config = by_example(
+        {
+            "items": [
+                {"id": "free", "type": "chat", "minutes": 15, "price_cents": 0, "credits": 0},
+                {"id": "quick", "type": "chat", "minutes": 30, "price_cents": 999, "credits": 10},
+                {
+                    "id": "standard",
+                    "type": "video",
+                    "minutes": 45,
+                    "price_cents": 2999,
+                    "credits": 25,
+                },
+                {
+                    "id": "diagnostic",
+                    "type": "diagnostic",
+                    "minutes": 60,
+                    "price_cents": 4999,
+                    "credits": 40,
+                },
+            ],
+            "next_cursor": None,
+        }
+    )
 
     items: list[PlanView]
     next_cursor: None = None

@@ -14,7 +14,8 @@ from pydantic import (
 )
 
 from dispatch.core import places
-from dispatch.core.views import Body, Line, NotYet, wrong
+from dispatch.core.examples import CITY, CONCERN, NAME, VEHICLE
+from dispatch.core.views import Body, Line, NotYet, by_example, wrong
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.sessions.model import Intake, PaymentMethod, Vehicle
@@ -78,25 +79,21 @@ class IntakeBody(Body):
     scheduled_start: NotYet = None
     attachments: NotYet = None
 
-    model_config = Body.model_config | {
-        "json_schema_extra": {
-            "examples": [
-                {
-                    "plan": "free",
-                    "payment_method": "free",
-                    "name": "Jo Driver",
-                    "email": "jo@driver.example",
-                    "phone": "+1 416 555 0100",
-                    "customer_country": "Canada",
-                    "customer_state_province": "Ontario",
-                    "customer_city": "Toronto",
-                    "customer_postal_code": "M5V 1A1",
-                    "vehicle": {"year": 2019, "make": "Honda", "model": "Civic"},
-                    "concern": "Check engine light on, rough idle, need diagnostics",
-                }
-            ]
+    model_config = by_example(
+        {
+            "plan": "free",
+            "payment_method": "free",
+            "name": NAME,
+            "email": "jo@driver.example",
+            "phone": "+1 416 555 0100",
+            "customer_country": "Canada",
+            "customer_state_province": "Ontario",
+            "customer_city": CITY,
+            "customer_postal_code": "M5V 1A1",
+            "vehicle": VEHICLE,
+            "concern": CONCERN,
         }
-    }
+    )
 
     @field_validator("customer_country")
     @classmethod
@@ -176,6 +173,8 @@ def _true_itself(value: object) -> object:
 class WaiverBody(Body):
     """The customer's signature."""
 
+    model_config = by_example({"full_name": NAME, "accepted": True})
+
     full_name: Line
     accepted: Annotated[Literal[True], BeforeValidator(_true_itself)]
 
@@ -183,8 +182,14 @@ class WaiverBody(Body):
 class ReasonBody(Body):
     """Why, in the caller's words."""
 
+    model_config = by_example({"reason": "My connection is down, please find somebody else"})
+
     reason: Line
 
 
 class CancelBody(Body):
+    """Why, if the customer wants to say."""
+
+    model_config = by_example({"reason": "The light went off by itself"})
+
     reason: Line | None = None

@@ -5,18 +5,42 @@ from typing import Any
 
 from pydantic import Field
 
+from dispatch.core.examples import (
+    ACCEPTED_AT,
+    ASSIGNMENT_ID,
+    AWAITING_UNTIL,
+    BOOKED_AT,
+    KEYWORDS,
+    MECHANIC_ID,
+    OFFER_ENDS_AT,
+    OFFERED_AT,
+    SESSION_ID,
+    SIGNED_AT,
+)
 from dispatch.core.table import Page
-from dispatch.core.views import Instant, View
+from dispatch.core.views import Instant, View, by_example
 from dispatch.matching.model import RequestType
 from dispatch.mechanics.views import PublicMechanic
 from dispatch.policy.model import SessionType
-from dispatch.sessions import rules
+from dispatch.sessions import examples, rules
 from dispatch.sessions.model import Party, PaymentMethod, Session, Status
 from dispatch.sessions.service import Details, Sessions
 
 
 class IntakeView(View):
     """The new session, and what to do next."""
+
+    model_config = by_example(
+        {
+            "session_id": SESSION_ID,
+            "status": "awaiting_waiver",
+            "next": "sign_waiver",
+            "keywords": KEYWORDS,
+            "price_cents": 0,
+            "credits": 0,
+            "scheduled_start": None,
+        }
+    )
 
     session_id: str
     status: Status
@@ -86,8 +110,20 @@ class SessionSummary(View):
         return cls(**_common(session, viewer_id), mechanic_id=session.mechanic_id)
 
 
+_SUMMARY = {
+    "mechanic_id": MECHANIC_ID,
+    **{
+        name: value
+        for name, value in examples.WAITING.items()
+        if name in SessionSummary.model_fields
+    },
+}
+
+
 class SessionList(View):
     """Newest first."""
+
+    model_config = by_example({"items": [_SUMMARY], "next_cursor": None})
 
     items: list[SessionSummary]
     next_cursor: str | None
@@ -113,6 +149,8 @@ class SessionView(View):
     ``customer``, ``concern`` and the VIN are for the assigned mechanic and the customer; a
     mechanic who has not accepted gets ``concern_preview`` and ``city``.
     """
+
+    model_config = by_example(examples.WAITING)
 
     id: str
     status: Status
@@ -212,8 +250,46 @@ class TimelineEntry(View):
     detail: dict[str, Any]
 
 
+def _entry(id_: str, at: str, type_: str, **detail: Any) -> dict[str, Any]:
+    return {"id": id_, "type": type_, "at": at, "detail": detail}
+
+
 class Timeline(View):
     """Oldest first."""
+
+    model_config = by_example(
+        {
+            "items": [
+                _entry(
+                    "01KJQDPH4RBXN55QV0JH6PD2JK",
+                    BOOKED_AT,
+                    "SessionBooked",
+                    plan="free",
+                    keywords=KEYWORDS,
+                    awaiting_until=AWAITING_UNTIL,
+                ),
+                _entry("01KJQDQYP8B2YXP07C21BFW5B3", SIGNED_AT, "WaiverSigned"),
+                _entry("01KJQDQYP8B2YXP07C21BFW5B4", SIGNED_AT, "SessionPending", period=1),
+                _entry(
+                    "01KJQDQYVW3B6Q9M71R5ZJ8KTD",
+                    OFFERED_AT,
+                    "OffersMade",
+                    period=1,
+                    mechanics_asked=3,
+                    expires_at=OFFER_ENDS_AT,
+                ),
+                _entry(
+                    "01KJQDS8F9MHXGDH0VCNCWC7J6",
+                    ACCEPTED_AT,
+                    "OfferAccepted",
+                    match_type="targeted",
+                    mechanic_id=MECHANIC_ID,
+                    assignment_id=ASSIGNMENT_ID,
+                ),
+            ],
+            "next_cursor": None,
+        }
+    )
 
     items: list[TimelineEntry]
     next_cursor: str | None

@@ -1,10 +1,28 @@
 """Clock and shift log as they are shown. Imported by HTTP functions only."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from dispatch.core.views import Instant, View
+from dispatch.core.examples import CLOCKED_IN_AT, SHIFT_ID
+from dispatch.core.views import Instant, View, by_example
 from dispatch.shifts.model import Shift
 from dispatch.shifts.service import ClockState
+
+_OPEN: dict[str, Any] = {
+    "id": SHIFT_ID,
+    "started_at": CLOCKED_IN_AT,
+    "ended_at": None,
+    "minutes": None,
+    "location": "Queen Street garage",
+    "notes": None,
+}
+_CLOSED = _OPEN | {
+    "id": "01KJMQQY40GQPMRXTPRMADWVHN",
+    "started_at": "2026-03-01T13:00:00.000Z",
+    "ended_at": "2026-03-01T17:30:24.000Z",
+    "minutes": 270,
+    "notes": "Two sessions, quiet otherwise",
+}
 
 
 class ShiftView(View):
@@ -20,6 +38,10 @@ class ShiftView(View):
 
 class ClockView(View):
     """Where the mechanic stands. After a clock-out ``shift`` is the one just closed."""
+
+    model_config = by_example(
+        {"currently_on_shift": True, "clocked_in_at": CLOCKED_IN_AT, "load": 0, "shift": _OPEN}
+    )
 
     currently_on_shift: bool
     clocked_in_at: Instant | None
@@ -39,6 +61,8 @@ class ClockView(View):
 
 class ShiftList(View):
     """Newest first."""
+
+    model_config = by_example({"items": [_OPEN, _CLOSED], "next_cursor": None})
 
     items: list[ShiftView]
     next_cursor: str | None

@@ -1,0 +1,102 @@
+"""A session of the API document's story, at its stages and as either side sees it."""
+
+from typing import Any
+
+from dispatch.core.examples import (
+    ACCEPTED_AT,
+    BOOKED_AT,
+    CITY,
+    CONCERN,
+    CUSTOMER_ID,
+    KEYWORDS,
+    NAME,
+    PHONE,
+    SESSION_ID,
+    SIGNED_AT,
+    VEHICLE,
+)
+from dispatch.mechanics.views import ADA
+
+_Example = dict[str, Any]
+
+PENDING: _Example = {
+    "id": SESSION_ID,
+    "status": "pending",
+    "next": None,
+    "type": "chat",
+    "plan": "free",
+    "minutes": 15,
+    "price_cents": 0,
+    "credits": 0,
+    "payment_method": "free",
+    "urgent": False,
+    "request_type": "general",
+    "requested_brand": None,
+    "keywords": KEYWORDS,
+    "concern_preview": CONCERN,
+    "concern": CONCERN,
+    "vehicle": {**VEHICLE, "vin": None},
+    "city": CITY,
+    "created_at": BOOKED_AT,
+    "awaiting_until": None,
+    "pending_since": SIGNED_AT,
+    "scheduled_start": None,
+    "scheduled_end": None,
+    "mechanic": None,
+    "customer": None,
+    "preferred": None,
+    "options": [],
+    "accepted_at": None,
+    "mechanic_joined_at": None,
+    "customer_joined_at": None,
+    "live_at": None,
+    "ends_by": None,
+    "ended_at": None,
+    "ended_by": None,
+    "end_reason": None,
+    "refund": None,
+    "poll_after_s": 2,
+}
+"""Just signed, as the customer sees it."""
+
+WAITING = PENDING | {
+    "status": "waiting",
+    "next": "join",
+    "mechanic": ADA,
+    "accepted_at": ACCEPTED_AT,
+}
+
+LIVE = WAITING | {
+    "status": "live",
+    "next": None,
+    "mechanic_joined_at": "2026-03-02T14:04:02.218Z",
+    "customer_joined_at": "2026-03-02T14:04:31.750Z",
+    "live_at": "2026-03-02T14:04:31.750Z",
+    "ends_by": "2026-03-02T14:29:31.750Z",
+    "poll_after_s": 5,
+}
+
+COMPLETED = LIVE | {
+    "status": "completed",
+    "ended_at": "2026-03-02T14:18:07.032Z",
+    "ended_by": "customer",
+    "poll_after_s": 30,
+}
+
+CANCELLED = WAITING | {
+    "status": "cancelled",
+    "next": None,
+    "ended_at": "2026-03-02T14:03:55.640Z",
+    "ended_by": "customer",
+    "end_reason": "The light went off by itself",
+    "refund": {"percent": 100, "price_cents": 0, "credits": 0},
+    "poll_after_s": 30,
+}
+
+ACCEPTED = WAITING | {"customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE}}
+"""As its mechanic sees it."""
+
+DECLINED = PENDING | {"concern": None}
+"""Still pending, as a mechanic sees it who passed."""
+
+RELEASED = DECLINED | {"pending_since": "2026-03-02T14:03:58.417Z"}
