@@ -35,6 +35,14 @@ def find(mechanic_id: str, shift_id: str) -> Shift:
 
 def of_mechanic(mechanic_id: str, limit: int, cursor: str | None) -> tuple[list[Shift], str | None]:
     """Those that are over, newest first, and the cursor of the next page."""
+    shifts, cursor = _page(mechanic_id, limit, cursor)
+    over = [shift for shift in shifts if shift.ended_at]
+    if cursor and len(over) < limit:  # the open one, the newest, took a place
+        more, cursor = _page(mechanic_id, limit - len(over), cursor)
+        over += more
+    return over, cursor
+
+
+def _page(mechanic_id: str, limit: int, cursor: str | None) -> tuple[list[Shift], str | None]:
     page = query(subject(mechanic_id), prefix="SHIFT#", ascending=False, limit=limit, cursor=cursor)
-    shifts = [msgspec.json.decode(item["log"], type=Shift) for item in page.items]
-    return [shift for shift in shifts if shift.ended_at], page.cursor
+    return [msgspec.json.decode(item["log"], type=Shift) for item in page.items], page.cursor
