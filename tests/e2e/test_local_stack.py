@@ -302,11 +302,16 @@ def test_the_committed_document_is_what_is_served(anyone: httpx.Client) -> None:
 
 
 def test_bad_records_are_refused_with_pointers_and_none_is_written(anyone: httpx.Client) -> None:
-    body = {"mechanics": [{"id": "m-1", "nmae": "Ann"}], "customers": [3]}
+    body = {"mechanics": [{"id": "m-1", "nmae": "Ann"}, {"rating": 4}], "customers": [3]}
     response = anyone.post("/_local/seed", json=body)
     assert response.status_code == 422
     pointers = {error["pointer"] for error in response.json()["errors"]}
-    assert {"/mechanics/0/nmae", "/mechanics/0/name", "/customers/0"} <= pointers
+    assert {"/mechanics/0/nmae", "/mechanics/1/id", "/customers/0"} <= pointers
+    missing = anyone.get(
+        "/mechanics/m-1",
+        headers={"authorization": anyone.get("/_local/token/customer/c").json()["token"]},
+    )
+    assert missing.status_code == 404
 
 
 @pytest.mark.parametrize("body", [{"advance_s": -1}, {"advance_s": "1"}, {"advance": 1}, [], {}])
