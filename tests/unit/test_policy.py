@@ -55,6 +55,15 @@ def test_a_plan_is_found_by_its_id() -> None:
         ("broadcast_push_limit", 50),
         ("awaiting_s", 1800),
         ("overtime_s", 600),
+        ("preferred_s", 120),
+        ("pending_s", 1800),
+        ("pending_total_s", 3600),
+        ("join_s", 300),
+        ("no_show_s", 600),
+        ("misses_to_clock_out", 3),
+        ("shift_s", 43_200),
+        ("waitlist_s", 86_400),
+        ("claim_s", 300),
     ],
 )
 def test_the_numbers(name: str, value: int) -> None:

@@ -34,9 +34,21 @@ class EventType(StrEnum):
     SESSION_STARTED = "SessionStarted"
     SESSION_COMPLETED = "SessionCompleted"
     SESSION_CANCELLED = "SessionCancelled"
+    SESSION_UNFILLED = "SessionUnfilled"
+    CUSTOMER_NOT_JOINED = "CustomerNotJoined"
+    MECHANIC_NOT_JOINED = "MechanicNotJoined"
+    PREFERRED_PASSED_OVER = "PreferredPassedOver"
+    ALL_OFFLINE = "AllOffline"
+    CAPACITY_LEFT = "CapacityLeft"
+    MECHANIC_FREED = "MechanicFreed"
     MECHANIC_CLOCKED_IN = "MechanicClockedIn"
     MECHANIC_CLOCKED_OUT = "MechanicClockedOut"
+    SHIFT_CLOSING = "ShiftClosing"
     MECHANIC_CHANGED = "MechanicChanged"
+    WAITLIST_JOINED = "WaitlistJoined"
+    WAITLIST_TOLD = "WaitlistTold"
+    WAITLIST_ENDED = "WaitlistEnded"
+    DEVICE_DISABLED = "DeviceDisabled"
 
 
 @dataclass(frozen=True, slots=True)

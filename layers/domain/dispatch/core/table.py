@@ -73,6 +73,7 @@ BY_CUSTOMER = Index("by_customer", "customer_pk", "customer_sk")
 BY_MECHANIC = Index("by_mechanic", "mechanic_pk", "mechanic_sk")
 OPEN_BROADCASTS = Index("open_broadcasts", "open_pk", "open_sk")
 ROSTER = Index("roster", "roster_pk", "changed_at")
+DUE = Index("due", "due_pk", "due_at")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,15 @@ class Policy:
     broadcast_push_limit: int = 50
     awaiting_s: int = 30 * 60
     overtime_s: int = 10 * 60
+    preferred_s: int = 2 * 60
+    pending_s: int = 30 * 60
+    pending_total_s: int = 60 * 60
+    join_s: int = 5 * 60
+    no_show_s: int = 10 * 60
+    misses_to_clock_out: int = 3
+    shift_s: int = 12 * 60 * 60
+    waitlist_s: int = 24 * 60 * 60
+    claim_s: int = 5 * 60
 
     def plan(self, plan_id: str) -> Plan | None:
         """The plan of that id, or None."""
