@@ -27,6 +27,8 @@ from dispatch.sessions.model import Intake, PaymentMethod, Session, Vehicle
 from dispatch.shifts import service as shifts
 from dispatch.timers import rules as timer_rules
 from dispatch.timers import service as timers
+from dispatch.timers.model import FOR_MATCHING
+from dispatch.timers.reactions import react
 from tests.clock import Clock
 from tests.template_file import subscriptions
 
@@ -62,7 +64,7 @@ class World:
         self.clock = clock
         self._told: set[str] = set()
         self._consumers: dict[str, Callable[[Fact, datetime], None]] = {
-            "MatchingSubscription": lambda fact, now: offers.seek_mechanic(fact["session_id"], now),
+            "MatchingSubscription": react,
             "TimersSubscription": timers.handle,
             "NotifySubscription": notifications.notify,
         }
@@ -110,9 +112,10 @@ class World:
     def ring(self) -> None:
         """Let every timer ring that is due, and some that have rung before."""
         for fact in self.facts():
-            ring = timer_rules.ring_for(fact)
-            if ring and ring.due_at <= self.now:
-                timers.handle(timer_rules.message(ring), self.now)
+            for ring in timer_rules.rings_for(fact):
+                if ring.due_at <= self.now:
+                    hear = react if ring.kind in FOR_MATCHING else timers.handle
+                    hear(timer_rules.message(ring), self.now)
         self.drain()
 
     # Who is there
