@@ -109,10 +109,10 @@ class Match:
 class Assignment:
     """One row in the dispatch of a session.
 
-    A broadcast has no ``mechanic_id`` until it is accepted and no ``expires_at``; while it is
-    ``held`` it opens by itself at ``opens_at``. ``declined_by`` are those who do not want it,
-    ``excluded`` those who may not have it. ``accepted_at``, ``missed``, ``no_show`` and
-    ``cause`` tell how the row went on.
+    A broadcast has no ``mechanic_id`` until it is accepted; it ends with the pending period
+    (``expires_at``), and while it is ``held`` it opens by itself at ``opens_at``. ``declined_by``
+    are those who do not want it, ``excluded`` those who may not have it. ``accepted_at``,
+    ``missed``, ``no_show`` and ``cause`` tell how the row went on.
     """
 
     id: str
@@ -188,6 +188,7 @@ class Dispatch:
     is_open: bool = True
     matched: bool = False
     announced: bool = False
+    pending_until: datetime | None = None
     preferred_id: str | None = None
     preferred_outcome: str | None = None
     opens_at: datetime | None = None

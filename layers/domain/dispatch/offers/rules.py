@@ -148,6 +148,18 @@ def overdue_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
     return tuple(offer for offer in dispatch.offers if now >= offer.expires_at)
 
 
+def is_pending(dispatch: Dispatch, now: datetime) -> bool:
+    """Whether the session may still be taken: its period is not over, timer or no timer."""
+    until = dispatch.pending_until
+    return dispatch.is_open and (until is None or now < until)
+
+
+def offer_ends(dispatch: Dispatch, lasting_s: int, now: datetime) -> datetime:
+    """When an offer made now is over: with the pending period at the latest."""
+    end = now + timedelta(seconds=lasting_s)
+    return min(end, dispatch.pending_until) if dispatch.pending_until else end
+
+
 def due_at(dispatch: Dispatch) -> datetime | None:
     """When somebody has to look at an open dispatch next, if ever."""
     if not dispatch.is_open:
@@ -235,6 +247,7 @@ def with_preferred_asked(dispatch: Dispatch, offer: OpenOffer) -> Dispatch:
         opens_at=offer.expires_at,
         seek_due_at=None,
         all_offline=False,
+        waves=dispatch.waves + 1,
     )
 
 
@@ -304,12 +317,14 @@ def reopened(
     excluding: str,
     preferred_s: int,
     now: datetime,
+    until: datetime,
 ) -> Dispatch:
     """A new pending period, without the mechanic who had the session."""
     again = replace(
         dispatch,
         period=period,
         pending_since=now,
+        pending_until=until,
         broadcast_id=broadcast_id,
         is_open=True,
         matched=False,
@@ -374,7 +389,7 @@ def may_be_offered_capacity(dispatch: Dispatch, mechanic_id: str, now: datetime)
     A session that still owes offers will ask them by itself. Eligibility apart.
     """
     return (
-        dispatch.is_open
+        is_pending(dispatch, now)
         and dispatch.matched
         and dispatch.owed == 0
         and not open_offers(dispatch, now)

@@ -71,6 +71,7 @@ def open_dispatch(
     preferred_id: str | None,
     policy: Policy,
     now: datetime,
+    until: datetime,
 ) -> None:
     """The session has become pending for the first time.
 
@@ -81,6 +82,7 @@ def open_dispatch(
         session_id=brief.id,
         period=1,
         pending_since=now,
+        pending_until=until,
         policy_version=policy.version,
         customer_id=customer_id,
         brief=brief,
@@ -102,6 +104,7 @@ def reopen_dispatch(
     excluding: str,
     policy: Policy,
     now: datetime,
+    until: datetime,
 ) -> None:
     """The session is pending again, without the mechanic who had it."""
     again = rules.reopened(
@@ -111,6 +114,7 @@ def reopen_dispatch(
         excluding=excluding,
         preferred_s=policy.preferred_s,
         now=now,
+        until=until,
     )
     store.put_dispatch(tx, again)
     store.add(tx, _broadcast(again))
@@ -126,7 +130,7 @@ def _broadcast(dispatch: Dispatch) -> Assignment:
         mechanic_id=None,
         match=None,
         offered_at=dispatch.pending_since,
-        expires_at=None,
+        expires_at=dispatch.pending_until,
         brief=dispatch.brief,
         wanted=dispatch.wanted,
         declined_by=frozenset(dispatch.declined),
@@ -261,7 +265,7 @@ def seek_mechanic(session_id: str, now: datetime) -> None:
     Safe to call at any time and any number of times. Raises NotFound where there is no dispatch.
     """
     dispatch = dispatch_of(session_id)
-    if not dispatch.is_open or dispatch.seek_due_at is None:
+    if not rules.is_pending(dispatch, now) or dispatch.seek_due_at is None:
         return
     policy = policies.of_version(dispatch.policy_version)
     if dispatch.matched:
@@ -412,7 +416,7 @@ def _to_tell(
         dispatch.wanted,
         policy,
         now,
-        excluding=dispatch.excluded,
+        excluding={dispatch.customer_id},
         fresh_since=dispatch.seek_due_at,
     )
     return _ToTell(audience, all_offline, is_news=all_offline and not dispatch.all_offline)
@@ -520,7 +524,7 @@ def _offer(
             is_local_match=score.is_local_match,
         ),
         offered_at=now,
-        expires_at=now + timedelta(seconds=lasting_s),
+        expires_at=rules.offer_ends(dispatch, lasting_s, now),
         brief=dispatch.brief,
         wanted=dispatch.wanted,
     )
@@ -564,7 +568,7 @@ def top_up(session_id: str, now: datetime) -> None:
     Asks those alone who were on shift and free when the wave was made; once, for each period.
     """
     dispatch = dispatch_of(session_id)
-    if not dispatch.is_open or dispatch.short == 0 or dispatch.wave_at is None:
+    if not rules.is_pending(dispatch, now) or dispatch.short == 0 or dispatch.wave_at is None:
         return
     policy = policies.of_version(dispatch.policy_version)
     found = matching.rank(

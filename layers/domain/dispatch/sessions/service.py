@@ -171,6 +171,7 @@ def sign_waiver(
             preferred_id=signed.preferred_mechanic_id,
             policy=policy,
             now=now,
+            until=_pending_until(signed),
         )
         tx.record(_event(EventType.WAIVER_SIGNED, signed, now))
         tx.record(_pending(signed, now))
@@ -178,14 +179,18 @@ def sign_waiver(
 
 
 def _pending(session: Session, now: datetime) -> Event:
-    assert session.pending_until is not None, "set when it became pending"
     return _event(
         EventType.SESSION_PENDING,
         session,
         now,
         period=session.period,
-        pending_until=format_time(session.pending_until),
+        pending_until=format_time(_pending_until(session)),
     )
+
+
+def _pending_until(session: Session) -> datetime:
+    assert session.pending_until is not None, "set when it became pending"
+    return session.pending_until
 
 
 def _brief(session: Session) -> SessionBrief:
@@ -323,7 +328,13 @@ def release_session(
             tx, assignment, AssignmentMove.RELEASE, now=now, facts={"release_reason": reason}
         )
         offers.reopen_dispatch(
-            tx, dispatch, period=released.period, excluding=by, policy=policy, now=now
+            tx,
+            dispatch,
+            period=released.period,
+            excluding=by,
+            policy=policy,
+            now=now,
+            until=_pending_until(released),
         )
         shifts.free_load(tx, by, now, completed=False, session_ended=False)
         tx.record(
@@ -516,6 +527,7 @@ def _go_on_without_mechanic(session: Session, again: Session, now: datetime) -> 
             excluding=mechanic_id,
             policy=_policy_of(session, now),
             now=again.pending_since,
+            until=_pending_until(again),
         )
         shifts.free_load(tx, mechanic_id, now, completed=False, session_ended=False)
         tx.record(
