@@ -229,6 +229,27 @@ def test_who_clocks_in_meanwhile_is_on_the_next_page_though_the_best_of_all() ->
     assert ids(second) == ["late", "m3", "m4"]
 
 
+def test_far_down_the_last_hundred_shown_do_not_come_again() -> None:
+    entries = [an_entry(id=f"m{n:03d}") for n in range(130)]
+    roster = a_roster(*entries)
+    shown: list[str] = []
+    position: Position | None = START
+    while position is not None:
+        page, position = turn(roster, a_request(), Filters(), 10, position)
+        shown += ids(page)
+        if len(shown) == 120:
+            roster.apply(replace(entry, duty=OFF) for entry in entries[20:120])
+    assert shown == [entry.id for entry in entries]
+
+
+def test_who_stands_where_a_list_goes_on_has_been_passed() -> None:
+    entries = [an_entry(id=f"m{n}") for n in range(4)]
+    score = rules.score(entries[1], a_request(), POLICY.scoring, NOON.date())
+    position = Position((), rules.standing(score.match_score, entries[1]))
+    page, _ = turn(a_roster(*entries), a_request(), Filters(), 10, position)
+    assert ids(page) == ["m2", "m3"]
+
+
 def test_a_list_of_hundreds_is_shown_to_its_end_by_cursors_of_bounded_length() -> None:
     roster = a_roster(*(an_entry(id=f"{'long ' * 7}{n:03d}") for n in range(350)))
     shown: list[str] = []
@@ -441,10 +462,12 @@ def test_a_new_name_is_found_and_the_old_one_no_longer() -> None:
         return ids(roster.browse(a_request(), Filters(name_prefix=prefix), 10, NOON).page)
 
     assert (found("ada"), found("b")) == (["a"], ["b"])
-    roster.apply([an_entry(id="a", name="Bo"), an_entry(id="c", name="Cy")])
-    assert (found("ada"), found("b"), found("c")) == ([], ["a", "b"], ["c"])
+    roster.apply([an_entry(id="a", name="Zed")])
+    assert (found("ada"), found("b"), found("z")) == ([], ["b"], ["a"])
+    roster.apply([an_entry(id="c", name="Cy")])
+    assert found("c") == ["c"]
     roster.remove(["b"])
-    assert found("b") == ["a"]
+    assert (found("b"), found("c"), found("z")) == ([], ["c"], ["a"])
 
 
 def test_who_was_written_before_names_were_is_listed_but_not_found_by_name() -> None:
