@@ -21,6 +21,7 @@ from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.customers.model import Location
 from dispatch.matching.keywords import find_keywords
+from dispatch.matching.model import WayOn
 from dispatch.matching.rules import match_request
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
@@ -624,7 +625,7 @@ class Details:
     contact: Contact | None
     mechanic: Mechanic | None
     preferred_outcome: str | None = None
-    options: tuple[str, ...] = ()
+    options: tuple[WayOn, ...] = ()
 
 
 def details(session: Session, viewer_id: str, now: datetime) -> Details:
