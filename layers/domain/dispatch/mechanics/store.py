@@ -41,7 +41,7 @@ _PARTITIONS = Key("ROSTER", "PARTITIONS")
 _UNKNOWN_COUNTRY = "??"
 _PAGE = 1000
 
-_IS_OFF_SHIFT = "attribute_exists(#pk) AND #currently_on_shift = :no"
+_IS_OFF_SHIFT = "#currently_on_shift = :no"
 _IS_ON_SHIFT_UNLOADED = "#currently_on_shift = :yes AND #shift_id = :shift_id AND #load = :none"
 _EXISTS = "attribute_exists(#pk)"
 _HAS_LOAD = "#load >= :one"
