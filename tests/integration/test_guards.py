@@ -456,6 +456,10 @@ def _closes(tx: Transaction) -> None:
     mechanic_items.close_shift(tx, MECHANIC, SHIFT, "finished", NOON)
 
 
+def _is_on_that_shift(tx: Transaction) -> None:
+    mechanic_items.check_shift(tx, MECHANIC, SHIFT)
+
+
 def _misses(tx: Transaction) -> None:
     mechanic_items.count_miss(tx, MECHANIC, 1)
 
@@ -490,6 +494,7 @@ def _mechanics() -> Iterator[Case]:
     yield case("close_shift", THAT_SHIFT, a_mechanic(load=1, shift_id="shift-2"), _closes)
     yield case("close_shift", "#load >= :one", a_mechanic(), _closes)
     yield case("close_shift", NOT_CLOSING, closing(load=1), _closes)
+    yield case("check_shift", THAT_SHIFT, a_mechanic(shift_id="shift-2"), _is_on_that_shift)
     yield case("count_miss", ON_SHIFT, off_shift(), _misses)
     yield case("count_miss", HAS_ROOM, a_mechanic(load=1), _misses)
     yield case("count_miss", NOT_CLOSING, closing(), _misses)

@@ -293,6 +293,11 @@ def close_shift(
     )
 
 
+def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:
+    values = {":shift_id": shift_id}
+    tx.check(key(mechanic_id), when="#shift_id = :shift_id", values=values)
+
+
 def count_miss(tx: Transaction, mechanic_id: str, capacity: int) -> None:
     """An offer missed while on shift and free."""
     tx.update(
