@@ -77,6 +77,13 @@ def is_open(assignment: Assignment, now: datetime) -> bool:
     return assignment.status in OPEN and in_time and not is_held(assignment, now)
 
 
+def as_of(assignment: Assignment, now: datetime) -> Assignment:
+    """The row as time makes it: a held broadcast opens at its instant, timer or no timer."""
+    if assignment.status is S.HELD and not is_held(assignment, now):
+        return advance(assignment, Move.OPEN)
+    return assignment
+
+
 def is_held(assignment: Assignment, now: datetime) -> bool:
     """A broadcast that is kept for the preferred mechanic still."""
     opens_at = assignment.opens_at
