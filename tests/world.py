@@ -27,6 +27,7 @@ from dispatch.sessions.model import Intake, PaymentMethod, Session, Vehicle
 from dispatch.shifts import service as shifts
 from dispatch.timers import rules as timer_rules
 from dispatch.timers import service as timers
+from dispatch.waitlist import service as waitlist
 from tests.clock import Clock
 from tests.template_file import subscriptions
 
@@ -65,6 +66,7 @@ class World:
             "MatchingSubscription": lambda fact, now: offers.seek_mechanic(fact["session_id"], now),
             "TimersSubscription": timers.handle,
             "NotifySubscription": notifications.notify,
+            "TurnsSubscription": waitlist.hear,
         }
 
     @property
