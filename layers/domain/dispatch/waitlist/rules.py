@@ -87,22 +87,29 @@ def leave(entry: Entry, now: datetime) -> Entry:
     return _close(entry, Move.LEAVE, now)
 
 
-def as_of(entry: Entry, now: datetime, *, has_booked: bool) -> Entry:
+def has_run_out(turn: Turn, now: datetime) -> bool:
+    return now >= turn.until
+
+
+def as_of(entry: Entry, now: datetime, *, keeps_place: bool) -> Entry:
     """The entry as its deadlines make it at ``now``, whether or not a timer has come round.
 
-    A turn that has run out: who has booked keeps the place, the others go to the back, once.
+    A turn that has run out sends it to the back, once. ``keeps_place`` has who made use of the
+    turn, by booking, or could not: somebody else was quicker to take what was free.
     """
     if entry.turn:
-        return entry if now < entry.turn.until else _after_turn(entry, entry.turn, now, has_booked)
+        if has_run_out(entry.turn, now):
+            return _after_turn(entry, entry.turn, now, keeps_place)
+        return entry
     if entry.status is Status.WAITING and now >= entry.expires_at:
         return _close(entry, Move.EXPIRE, entry.expires_at)
     return entry
 
 
-def _after_turn(entry: Entry, turn: Turn, now: datetime, has_booked: bool) -> Entry:
+def _after_turn(entry: Entry, turn: Turn, now: datetime, keeps_place: bool) -> Entry:
     if now >= entry.expires_at:
         return _close(entry, Move.EXPIRE, max(turn.until, entry.expires_at))
-    if has_booked:
+    if keeps_place:
         return _advance(entry, Move.KEEP_PLACE)
     if entry.was_sent_back:
         return _close(entry, Move.EXPIRE, turn.until)
@@ -114,7 +121,7 @@ def was_open(entry: Entry, at: datetime) -> bool:
     return (
         entry.status in OPEN
         and entry.joined_at <= at
-        and as_of(entry, at, has_booked=True).status in OPEN
+        and as_of(entry, at, keeps_place=True).status in OPEN
     )
 
 
@@ -167,6 +174,11 @@ def lines_served(mechanic: Profile) -> tuple[str, ...]:
     )
 
 
+def stands_at(entry: Entry, place: Place) -> bool:
+    """Whether this is where the entry waits, still or again."""
+    return entry.status is Status.WAITING and order(place) == (entry.since, entry.id)
+
+
 def order(place: Place) -> tuple[datetime, str]:
     """Sort key within a line and across lines: the oldest first."""
     return place.since, place.entry_id
@@ -176,7 +188,7 @@ def order(place: Place) -> tuple[datetime, str]:
 
 
 def open_turns(turns: Turns, now: datetime) -> tuple[Turn, ...]:
-    return tuple(turn for turn in turns.held if now < turn.until)
+    return tuple(turn for turn in turns.held if not has_run_out(turn, now))
 
 
 def has_unit(turns: Turns, capacity_id: str, room: int, now: datetime) -> bool:
@@ -189,16 +201,19 @@ def has_unit(turns: Turns, capacity_id: str, room: int, now: datetime) -> bool:
     return capacity_id >= turns.capacity_id and given < room and len(open_turns(turns, now)) < room
 
 
-def giving(turns: Turns, capacity_id: str) -> Turns:
-    """One more of this capacity is given."""
+def giving(turns: Turns, capacity_id: str, now: datetime) -> Turns:
+    """One more of this capacity is given, or that of a turn which is over, if any, once again.
+
+    What is written later of the entry that had that turn finds it gone, and passes nothing on.
+    """
     given = turns.given if capacity_id == turns.capacity_id else 0
-    return replace(turns, capacity_id=capacity_id, given=given + 1)
+    over = next((turn for turn in turns.held if has_run_out(turn, now)), None)
+    held = tuple(turn for turn in turns.held if turn is not over)
+    return replace(turns, held=held, capacity_id=capacity_id, given=given + 1)
 
 
 def with_turn(turns: Turns, turn: Turn) -> Turns:
-    """With this turn, in the place of one that is over, if any: it is of the same capacity."""
-    over = next((held for held in turns.held if held.until <= turn.told_at), None)
-    return replace(turns, held=(*(held for held in turns.held if held is not over), turn))
+    return replace(turns, held=(*turns.held, turn))
 
 
 def without_turn(turns: Turns, turn: Turn) -> Turns:

@@ -21,7 +21,7 @@ from dispatch.core.time import format_time, parse_time
 from dispatch.customers import service as customers
 from dispatch.mechanics import rules as mechanic_rules
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import Unavailable
+from dispatch.mechanics.model import Mechanic, Unavailable
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
@@ -148,7 +148,7 @@ def _give_turn(mechanic_id: str, capacity_id: str, room: int, now: datetime) -> 
     if told is None:
         return False
     with Transaction() as tx:
-        _tell(tx, told, rules.giving(turns, capacity_id), now)
+        _tell(tx, told, rules.giving(turns, capacity_id, now), now)
     _count_told(told, now)
     return True
 
@@ -193,7 +193,7 @@ def _settled(customer_id: str, target_key: str, now: datetime) -> Entry | None:
     entry = store.find(customer_id, target_key)
     if entry is None:
         return None
-    after = rules.as_of(entry, now, has_booked=_has_session(customer_id, now))
+    after = _as_of(entry, now, has_session=_has_session(customer_id, now))
     if after is not entry:
         _move(entry, after, now)
     return after
@@ -218,6 +218,17 @@ def _move(before: Entry, after: Entry, now: datetime) -> None:
 
 
 _COUNTED = {Status.CLAIMED: "WaitlistClaimed", Status.EXPIRED: "WaitlistExpired"}
+
+
+def _as_of(entry: Entry, now: datetime, *, has_session: bool) -> Entry:
+    """Losing a race keeps the place: who has booked, or found the mechanic taken or gone."""
+    turn = entry.turn
+    keeps_place = has_session or (
+        turn is not None
+        and rules.has_run_out(turn, now)
+        and _free(turn.mechanic_id, policies.current(now), now) is None
+    )
+    return rules.as_of(entry, now, keeps_place=keeps_place)
 
 
 # Turns
@@ -246,8 +257,8 @@ def _next_told(turns: Turns, now: datetime, *, but: str | None = None) -> _Told 
     just had the turn.
     """
     policy = policies.current(now)
-    mechanic = mechanics.get(turns.mechanic_id)
-    if mechanic is None or mechanic_rules.why_not_available(mechanic, policy, now.date()):
+    mechanic = _free(turns.mechanic_id, policy, now)
+    if mechanic is None:
         return None
     if len(rules.open_turns(turns, now)) >= policy.capacity - mechanic.duty.load:
         return None
@@ -261,10 +272,18 @@ def _next_told(turns: Turns, now: datetime, *, but: str | None = None) -> _Told 
     return None
 
 
+def _free(mechanic_id: str, policy: Policy, now: datetime) -> Mechanic | None:
+    """The mechanic, if they are eligible, on shift and have room."""
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic_rules.why_not_available(mechanic, policy, now.date()):
+        return None
+    return mechanic
+
+
 def _awake(place: Place, now: datetime) -> Entry | None:
     """The entry at this place, if its customer can be told now. Who cannot keeps the place."""
     entry = store.find(place.customer_id, place.target_key)
-    if entry is None or entry.id != place.entry_id or entry.status is not Status.WAITING:
+    if entry is None or not rules.stands_at(entry, place):
         return None
     if now >= entry.expires_at:
         _settled(place.customer_id, place.target_key, now)
@@ -323,7 +342,7 @@ def entries_of(customer_id: str, now: datetime, limit: int, cursor: str | None) 
 
 
 def _listed(entry: Entry, now: datetime, *, has_session: bool) -> Listed:
-    entry = rules.as_of(entry, now, has_booked=has_session)
+    entry = _as_of(entry, now, has_session=has_session)
     waits = entry.status is Status.WAITING
     place = store.ahead_of(entry, now) + 1 if waits else None
     return Listed(entry, place, sleeping=waits and has_session)
