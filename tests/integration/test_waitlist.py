@@ -28,7 +28,7 @@ from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.shifts import service as shifts
 from dispatch.waitlist import service as waitlist
-from dispatch.waitlist.model import Status, Target, Wish
+from dispatch.waitlist.model import EntryStatus, Target, Wish
 from dispatch.waitlist.service import Listed
 from tests.world import World, an_intake
 
@@ -65,7 +65,7 @@ def latest(world: World, customer_id: str) -> Listed:
     return entries(world, customer_id)[0]
 
 
-def status(world: World, customer_id: str) -> Status:
+def status(world: World, customer_id: str) -> EntryStatus:
     return latest(world, customer_id).entry.status
 
 
@@ -139,7 +139,7 @@ def test_who_joins_waits_at_the_back_for_24_hours(world: World) -> None:
     in_canada("jo", "kim")
     first = waitlist.join(ANYBODY, "jo", world.now)
     second = waitlist.join(ANYBODY, "kim", world.clock.advance(minutes=1))
-    assert (first.entry.status, first.place, first.sleeping) == (Status.WAITING, 1, False)
+    assert (first.entry.status, first.place, first.sleeping) == (EntryStatus.WAITING, 1, False)
     assert second.place == 2
     assert first.entry.expires_at - first.entry.joined_at == timedelta(hours=24)
     fact = world.facts("WaitlistJoined")[0]
@@ -161,7 +161,7 @@ def test_joining_again_while_told_shows_the_turn(world: World) -> None:
     line_up(world, "jo")
     comes_free(world)
     again = join(world, "jo")
-    assert (again.entry.status, again.place) == (Status.TOLD, None)
+    assert (again.entry.status, again.place) == (EntryStatus.TOLD, None)
     assert again.entry.turn is not None
 
 
@@ -191,7 +191,7 @@ def test_who_joins_again_after_24_hours_without_a_ring_waits_anew(world: World) 
     world.clock.advance(hours=24)
     again = join(world, "jo")
     assert again.entry.id != before.id
-    assert (again.entry.status, again.place) == (Status.WAITING, 1)
+    assert (again.entry.status, again.place) == (EntryStatus.WAITING, 1)
     assert ended(world, "jo") == ["expired"]
     assert again.entry.expires_at - again.entry.joined_at == timedelta(hours=24)
 
@@ -287,14 +287,14 @@ def test_who_leaves_by_the_id_of_an_earlier_entry_stays(world: World) -> None:
     join(world, "jo")
     with pytest.raises(NotFound):
         waitlist.leave(before.id, "jo", world.now)
-    assert status(world, "jo") is Status.WAITING
+    assert status(world, "jo") is EntryStatus.WAITING
 
 
 def test_leaving_what_has_expired_leaves_it_expired(world: World) -> None:
     line_up(world, "jo")
     world.clock.advance(hours=24)
     waitlist.leave(latest(world, "jo").entry.id, "jo", world.now)
-    assert status(world, "jo") is Status.EXPIRED
+    assert status(world, "jo") is EntryStatus.EXPIRED
     assert ended(world, "jo") == ["expired"]
 
 
@@ -662,6 +662,19 @@ def test_who_waits_alone_is_not_told_of_what_they_have_just_let_pass(world: Worl
     assert standing(world, "jo") == {"jo": "expired"}
 
 
+def test_the_next_is_somebody_else_though_the_customer_waits_twice(world: World) -> None:
+    world.mechanic("ada")
+    line_up(world, "jo")
+    join(world, "jo", ADA)
+    comes_free(world)
+    five_minutes_later(world)
+    assert told(world) == ["jo"]
+    line_up(world, "kim")
+    comes_free(world)
+    five_minutes_later(world)
+    assert told(world) == ["jo", "jo", "kim"]
+
+
 def test_once_the_capacity_is_gone_the_line_stops(world: World) -> None:
     world.mechanic("ada")
     line_up(world, "jo", "kim")
@@ -719,7 +732,7 @@ def test_who_books_in_their_turn_keeps_the_place_until_a_mechanic_accepts(world:
     assert latest(world, "jo").sleeping
     world.accept(world.broadcast(session.id).id, "ada")
     assert world.session(session.id).mechanic_id == "ada"
-    assert status(world, "jo") is Status.CLAIMED
+    assert status(world, "jo") is EntryStatus.CLAIMED
     assert ended(world, "jo") == ["claimed"]
 
 
@@ -749,7 +762,7 @@ def test_an_accept_claims_all_that_waited_and_lets_the_line_go_on_elsewhere(worl
     comes_free(world)
     world.clock.advance(minutes=1)
     waitlist.session_accepted(accepted(world, "jo"), world.now)
-    assert {listed.entry.status for listed in entries(world, "jo")} == {Status.CLAIMED}
+    assert {listed.entry.status for listed in entries(world, "jo")} == {EntryStatus.CLAIMED}
     assert ended(world, "jo") == ["claimed"] * 3
     assert told(world) == ["jo", "kim"]
 
@@ -780,7 +793,7 @@ def test_an_accept_after_24_hours_finds_the_entry_expired(world: World) -> None:
     line_up(world, "jo")
     world.clock.advance(hours=24)
     waitlist.session_accepted(accepted(world, "jo"), world.now)
-    assert status(world, "jo") is Status.EXPIRED
+    assert status(world, "jo") is EntryStatus.EXPIRED
     ring(world)
     assert ended(world, "jo") == ["expired"]
 
@@ -791,7 +804,7 @@ def test_an_accept_heard_late_claims_what_was_open_when_it_was_made(world: World
     fact = accepted(world, "jo")
     world.clock.advance(hours=2)
     waitlist.session_accepted(fact, world.now)
-    assert status(world, "jo") is Status.CLAIMED
+    assert status(world, "jo") is EntryStatus.CLAIMED
 
 
 def test_an_accept_of_who_waits_for_nothing_is_quiet(world: World) -> None:
@@ -836,10 +849,10 @@ def test_a_turn_is_honoured_past_the_24_hours(world: World) -> None:
     comes_free(world)
     world.clock.advance(minutes=3)
     ring(world)
-    assert status(world, "jo") is Status.TOLD
+    assert status(world, "jo") is EntryStatus.TOLD
     world.clock.advance(minutes=2)
     ring(world)
-    assert status(world, "jo") is Status.EXPIRED
+    assert status(world, "jo") is EntryStatus.EXPIRED
     assert ended(world, "jo") == ["expired"]
 
 

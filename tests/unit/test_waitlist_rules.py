@@ -16,9 +16,9 @@ from dispatch.waitlist import rules
 from dispatch.waitlist.model import (
     OPEN,
     Entry,
+    EntryStatus,
     Move,
     Place,
-    Status,
     Target,
     Turn,
     Turns,
@@ -59,7 +59,7 @@ def a_turn(**fields: Any) -> Turn:
     )
 
 
-def an_entry(status: Status = Status.WAITING, **fields: Any) -> Entry:
+def an_entry(status: EntryStatus = EntryStatus.WAITING, **fields: Any) -> Entry:
     """Joined at noon; if told, then at noon, too."""
     return Entry(
         **{
@@ -71,7 +71,7 @@ def an_entry(status: Status = Status.WAITING, **fields: Any) -> Entry:
             "expires_at": NOON + ONE_DAY,
             "since": NOON,
             "status": status,
-            "turn": a_turn() if status is Status.TOLD else None,
+            "turn": a_turn() if status is EntryStatus.TOLD else None,
             "ended_at": None if status in OPEN else NOON,
             **fields,
         }
@@ -95,8 +95,8 @@ def test_the_table_is_the_domains() -> None:
     assert rules.TRANSITIONS == TABLE
 
 
-@pytest.mark.parametrize(("status", "move"), list(product(Status, MOVES)))
-def test_a_move_is_made_as_the_table_says_or_refused(status: Status, move: str) -> None:
+@pytest.mark.parametrize(("status", "move"), list(product(EntryStatus, MOVES)))
+def test_a_move_is_made_as_the_table_says_or_refused(status: EntryStatus, move: str) -> None:
     entry = an_entry(status, version=7)
     target = TABLE.get((status, move))
     if target is None:
@@ -108,15 +108,15 @@ def test_a_move_is_made_as_the_table_says_or_refused(status: Status, move: str) 
         assert (moved.status, moved.version) == (target, 8)
 
 
-@pytest.mark.parametrize("status", [status for status in Status if status not in OPEN])
+@pytest.mark.parametrize("status", [status for status in EntryStatus if status not in OPEN])
 @pytest.mark.parametrize("keeps_place", [True, False])
-def test_what_is_closed_stays_closed(status: Status, keeps_place: bool) -> None:
+def test_what_is_closed_stays_closed(status: EntryStatus, keeps_place: bool) -> None:
     entry = an_entry(status)
     assert as_of(entry, NOON + 2 * ONE_DAY, keeps_place=keeps_place) is entry
 
 
 def test_every_status_can_be_reached_and_every_open_one_left() -> None:
-    assert {target for _, target in TABLE.items()} | {"waiting"} == set(Status)
+    assert {target for _, target in TABLE.items()} | {"waiting"} == set(EntryStatus)
     assert {status for status, _ in TABLE} == OPEN
     assert {move for _, move in TABLE} == set(Move)
 
@@ -140,7 +140,7 @@ def test_an_entry_in_the_place_of_another_is_its_next_version() -> None:
         country="CA",
         policy=POLICY,
         now=NOON,
-        replacing=an_entry(Status.LEFT, version=4),
+        replacing=an_entry(EntryStatus.LEFT, version=4),
     )
     assert entry == an_entry(version=5)
 
@@ -152,68 +152,68 @@ def test_an_entry_waits_up_to_but_not_at_its_deadline() -> None:
     entry = an_entry()
     assert as_of(entry, NOON + ONE_DAY - ONE_MS) is entry
     late = as_of(entry, NOON + ONE_DAY + FIVE_MINUTES)
-    assert (late.status, late.ended_at) == (Status.EXPIRED, NOON + ONE_DAY)
+    assert (late.status, late.ended_at) == (EntryStatus.EXPIRED, NOON + ONE_DAY)
 
 
 def test_an_entry_expires_though_it_sleeps() -> None:
-    assert as_of(an_entry(), NOON + ONE_DAY, keeps_place=True).status is Status.EXPIRED
+    assert as_of(an_entry(), NOON + ONE_DAY, keeps_place=True).status is EntryStatus.EXPIRED
 
 
 @pytest.mark.parametrize("keeps_place", [True, False])
 def test_a_turn_stands_up_to_but_not_at_its_end(keeps_place: bool) -> None:
-    entry = an_entry(Status.TOLD)
+    entry = an_entry(EntryStatus.TOLD)
     assert as_of(entry, NOON + FIVE_MINUTES - ONE_MS, keeps_place=keeps_place) is entry
     assert as_of(entry, NOON + FIVE_MINUTES, keeps_place=keeps_place).turn is None
 
 
 def test_who_let_a_turn_pass_goes_to_the_back_as_of_its_end() -> None:
     """However late the timer is: who joined since is behind them."""
-    entry = as_of(an_entry(Status.TOLD), NOON + 2 * FIVE_MINUTES)
-    assert (entry.status, entry.since) == (Status.WAITING, NOON + FIVE_MINUTES)
+    entry = as_of(an_entry(EntryStatus.TOLD), NOON + 2 * FIVE_MINUTES)
+    assert (entry.status, entry.since) == (EntryStatus.WAITING, NOON + FIVE_MINUTES)
     assert entry.was_sent_back
 
 
 def test_who_let_a_second_turn_pass_is_out() -> None:
-    entry = as_of(an_entry(Status.TOLD, was_sent_back=True), NOON + 2 * FIVE_MINUTES)
-    assert (entry.status, entry.ended_at) == (Status.EXPIRED, NOON + FIVE_MINUTES)
+    entry = as_of(an_entry(EntryStatus.TOLD, was_sent_back=True), NOON + 2 * FIVE_MINUTES)
+    assert (entry.status, entry.ended_at) == (EntryStatus.EXPIRED, NOON + FIVE_MINUTES)
 
 
 @pytest.mark.parametrize("was_sent_back", [True, False])
 def test_who_used_or_lost_the_turn_keeps_the_place(was_sent_back: bool) -> None:
-    entry = an_entry(Status.TOLD, since=NOON - ONE_MS, was_sent_back=was_sent_back)
+    entry = an_entry(EntryStatus.TOLD, since=NOON - ONE_MS, was_sent_back=was_sent_back)
     kept = as_of(entry, NOON + FIVE_MINUTES, keeps_place=True)
-    assert (kept.status, kept.since) == (Status.WAITING, NOON - ONE_MS)
+    assert (kept.status, kept.since) == (EntryStatus.WAITING, NOON - ONE_MS)
     assert kept.was_sent_back is was_sent_back
 
 
 @pytest.mark.parametrize("keeps_place", [True, False])
 def test_a_turn_is_honoured_past_the_24_hours_and_then_it_is_over(keeps_place: bool) -> None:
     expires_at = NOON + timedelta(minutes=2)
-    entry = an_entry(Status.TOLD, expires_at=expires_at)
+    entry = an_entry(EntryStatus.TOLD, expires_at=expires_at)
     assert as_of(entry, NOON + timedelta(minutes=4), keeps_place=keeps_place) is entry
     over = as_of(entry, NOON + FIVE_MINUTES, keeps_place=keeps_place)
-    assert (over.status, over.ended_at) == (Status.EXPIRED, NOON + FIVE_MINUTES)
+    assert (over.status, over.ended_at) == (EntryStatus.EXPIRED, NOON + FIVE_MINUTES)
 
 
 @pytest.mark.parametrize("keeps_place", [True, False])
 def test_whose_24_hours_pass_after_the_turn_and_before_its_timer_is_out(keeps_place: bool) -> None:
     expires_at = NOON + timedelta(minutes=6)
     over = as_of(
-        an_entry(Status.TOLD, expires_at=expires_at),
+        an_entry(EntryStatus.TOLD, expires_at=expires_at),
         NOON + timedelta(minutes=7),
         keeps_place=keeps_place,
     )
-    assert (over.status, over.ended_at) == (Status.EXPIRED, expires_at)
+    assert (over.status, over.ended_at) == (EntryStatus.EXPIRED, expires_at)
 
 
 @pytest.mark.parametrize(
     ("entry", "due"),
     [
         (an_entry(), NOON + ONE_DAY),
-        (an_entry(Status.TOLD), NOON + FIVE_MINUTES),
-        (an_entry(Status.CLAIMED), None),
-        (an_entry(Status.EXPIRED), None),
-        (an_entry(Status.LEFT), None),
+        (an_entry(EntryStatus.TOLD), NOON + FIVE_MINUTES),
+        (an_entry(EntryStatus.CLAIMED), None),
+        (an_entry(EntryStatus.EXPIRED), None),
+        (an_entry(EntryStatus.LEFT), None),
     ],
 )
 def test_what_is_open_is_due_some_day(entry: Entry, due: datetime | None) -> None:
@@ -227,12 +227,12 @@ def test_what_is_open_is_due_some_day(entry: Entry, due: datetime | None) -> Non
     ("entry", "at", "was_open"),
     [
         (an_entry(), NOON + FIVE_MINUTES, True),
-        (an_entry(Status.TOLD), NOON + ONE_MS, True),
-        (an_entry(Status.TOLD), NOON + FIVE_MINUTES, True),  # booked in time, accepted after
+        (an_entry(EntryStatus.TOLD), NOON + ONE_MS, True),
+        (an_entry(EntryStatus.TOLD), NOON + FIVE_MINUTES, True),  # booked in time, accepted after
         (an_entry(joined_at=NOON + ONE_MS), NOON, False),
         (an_entry(), NOON + ONE_DAY, False),
-        (an_entry(Status.LEFT), NOON + ONE_MS, False),
-        (an_entry(Status.CLAIMED), NOON + ONE_MS, False),
+        (an_entry(EntryStatus.LEFT), NOON + ONE_MS, False),
+        (an_entry(EntryStatus.CLAIMED), NOON + ONE_MS, False),
     ],
 )
 def test_an_accept_claims_what_was_open_at_that_instant(
@@ -317,8 +317,8 @@ def test_the_oldest_stands_first_and_of_two_at_once_the_lower_id() -> None:
         (an_entry(), True),
         (an_entry(since=NOON + ONE_MS), False),
         (an_entry(id="another"), False),
-        (an_entry(Status.TOLD), False),
-        (an_entry(Status.LEFT), False),
+        (an_entry(EntryStatus.TOLD), False),
+        (an_entry(EntryStatus.LEFT), False),
     ],
 )
 def test_a_place_is_that_of_the_entry_which_waits_there(entry: Entry, stands: bool) -> None:

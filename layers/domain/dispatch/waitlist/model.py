@@ -13,7 +13,7 @@ class Target(StrEnum):
     BRAND = "brand"
 
 
-class Status(StrEnum):
+class EntryStatus(StrEnum):
     WAITING = "waiting"
     TOLD = "told"
     CLAIMED = "claimed"
@@ -21,7 +21,7 @@ class Status(StrEnum):
     LEFT = "left"
 
 
-OPEN = frozenset({Status.WAITING, Status.TOLD})
+OPEN = frozenset({EntryStatus.WAITING, EntryStatus.TOLD})
 """A customer has at most one entry per target in these."""
 
 
@@ -69,7 +69,7 @@ class Entry:
     joined_at: datetime
     expires_at: datetime
     since: datetime
-    status: Status = Status.WAITING
+    status: EntryStatus = EntryStatus.WAITING
     turn: Turn | None = None
     was_sent_back: bool = False
     ended_at: datetime | None = None

@@ -8,18 +8,18 @@ from dispatch.core.errors import IllegalMove
 from dispatch.matching.brands import BRANDS
 from dispatch.mechanics.model import Profile
 from dispatch.policy.model import Policy
-from dispatch.waitlist.model import OPEN, Entry, Move, Place, Status, Target, Turn, Turns, Wish
+from dispatch.waitlist.model import OPEN, Entry, EntryStatus, Move, Place, Target, Turn, Turns, Wish
 
 TRANSITIONS = {
-    (Status.WAITING, Move.TELL): Status.TOLD,
-    (Status.WAITING, Move.CLAIM): Status.CLAIMED,
-    (Status.WAITING, Move.EXPIRE): Status.EXPIRED,
-    (Status.WAITING, Move.LEAVE): Status.LEFT,
-    (Status.TOLD, Move.KEEP_PLACE): Status.WAITING,
-    (Status.TOLD, Move.GO_TO_BACK): Status.WAITING,
-    (Status.TOLD, Move.CLAIM): Status.CLAIMED,
-    (Status.TOLD, Move.EXPIRE): Status.EXPIRED,
-    (Status.TOLD, Move.LEAVE): Status.LEFT,
+    (EntryStatus.WAITING, Move.TELL): EntryStatus.TOLD,
+    (EntryStatus.WAITING, Move.CLAIM): EntryStatus.CLAIMED,
+    (EntryStatus.WAITING, Move.EXPIRE): EntryStatus.EXPIRED,
+    (EntryStatus.WAITING, Move.LEAVE): EntryStatus.LEFT,
+    (EntryStatus.TOLD, Move.KEEP_PLACE): EntryStatus.WAITING,
+    (EntryStatus.TOLD, Move.GO_TO_BACK): EntryStatus.WAITING,
+    (EntryStatus.TOLD, Move.CLAIM): EntryStatus.CLAIMED,
+    (EntryStatus.TOLD, Move.EXPIRE): EntryStatus.EXPIRED,
+    (EntryStatus.TOLD, Move.LEAVE): EntryStatus.LEFT,
 }
 
 _UNKNOWN_COUNTRY = "??"
@@ -101,7 +101,7 @@ def as_of(entry: Entry, now: datetime, *, keeps_place: bool) -> Entry:
         if has_run_out(entry.turn, now):
             return _after_turn(entry, entry.turn, now, keeps_place)
         return entry
-    if entry.status is Status.WAITING and now >= entry.expires_at:
+    if entry.status is EntryStatus.WAITING and now >= entry.expires_at:
         return _close(entry, Move.EXPIRE, entry.expires_at)
     return entry
 
@@ -176,7 +176,7 @@ def lines_served(mechanic: Profile) -> tuple[str, ...]:
 
 def stands_at(entry: Entry, place: Place) -> bool:
     """Whether this is where the entry waits, still or again."""
-    return entry.status is Status.WAITING and order(place) == (entry.since, entry.id)
+    return entry.status is EntryStatus.WAITING and order(place) == (entry.since, entry.id)
 
 
 def order(place: Place) -> tuple[datetime, str]:

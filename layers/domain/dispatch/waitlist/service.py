@@ -26,7 +26,7 @@ from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import rules, store
-from dispatch.waitlist.model import OPEN, Entry, Place, Status, Target, Turn, Turns, Wish
+from dispatch.waitlist.model import OPEN, Entry, EntryStatus, Place, Target, Turn, Turns, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def _move(before: Entry, after: Entry, now: datetime) -> None:
         _count_told(told, now)
 
 
-_COUNTED = {Status.CLAIMED: "WaitlistClaimed", Status.EXPIRED: "WaitlistExpired"}
+_COUNTED = {EntryStatus.CLAIMED: "WaitlistClaimed", EntryStatus.EXPIRED: "WaitlistExpired"}
 
 
 def _as_of(entry: Entry, now: datetime, *, has_session: bool) -> Entry:
@@ -343,7 +343,7 @@ def entries_of(customer_id: str, now: datetime, limit: int, cursor: str | None) 
 
 def _listed(entry: Entry, now: datetime, *, has_session: bool) -> Listed:
     entry = _as_of(entry, now, has_session=has_session)
-    waits = entry.status is Status.WAITING
+    waits = entry.status is EntryStatus.WAITING
     place = store.ahead_of(entry, now) + 1 if waits else None
     return Listed(entry, place, sleeping=waits and has_session)
 

@@ -26,7 +26,7 @@ from dispatch.core.table import (
     query,
 )
 from dispatch.core.time import format_time, parse_time
-from dispatch.waitlist.model import Entry, Place, Status, Turn, Turns
+from dispatch.waitlist.model import Entry, EntryStatus, Place, Turn, Turns
 from dispatch.waitlist.rules import due_at, order, target_key
 
 CLOSED_KEPT = timedelta(days=30)
@@ -104,10 +104,10 @@ def put(tx: Transaction, entry: Entry, before: Entry | None) -> None:
         when=SAME_VERSION if before else IS_NEW,
         values={":version_read": entry.version - 1},
     )
-    was_in_line = before is not None and before.status is Status.WAITING
-    if before and was_in_line and entry.status is not Status.WAITING:
+    was_in_line = before is not None and before.status is EntryStatus.WAITING
+    if before and was_in_line and entry.status is not EntryStatus.WAITING:
         tx.delete(_place_key(before))
-    if not was_in_line and entry.status is Status.WAITING:
+    if not was_in_line and entry.status is EntryStatus.WAITING:
         _put_place(tx, entry)
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from dispatch.core.examples import MECHANIC_ID
 from dispatch.core.views import Instant, View, by_example
-from dispatch.waitlist.model import Status, Target
+from dispatch.waitlist.model import EntryStatus, Target
 from dispatch.waitlist.service import Entries, Listed
 
 _WAITING: dict[str, Any] = {
@@ -46,7 +46,7 @@ class TurnView(View):
     claim_until: Instant
 
 
-class EntryView(View):
+class WaitlistEntryView(View):
     """One entry of the waitlist. `target` says which of `mechanic_id` and `brand` is set."""
 
     model_config = by_example(_WAITING)
@@ -55,7 +55,7 @@ class EntryView(View):
     target: Target
     mechanic_id: str | None
     brand: str | None = Field(examples=["Honda"])
-    status: Status = Field(description="`waiting` and `told` are open, the others over")
+    status: EntryStatus = Field(description="`waiting` and `told` are open, the others over")
     place: int | None = Field(
         description="In line, from 1 for the next to be told; null unless waiting"
     )
@@ -68,7 +68,7 @@ class EntryView(View):
     ended_at: Instant | None
 
     @classmethod
-    def of(cls, listed: Listed) -> "EntryView":
+    def of(cls, listed: Listed) -> "WaitlistEntryView":
         entry = listed.entry
         return cls(
             id=entry.id,
@@ -91,14 +91,16 @@ class EntryView(View):
         )
 
 
-class EntryList(View):
+class WaitlistEntryList(View):
     """Newest first; entries that are over are listed for 30 days."""
 
     model_config = by_example({"items": [_WAITING, _TOLD], "next_cursor": None})
 
-    items: list[EntryView]
+    items: list[WaitlistEntryView]
     next_cursor: str | None
 
     @classmethod
-    def of(cls, page: Entries) -> "EntryList":
-        return cls(items=[EntryView.of(listed) for listed in page.items], next_cursor=page.cursor)
+    def of(cls, page: Entries) -> "WaitlistEntryList":
+        return cls(
+            items=[WaitlistEntryView.of(listed) for listed in page.items], next_cursor=page.cursor
+        )
