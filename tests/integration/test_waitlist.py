@@ -710,6 +710,19 @@ def test_a_turn_that_is_over_does_not_wait_for_its_ring(world: World) -> None:
     assert standing(world, "kim", "lou", "jo") == {"kim": "told", "lou": 1, "jo": 2}
 
 
+def test_what_a_fact_has_given_on_a_late_ring_does_not_give_again(world: World) -> None:
+    """Though there were room: the rest of it is offered to a pending session."""
+    under(Policy(capacity=2))
+    world.mechanic("ada")
+    line_up(world, "jo", "kim", "lou")
+    comes_free(world)
+    world.clock.advance(minutes=5)
+    comes_free(world)
+    ring(world)
+    assert told(world) == ["jo", "kim"]
+    assert standing(world, "lou", "jo") == {"lou": 1, "jo": 2}
+
+
 def test_each_unit_goes_from_turn_to_turn_by_itself(world: World) -> None:
     under(Policy(capacity=2))
     world.mechanic("ada")
