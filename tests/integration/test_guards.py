@@ -41,8 +41,10 @@ from dispatch.policy import store as policy_items
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.sessions import store as session_items
+from dispatch.waitlist import store as waitlist_items
+from dispatch.waitlist.model import Entry, Target, Turn, Turns, Wish
 from tests import builders
-from tests.builders import BROADCAST, MECHANIC, OFFER, ONE_SECOND
+from tests.builders import BROADCAST, CUSTOMER, MECHANIC, OFFER, ONE_MINUTE, ONE_MS, ONE_SECOND
 from tests.clock import NOON
 from tests.mechanic_builders import a_record
 
@@ -363,6 +365,7 @@ THAT_MARK = "#capacity_at = :marked_at"
 HAS_ROOM = "#load < :capacity"
 THAT_TOKEN = f"{IS_NEW} OR #token = :token"
 THAT_BINDING = f"{IS_NEW} OR (#user_id = :user_id AND #device_id = :device_id)"
+FREE_TO_BE_TOLD = f"{IS_NEW} OR #until <= :now"
 FREE_OR_OVER = f"{IS_NEW} OR #kept_until <= :now"
 
 _PROFILE = profile_from(a_record())
@@ -642,6 +645,58 @@ def _devices() -> Iterator[Case]:
     )
 
 
+def an_entry(version: int) -> Entry:
+    return Entry(
+        id="01K00000000000000000000W01",
+        customer_id=CUSTOMER,
+        wish=Wish(Target.ANY),
+        line="ANY#CA",
+        joined_at=NOON,
+        expires_at=NOON + timedelta(hours=1),
+        since=NOON,
+        version=version,
+    )
+
+
+def a_turn(told_at: datetime) -> Turn:
+    return Turn("01K00000000000000000000W01", CUSTOMER, MECHANIC, told_at, told_at + ONE_MINUTE)
+
+
+def _takes_turn(tx: Transaction, at: datetime) -> None:
+    waitlist_items.put_turn(tx, a_turn(at))
+
+
+def _waitlist() -> Iterator[Case]:
+    def put(tx: Transaction, version: int) -> None:
+        before = an_entry(version - 1) if version > 1 else None
+        waitlist_items.put(tx, an_entry(version), before)
+
+    def put_turns(tx: Transaction, version: int) -> None:
+        waitlist_items.put_turns(tx, Turns(mechanic_id=MECHANIC, version=version))
+
+    first, first_turns = written(partial(put, version=1)), written(partial(put_turns, version=0))
+    for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
+        yield Case(
+            where="waitlist.store.put",
+            clause=clause,
+            given=first,
+            write=partial(put, version=version),
+        )
+    for clause, version in ((IS_NEW, 0), (SAME_VERSION, 2)):
+        yield Case(
+            where="waitlist.store.put_turns",
+            clause=clause,
+            given=first_turns,
+            write=partial(put_turns, version=version),
+        )
+    yield Case(
+        where="waitlist.store.put_turn",
+        clause=FREE_TO_BE_TOLD,
+        given=written(partial(_takes_turn, at=NOON)),
+        write=partial(_takes_turn, at=NOON + ONE_MINUTE - ONE_MS),
+    )
+
+
 def _counts(tx: Transaction) -> None:
     response_items.count_response(tx, "event-1", Decimal(4), NOON, NOON + timedelta(hours=25))
 
@@ -684,6 +739,7 @@ REFUSED = [
     *_sessions(),
     *_offers(),
     *_devices(),
+    *_waitlist(),
     *_others(),
 ]
 
@@ -726,6 +782,16 @@ def _passing() -> Iterator[Case]:
             clause=clause,
             given=given,
             write=lambda tx: device_items.forget_token(tx, a_device()),
+        )
+    for clause, given in (
+        (IS_NEW, nothing),
+        ("#until <= :now", written(partial(_takes_turn, at=NOON))),
+    ):
+        yield Case(
+            where="waitlist.store.put_turn",
+            clause=clause,
+            given=given,
+            write=partial(_takes_turn, at=NOON + ONE_MINUTE),
         )
     for clause, given, refusal in (
         (IS_NEW, nothing, "idempotency_mismatch"),
