@@ -611,12 +611,13 @@ def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> N
     if mechanic is None or (mechanic.capacity_at is None and not again):
         return
     policy = policies.current(now)
-    pending = _pending_for(mechanic, policy, now)
-    for dispatch in pending:
+    one_is_sought = False
+    for dispatch in _pending_for(mechanic, policy, now):
         if rules.may_be_offered_capacity(dispatch, now):
             _offer_capacity(dispatch, mechanic, policy, now)
             return
-    if mechanic.capacity_at is None or any(rules.is_sought(each, now) for each in pending):
+        one_is_sought |= rules.is_sought(dispatch, now)
+    if mechanic.capacity_at is None or one_is_sought:
         return
     with Transaction() as tx:
         mechanics.put_capacity_to_use(tx, mechanic)
@@ -624,17 +625,19 @@ def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> N
             tx.record(_capacity_left(mechanic, room, "none_fits", now))
 
 
-def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> list[Dispatch]:
+def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
     """The pending sessions that this mechanic could have and was not asked for, oldest first."""
     if not mechanics.room(mechanic, policy):
-        return []
+        return
     waiting = sorted(
         (row.brief.created_at, row.session_id)
         for row in _broadcasts_for(mechanic, policy, now)
         if rules.may_see_broadcast(row, mechanic.id, sessions_offered=frozenset(), now=now)
     )
-    found = (dispatch_of(session_id) for _, session_id in waiting)
-    return [dispatch for dispatch in found if rules.may_ask(dispatch, mechanic.id)]
+    for _, session_id in waiting:
+        dispatch = dispatch_of(session_id)
+        if rules.may_ask(dispatch, mechanic.id):
+            yield dispatch
 
 
 def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
