@@ -743,10 +743,19 @@ class AnyHistory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOON
-        self.session = book(QUICK, payment_method=PaymentMethod.CREDITS)
+        self._book()
+
+    def _book(self) -> None:
+        booked = book(QUICK, payment_method=PaymentMethod.CREDITS)
+        self.session = replace(booked, awaiting_until=self.now + HALF_AN_HOUR)
         self.searched = timedelta(0)
 
-    @rule(seconds=st.sampled_from([0, 1, 60, 299, 300, 599, 600, 1799, 1800, 2400, 3600]))
+    @precondition(lambda self: self.session.status not in ACTIVE)
+    @rule()
+    def the_customer_books_anew(self) -> None:
+        self._book()
+
+    @rule(seconds=st.sampled_from([0, 1, 60, 299, 300, 599, 600, 1799, 1800, 3600]))
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
         settled = rules.as_of(self.session, POLICY, self.now)
@@ -755,6 +764,17 @@ class AnyHistory(RuleBasedStateMachine):
             assert due
             self._becomes(moved, at=due)
         assert self.session == settled, "as_of makes all moves of the clock, and no other"
+
+    @precondition(lambda self: self.session.status in ACTIVE)
+    @rule(data=st.data())
+    def somebody_moves_on(self, data: st.DataObject) -> None:
+        """As they may, and not to cancel: so that many a session comes far."""
+        status = self.session.status
+        may = [
+            move for move in ("sign", "accept", "release", "join", "end") if (status, move) in TABLE
+        ]
+        move = data.draw(st.sampled_from(may))
+        self._becomes(MOVES[move](self.session, self.now), at=self.now)
 
     @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES)))
     def somebody_moves(self, move: str) -> None:
