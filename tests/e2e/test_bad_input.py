@@ -201,6 +201,7 @@ MEGABYTES = {
 CALLS_WITH_BODY = [
     ("POST", "/intake/start", "customer"),
     ("POST", f"/sessions/{NO_SUCH_ID}/waiver", "customer"),
+    ("POST", "/customer/waitlist/join", "customer"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/decline", "mechanic"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/release", "mechanic"),
     ("POST", "/mechanic/clock", "mechanic"),
@@ -276,7 +277,7 @@ def test_a_wrong_move_of_the_customer_is_pointed_at(
         ("/mechanic/clock", {"action": "clock_in", "location": 7}, ["/location"]),
         (
             "/mechanic/clock",
-            {"action": "clock_out", "finish_then_clock_out": True},
+            {"action": "clock_in", "finish_then_clock_out": True},
             ["/finish_then_clock_out"],
         ),
         (f"/mechanic/assignments/{NO_SUCH_ID}/decline", {"reason": "bored"}, ["/reason"]),
@@ -541,6 +542,9 @@ CUSTOMERS_ONLY = [
     ("POST", "/intake/start"),
     ("POST", f"/sessions/{NO_SUCH_ID}/waiver"),
     ("POST", f"/sessions/{NO_SUCH_ID}/cancel"),
+    ("POST", "/customer/waitlist/join"),
+    ("GET", "/customer/waitlist"),
+    ("DELETE", f"/customer/waitlist/{NO_SUCH_ID}"),
 ]
 
 

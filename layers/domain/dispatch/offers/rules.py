@@ -77,6 +77,13 @@ def is_open(assignment: Assignment, now: datetime) -> bool:
     return assignment.status in OPEN and in_time and not is_held(assignment, now)
 
 
+def as_of(assignment: Assignment, now: datetime) -> Assignment:
+    """The row as time makes it: a held broadcast opens at its instant, timer or no timer."""
+    if assignment.status is S.HELD and not is_held(assignment, now):
+        return advance(assignment, Move.OPEN)
+    return assignment
+
+
 def is_held(assignment: Assignment, now: datetime) -> bool:
     """A broadcast that is kept for the preferred mechanic still."""
     opens_at = assignment.opens_at
@@ -102,6 +109,13 @@ def why_not_declinable(assignment: Assignment, mechanic_id: str, now: datetime) 
     if assignment.status is S.CANCELLED:
         return refused("cancelled")
     return refused("taken" if assignment.status in {S.RESCINDED, *WON} else "expired")
+
+
+def why_not_releasable(assignment: Assignment, mechanic_id: str, now: datetime) -> Conflict:
+    """The refusal where this mechanic has not accepted it: only what was taken is given back."""
+    if is_open(assignment, now) and mechanic_id not in assignment.declined_by:
+        return IllegalMove(Move.RELEASE, assignment.status)
+    return why_not_declinable(assignment, mechanic_id, now)
 
 
 def why_not_acceptable(
