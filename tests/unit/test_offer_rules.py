@@ -151,6 +151,18 @@ def test_a_broadcast_that_was_held_all_the_period_does_not_open_after_it() -> No
     assert not rules.is_held(held, NOON + TWO_MINUTES)
 
 
+def test_a_row_is_read_as_time_makes_it() -> None:
+    held = a_held_broadcast(opens_at=NOON + TWO_MINUTES)
+    assert rules.as_of(held, NOON + TWO_MINUTES - ONE_MS) is held
+    assert rules.as_of(held, NOON + TWO_MINUTES) == replace(held, status=S.QUEUED)
+
+
+@pytest.mark.parametrize("status", [s for s in S if s is not S.HELD])
+def test_time_alone_makes_nothing_else_of_a_row(status: AssignmentStatus) -> None:
+    for row in (an_offer(status), a_broadcast(status)):
+        assert rules.as_of(row, NOON + ONE_HOUR) is row
+
+
 def test_an_opening_means_nothing_to_a_row_that_is_not_held() -> None:
     queued = a_broadcast(opens_at=NOON + TWO_MINUTES)
     assert rules.is_open(queued, NOON)
@@ -332,6 +344,32 @@ def test_a_held_broadcast_is_nobodys_to_decline_until_it_opens() -> None:
     held = a_held_broadcast(opens_at=NOON + TWO_MINUTES)
     refusal = rules.why_not_declinable(held, MECHANIC, NOON + TWO_MINUTES - ONE_MS)
     assert refusal.reason == "not_eligible"
+
+
+# Release
+
+
+@pytest.mark.parametrize("row", [an_offer(), a_broadcast()])
+def test_what_nobody_has_taken_cannot_be_given_back(row: Assignment) -> None:
+    refusal = rules.why_not_releasable(row, MECHANIC, NOON)
+    assert refusal.members == {"reason": "illegal_move", "current_status": row.status}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (an_offer(S.CANCELLED), "cancelled"),
+        (an_offer(S.RESCINDED), "taken"),
+        (a_broadcast(S.ACCEPTED, mechanic_id=RIVAL), "taken"),
+        (an_offer(S.DECLINED), "expired"),
+        (a_broadcast(declined_by=frozenset({MECHANIC})), "expired"),
+        (an_offer(S.EXPIRED, cause=Cause.NOT_JOINED), "expired"),
+        (an_offer(S.OFFERED, expires_at=NOON), "expired"),
+        (a_held_broadcast(), "not_eligible"),
+    ],
+)
+def test_why_there_is_nothing_to_give_back(row: Assignment, reason: str) -> None:
+    assert rules.why_not_releasable(row, MECHANIC, NOON).reason == reason
 
 
 # The dispatch: its deadlines
