@@ -310,7 +310,7 @@ def with_top_up(dispatch: Dispatch, offers: Collection[OpenOffer]) -> Dispatch:
         short=0,
         offers=(*dispatch.offers, *offers),
         asked=(*dispatch.asked, *(offer.mechanic_id for offer in offers)),
-        waves=dispatch.waves + 1,
+        waves=dispatch.waves + 1 if offers else dispatch.waves,
     )
 
 
@@ -350,7 +350,7 @@ def reopened(
 
 def seeking(dispatch: Dispatch, preferred_s: int, now: datetime) -> Dispatch:
     """A dispatch at the beginning of a period. Its broadcast is held for a preferred mechanic."""
-    opens_at = now + timedelta(seconds=preferred_s) if preferred_to_ask(dispatch) else None
+    opens_at = offer_ends(dispatch, preferred_s, now) if preferred_to_ask(dispatch) else None
     return replace(dispatch, seek_due_at=now, opens_at=opens_at)
 
 
@@ -358,10 +358,19 @@ def preferred_outcome(dispatch: Dispatch, now: datetime) -> str:
     """What became of the customer's choice, as far as the search goes."""
     if asks_preferred_alone(dispatch, now):
         return "offered"
-    if dispatch.preferred_outcome:
-        return dispatch.preferred_outcome
-    overdue = overdue_offers(dispatch, now)
-    return "expired" if any(offer.kind is OfferKind.PREFERRED for offer in overdue) else "undecided"
+    if any(offer.kind is OfferKind.PREFERRED for offer in overdue_offers(dispatch, now)):
+        return "expired"
+    return dispatch.preferred_outcome or _unrecorded_outcome(dispatch)
+
+
+def _unrecorded_outcome(dispatch: Dispatch) -> str:
+    """Where the search went on without a word: another was quicker than the timer, say."""
+    chosen = dispatch.preferred_id
+    if chosen in dispatch.declined:
+        return "declined"
+    if chosen in dispatch.excluded:
+        return "not_eligible"
+    return "expired" if chosen in dispatch.asked else "undecided"
 
 
 # Mechanics and their offers
