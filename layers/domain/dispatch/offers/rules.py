@@ -145,7 +145,12 @@ def open_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
 
 
 def overdue_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
-    return tuple(offer for offer in dispatch.offers if now >= offer.expires_at)
+    """Those past their deadline. What ends with the pending period is its end's to close."""
+    return tuple(
+        offer
+        for offer in dispatch.offers
+        if now >= offer.expires_at and offer.expires_at != dispatch.pending_until
+    )
 
 
 def is_pending(dispatch: Dispatch, now: datetime) -> bool:

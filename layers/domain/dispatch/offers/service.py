@@ -848,6 +848,18 @@ def dispatch_of(session_id: str) -> Dispatch:
     return dispatch
 
 
+def settled_dispatch_of(session_id: str, now: datetime) -> Dispatch:
+    """The dispatch to close: offers past their deadline have ended by that, and not by the close.
+
+    Raises NotFound where the session was never pending.
+    """
+    dispatch = dispatch_of(session_id)
+    if not rules.overdue_offers(dispatch, now):
+        return dispatch
+    expire_offers(session_id, now)
+    return dispatch_of(session_id)
+
+
 def assignment_for(assignment_id: str, mechanic_id: str) -> Assignment:
     """An assignment that this mechanic may act on: their own or a broadcast. Raises NotFound."""
     assignment = store.find(assignment_id) if is_id(assignment_id) else None
