@@ -711,7 +711,7 @@ def _end_untenable(
     now: datetime,
     why: Callable[[Dispatch, OpenOffer, Policy, datetime], Cause | None],
 ) -> None:
-    dispatch = dispatch_of(session_id)
+    dispatch = settled_dispatch_of(session_id, now)
     policy = policies.of_version(dispatch.policy_version)
     for offer in dispatch.offers:
         if offer.assignment_id == assignment_id and (cause := why(dispatch, offer, policy, now)):
@@ -849,7 +849,7 @@ def dispatch_of(session_id: str) -> Dispatch:
 
 
 def settled_dispatch_of(session_id: str, now: datetime) -> Dispatch:
-    """The dispatch to close: offers past their deadline have ended by that, and not by the close.
+    """The dispatch to decide on: offers past their deadline have ended by that, and by nothing else.
 
     Raises NotFound where the session was never pending.
     """
