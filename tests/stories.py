@@ -12,12 +12,23 @@ from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
 from dispatch.offers import service as offers
 from dispatch.offers.model import Assignment, AssignmentStatus, DeclineReason
+from dispatch.policy import service as policies
+from dispatch.policy import store as policy_rows
+from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session
 from dispatch.shifts import service as shifts
 from dispatch.shifts.model import Shift
 from dispatch.timers.sweeper import sweep
 from tests.world import Fact, World
+
+# Under which rules
+
+
+def under_a_policy(**numbers: Any) -> None:
+    """The policy with other numbers than by default; before anything else happens."""
+    policy_rows.add_first(Policy(**numbers))
+
 
 # What mechanics do
 
@@ -57,6 +68,13 @@ def suspend(world: World, mechanic_id: str) -> None:
 
 
 # What becomes of a session
+
+
+def take(world: World, mechanic_id: str, session: Session) -> Session:
+    """The mechanic accepts their open offer of this session."""
+    mine = offers.queue_of(mechanic_id, world.now).mine
+    (row,) = [row for row in mine if row.session_id == session.id]
+    return world.accept(row.id, mechanic_id)
 
 
 def make_busy(world: World, mechanic_id: str, customer_id: str = "somebody else") -> Session:
@@ -132,7 +150,7 @@ def check_that_all_is_well(world: World) -> None:
     assert list(overdue(by=world.now)) == [], "nothing is overdue"
     assert sweep(world.now) == 0, "nothing is left to repair"
     items = list(_everything())
-    _check_loads(items)
+    _check_loads(items, policies.current(world.now).capacity)
     _check_ends(world, items)
 
 
@@ -141,7 +159,7 @@ def _everything() -> Iterator[Item]:
     return (decode(raw) for page in pages for raw in page["Items"])
 
 
-def _check_loads(items: list[Item]) -> None:
+def _check_loads(items: list[Item], capacity: int) -> None:
     """A mechanic's load is the sessions they have in hand, and not more than they may have."""
     in_hand = Counter(
         item["mechanic_pk"]
@@ -150,7 +168,7 @@ def _check_loads(items: list[Item]) -> None:
     )
     for item in items:
         if item["entity"] == "mechanic":
-            assert item["load"] == in_hand[item["pk"]] <= 1, item["pk"]
+            assert item["load"] == in_hand[item["pk"]] <= capacity, item["pk"]
             assert item["currently_on_shift"] or item["load"] == 0, item["pk"]
 
 
