@@ -849,7 +849,7 @@ def dispatch_of(session_id: str) -> Dispatch:
 
 
 def settled_dispatch_of(session_id: str, now: datetime) -> Dispatch:
-    """The dispatch to decide on: offers past their deadline have ended by that, and by nothing else.
+    """The dispatch to decide on: what is past its deadline has ended by that, and nothing else.
 
     Raises NotFound where the session was never pending.
     """
