@@ -111,7 +111,14 @@ def delay_s(ring: Ring, now: datetime) -> int:
     return math.ceil(remaining.total_seconds())
 
 
-def schedule_at(ring: Ring) -> datetime:
-    """The ring's whole minute: the precision of EventBridge Scheduler, never early."""
-    minute = ring.due_at.replace(second=0, microsecond=0)
-    return (minute if minute == ring.due_at else minute + timedelta(minutes=1)).astimezone(UTC)
+def schedule_at(ring: Ring, now: datetime) -> datetime:
+    """The whole minute at which EventBridge Scheduler, precise to a minute, is to send the ring.
+
+    A deadline within the queue's longest delay is kept by a delayed message, to the second; the
+    schedule comes after it, in case that is lost. One further off comes early, and is sent again
+    with what remains: so it is kept to the second, too (docs/adr/0005).
+    """
+    minute = ring.due_at.astimezone(UTC).replace(second=0, microsecond=0)
+    if ring.due_at - now > MAX_DELAY:
+        return minute - timedelta(minutes=1)
+    return minute if minute == ring.due_at else minute + timedelta(minutes=1)

@@ -40,12 +40,12 @@ def handle(message: Mapping[str, Any], now: datetime) -> None:
 def set_timers(fact: Mapping[str, Any], now: datetime) -> None:
     """Set the timers that a fact needs. Setting them again changes nothing.
 
-    A schedule carries a ring however far off it is, to the minute; within the queue's longest delay
-    a delayed message rings to the second.
+    A schedule carries a ring however far off it is, to the minute; the last minutes are a delayed
+    message's, to the second.
     """
     for ring in rules.rings_for(fact):
         if ring.scheduled and ring.due_at > now:
-            _schedule(ring)
+            _schedule(ring, now)
         if ring.due_at - now <= rules.MAX_DELAY:
             send(ring, now)
 
@@ -75,8 +75,8 @@ def send(ring: Ring, now: datetime) -> None:
     )
 
 
-def _schedule(ring: Ring) -> None:
-    at = rules.schedule_at(ring)
+def _schedule(ring: Ring, now: datetime) -> None:
+    at = rules.schedule_at(ring, now)
     try:
         aws.scheduler().create_schedule(
             Name=ring.name,
@@ -88,6 +88,8 @@ def _schedule(ring: Ring) -> None:
                 "Arn": settings.timers_queue_arn(),
                 "RoleArn": settings.scheduler_role_arn(),
                 "Input": json.dumps(rules.message(ring)),
+                "RetryPolicy": {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600},
+                "DeadLetterConfig": {"Arn": settings.timers_dead_letter_queue_arn()},
             },
         )
     except ClientError as error:
