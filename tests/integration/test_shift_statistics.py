@@ -9,7 +9,7 @@ import pytest
 from dispatch.core.errors import Conflict
 from dispatch.offers import service as offers
 from dispatch.offers import store as rows
-from dispatch.offers.model import AssignmentStatus, DeclineReason, Tally
+from dispatch.offers.model import Assignment, AssignmentStatus, DeclineReason, Tally
 from dispatch.offers.model import Cause as EndOfOffer
 from dispatch.policy.model import Plan, SessionType
 from dispatch.sessions import service as sessions
@@ -300,7 +300,7 @@ def test_who_is_busy_when_the_time_is_up_has_not_missed_it(world: World) -> None
     assert the_mechanic("a").misses == 0
 
 
-def _row(world: World, session: Session) -> rows.Assignment:
+def _row(world: World, session: Session) -> Assignment:
     mine = offers.queue_of("a", world.now).mine
     (row,) = [row for row in mine if row.session_id == session.id]
     return row
