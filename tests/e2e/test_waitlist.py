@@ -177,5 +177,7 @@ def test_all_offline_then_a_clock_in_is_told_in_turn(town: Town) -> None:
     answer(mechanic.accept(mechanic.offer(session_id)))
     town.stack.drain()
     assert standing(first, second, third) == [2, "claimed", 1]
+    for side in (mechanic, second):
+        answer(side.act(session_id, "join"))
     town.stack.advance(5 * MINUTE)
     assert standing(first, second, third) == [2, "claimed", 1]

@@ -310,6 +310,18 @@ def test_who_leaves_in_their_turn_passes_it_on_at_once(world: World) -> None:
     assert turn.until == world.now + timedelta(minutes=5)
 
 
+def test_what_was_left_with_nobody_to_pass_it_on_to_is_free_for_the_next_who_comes(
+    world: World,
+) -> None:
+    world.mechanic("ada")
+    line_up(world, "jo")
+    comes_free(world)
+    waitlist.leave(latest(world, "jo").entry.id, "jo", world.now)
+    line_up(world, "kim")
+    comes_free(world)
+    assert told(world) == ["jo", "kim"]
+
+
 # The list
 
 
@@ -568,6 +580,23 @@ def test_two_messages_at_once_tell_one(world: World, monkeypatch: pytest.MonkeyP
     meanwhile(monkeypatch, lambda: waitlist.capacity_left(fact, world.now))
     waitlist.capacity_left(fact, world.now)
     assert told(world) == ["jo"]
+
+
+def test_two_messages_at_once_tell_one_though_they_choose_differently(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has chosen who then books; the second, meanwhile, who stands behind them."""
+    world.mechanic("ada")
+    line_up(world, "jo", "kim")
+    fact = capacity(world)
+
+    def jo_books_and_the_fact_comes_again() -> None:
+        sessions.book_session(an_intake(), "jo", world.now)
+        waitlist.capacity_left(fact, world.now)
+
+    meanwhile(monkeypatch, jo_books_and_the_fact_comes_again)
+    waitlist.capacity_left(fact, world.now)
+    assert told(world) == ["kim"]
 
 
 def test_two_mechanics_at_once_tell_two(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

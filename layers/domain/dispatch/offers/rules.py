@@ -159,7 +159,12 @@ def open_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
 
 
 def overdue_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
-    return tuple(offer for offer in dispatch.offers if now >= offer.expires_at)
+    """Those past their deadline. What ends with the pending period is its end's to close."""
+    return tuple(
+        offer
+        for offer in dispatch.offers
+        if now >= offer.expires_at and offer.expires_at != dispatch.pending_until
+    )
 
 
 def is_pending(dispatch: Dispatch, now: datetime) -> bool:
@@ -187,9 +192,7 @@ def due_at(dispatch: Dispatch) -> datetime | None:
 def preferred_to_ask(dispatch: Dispatch) -> str | None:
     """Whom the customer chose, if they have not been asked and may have the session."""
     chosen = dispatch.preferred_id
-    if chosen is None or chosen in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}:
-        return None
-    return chosen
+    return chosen if chosen is not None and may_ask(dispatch, chosen) else None
 
 
 def asks_preferred_alone(dispatch: Dispatch, now: datetime) -> bool:
@@ -275,13 +278,16 @@ def with_wave(
     announced: bool = False,
     all_offline: bool = False,
 ) -> Dispatch:
-    """After those were asked who could be, of as many as were ``wanted``."""
+    """After those were asked who could be, of as many as were ``wanted``.
+
+    Whom a first wave may have missed is still to be looked for when another follows at once.
+    """
     first = not dispatch.matched
     return _next(
         dispatch,
         matched=True,
         wave_at=now if first else dispatch.wave_at,
-        short=wanted - len(offers) if first and offers else 0,
+        short=wanted - len(offers) if first and offers else dispatch.short,
         owed=0,
         opens_at=None,
         seek_due_at=None,
@@ -406,17 +412,22 @@ def was_waiting(duty: Duty, at: datetime) -> bool:
     return duty.waiting_since is not None and duty.waiting_since < at
 
 
-def may_be_offered_capacity(dispatch: Dispatch, mechanic_id: str, now: datetime) -> bool:
-    """Whether a session waits without an open offer, and this mechanic was not asked before.
+def may_ask(dispatch: Dispatch, mechanic_id: str) -> bool:
+    """Nobody is asked twice for one session, nor who does not want it or may not have it."""
+    return mechanic_id not in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
 
-    A session that still owes offers will ask them by itself. Eligibility apart.
-    """
+
+def is_sought(dispatch: Dispatch, now: datetime) -> bool:
+    """Whether mechanics are about to be asked for it, whoever is free then."""
+    return is_pending(dispatch, now) and (not dispatch.matched or dispatch.owed > 0)
+
+
+def may_be_offered_capacity(dispatch: Dispatch, now: datetime) -> bool:
+    """Whether a session waits without an open offer, and nobody is about to be asked."""
     return (
         is_pending(dispatch, now)
-        and dispatch.matched
-        and dispatch.owed == 0
+        and not is_sought(dispatch, now)
         and not open_offers(dispatch, now)
-        and mechanic_id not in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
     )
 
 
