@@ -40,6 +40,16 @@ def timers_queue_arn() -> str:
 
 
 @cache
+def notify_queue_url() -> str:
+    return _required("NOTIFY_QUEUE_URL")
+
+
+@cache
+def mail_configuration_set() -> str:
+    return _required("MAIL_CONFIGURATION_SET")
+
+
+@cache
 def schedule_group() -> str:
     return _required("SCHEDULE_GROUP")
 
@@ -72,6 +82,11 @@ def push_application_arn(platform: str) -> str | None:
     return os.environ.get(_APPLICATIONS[platform]) or None
 
 
+def mail_sender() -> str | None:
+    """The address that mails come from; None where the operator has set up none: no mails."""
+    return os.environ.get("MAIL_SENDER") or None
+
+
 def forget() -> None:
     """Read everything anew. For tests, which change the environment."""
     for reader in (
@@ -79,6 +94,8 @@ def forget() -> None:
         topic_arn,
         timers_queue_url,
         timers_queue_arn,
+        notify_queue_url,
+        mail_configuration_set,
         schedule_group,
         scheduler_role_arn,
         snapshot_bucket,

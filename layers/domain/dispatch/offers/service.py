@@ -490,3 +490,35 @@ def _unassigned(
         if rules.may_see_broadcast(row, mechanic.id, sessions_offered=offered)
         and mechanics.is_eligible(mechanic, policy, now, row.wanted.brand_key)
     ]
+
+
+# Mechanics who cannot be reached
+
+
+def end_undeliverable(mechanic_id: str, now: datetime) -> None:
+    """End the offers that are out to a mechanic all of whose devices are dead. Safe at any time."""
+    for row in store.held_by(mechanic_id):
+        if row.status is AssignmentStatus.OFFERED:
+            _end_undeliverable_offer(row.session_id, row.id, now)
+
+
+@decides_anew
+def _end_undeliverable_offer(session_id: str, assignment_id: str, now: datetime) -> None:
+    dispatch = dispatch_of(session_id)
+    gone = [offer for offer in dispatch.offers if offer.assignment_id == assignment_id]
+    if not gone:
+        return
+    with Transaction() as tx:
+        store.put_dispatch(tx, rules.without(dispatch, gone))
+        _close_offer(tx, gone[0], Move.EXPIRE, now, {"cause": "undeliverable"})
+        tx.record(
+            _event(
+                EventType.OFFERS_EXPIRED,
+                session_id,
+                now,
+                period=dispatch.period,
+                assignment_ids=[assignment_id],
+                mechanic_ids=[gone[0].mechanic_id],
+                cause="undeliverable",
+            )
+        )

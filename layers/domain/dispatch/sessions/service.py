@@ -430,6 +430,11 @@ def for_party(session_id: str, by: str, now: datetime) -> Session:
     return _with_party(session_id, by, now)[0]
 
 
+def contact_of(session_id: str) -> Contact:
+    """Whom to reach about a session, for those who send mails. Raises LookupError without one."""
+    return store.find_contact(session_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Details:
     """A session with what this viewer may know besides.
