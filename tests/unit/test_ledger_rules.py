@@ -273,6 +273,8 @@ def test_of_two_devices_the_one_that_had_it_makes_the_other_ones_end_no_failure(
     entry = rules.with_delivery(an_entry(), taken("phone"), NOON, is_last=False)
     entry = rules.postponed(entry, ["tablet"], "throttled", NOON)
     assert (entry.status, entry.settled) == (Status.SENT, False)
+    done = rules.with_delivery(entry, taken("tablet", "m-2"), NOON, is_last=True)
+    assert (done.status, done.settled, done.reason) == (Status.SENT, True, None)
     late = replace(entry, expires_at=NOON + 5 * ONE_SECOND)
     over = rules.postponed(late, ["tablet"], "throttled", NOON + ONE_SECOND)
     assert (over.status, over.settled) == (Status.SENT, True)

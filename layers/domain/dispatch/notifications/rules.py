@@ -452,7 +452,8 @@ def with_delivery(entry: Entry, delivery: Delivery, now: datetime, *, is_last: b
 def _settled(entry: Entry, now: datetime) -> Entry:
     """Nothing is left to be tried: failed, unless something went out."""
     if any(delivery.went_out for delivery in entry.deliveries):
-        return replace(entry, settled=True, retry_at=None, waiting=())
+        reason = None if entry.status is Status.SENT else entry.reason
+        return replace(entry, settled=True, reason=reason, retry_at=None, waiting=())
     reasons = [delivery.reason for delivery in entry.deliveries if delivery.reason]
     failed = advance(entry, Move.FAIL, now, reasons[-1] if reasons else entry.reason)
     return replace(failed, retry_at=None, waiting=(), version=entry.version)
