@@ -26,7 +26,7 @@ from dispatch.customers import service as customers
 from dispatch.notifications import rules
 from dispatch.notifications import service as notifications
 from dispatch.notifications import store as ledger
-from dispatch.notifications.model import Channel, Entry, Move, Status
+from dispatch.notifications.model import Channel, Entry, Move, NoticeStatus
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session
@@ -127,9 +127,9 @@ def test_an_entry_is_written_before_the_push_and_marked_after_it(
 
     monkeypatch.setattr(aws.sns(), "publish", looking)
     notifications.notify(made, world.now)
-    assert [entry.status for entry in seen] == [Status.QUEUED]
+    assert [entry.status for entry in seen] == [NoticeStatus.QUEUED]
     entry = _entry("a")
-    assert (entry.status, entry.sent_at, entry.settled) == (Status.SENT, world.now, True)
+    assert (entry.status, entry.sent_at, entry.settled) == (NoticeStatus.SENT, world.now, True)
 
 
 def test_the_offers_entry_is_known_from_its_assignment(world: World) -> None:
@@ -185,14 +185,14 @@ def test_without_a_device_it_is_in_the_app_and_says_why_it_was_not_pushed(world:
     _, made = _offered(world, "a")
     notifications.notify(made, world.now)
     entry = _entry("a")
-    assert (entry.status, entry.reason, entry.sent_at) == (Status.FAILED, "no_device", None)
+    assert (entry.status, entry.reason, entry.sent_at) == (NoticeStatus.FAILED, "no_device", None)
 
 
 def test_with_dead_devices_alone_it_is_in_the_app_and_says_so(world: World) -> None:
     _, made = _offered(world, "a")
     _disabled(world.device("a"))
     notifications.notify(made, world.now)
-    assert (_entry("a").status, _entry("a").reason) == (Status.FAILED, "device_disabled")
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, "device_disabled")
 
 
 def _disabled(arn: str) -> None:
@@ -205,7 +205,7 @@ def test_what_is_told_too_late_is_in_the_ledger_and_not_pushed(world: World) -> 
     world.clock.advance(minutes=5)
     notifications.notify(made, world.now)
     assert world.pushes_to("a") == []
-    assert (_entry("a").status, _entry("a").reason) == (Status.FAILED, "too_late")
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, "too_late")
 
 
 def test_what_is_not_true_any_more_is_not_told_at_all(world: World) -> None:
@@ -224,7 +224,7 @@ def test_both_devices_get_it_and_one_dead_one_is_no_failure(world: World) -> Non
     _disabled(world.device("a", "tablet"))
     notifications.notify(made, world.now)
     assert len(world.pushes_to("a")) == 1
-    assert (_entry("a").status, _entry("a").reason) == (Status.SENT, None)
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.SENT, None)
     assert {d.target: d.reason for d in _entry("a").deliveries} == {
         "phone": None,
         "tablet": "device_disabled",
@@ -260,10 +260,10 @@ def test_a_temporary_failure_is_tried_again(
     failing(aws.sns(), "publish", error, times=1)
     notifications.notify(made, world.now)
     waiting = _entry("a")
-    assert (waiting.status, waiting.reason, waiting.attempts) == (Status.QUEUED, reason, 1)
+    assert (waiting.status, waiting.reason, waiting.attempts) == (NoticeStatus.QUEUED, reason, 1)
     world.try_again()
     done = _entry("a")
-    assert (done.status, done.reason, done.settled) == (Status.SENT, None, True)
+    assert (done.status, done.reason, done.settled) == (NoticeStatus.SENT, None, True)
     assert len(world.pushes_to("a")) == 1
     assert world.retries() == []
 
@@ -281,7 +281,7 @@ def test_the_waits_grow_and_never_pass_the_expiry(world: World, failing: _Failin
         notifications.handle(message, world.now)
     assert waits == [5, 15, 45, 135]
     entry = _entry("a")
-    assert (entry.status, entry.reason, entry.attempts) == (Status.FAILED, "throttled", 5)
+    assert (entry.status, entry.reason, entry.attempts) == (NoticeStatus.FAILED, "throttled", 5)
     assert world.pushes_to("a") == []
 
 
@@ -293,7 +293,7 @@ def test_a_retry_that_comes_too_late_gives_up(world: World, failing: _Failing) -
     ((message, _),) = world.retries()
     world.clock.advance(minutes=5)
     notifications.handle(message, world.now)
-    assert (_entry("a").status, _entry("a").reason) == (Status.FAILED, "throttled")
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, "throttled")
 
 
 def test_a_retry_of_an_offer_that_is_taken_by_now_is_not_pushed(
@@ -307,7 +307,7 @@ def test_a_retry_of_an_offer_that_is_taken_by_now_is_not_pushed(
     ((message, _),) = world.retries()
     notifications.handle(message, world.now)
     assert world.pushes_to("b") == []
-    assert (_entry("b").status, _entry("b").reason) == (Status.FAILED, "throttled")
+    assert (_entry("b").status, _entry("b").reason) == (NoticeStatus.FAILED, "throttled")
     assert _entry("b").settled
 
 
@@ -321,7 +321,7 @@ def test_a_retry_of_what_has_been_seen_meanwhile_is_not_pushed(
     notifications.see(_entry("a").id, "a", world.now)
     world.try_again()
     assert world.pushes_to("a") == []
-    assert (_entry("a").status, _entry("a").sent_at) == (Status.SEEN, None)
+    assert (_entry("a").status, _entry("a").sent_at) == (NoticeStatus.SEEN, None)
 
 
 def test_of_two_devices_only_the_one_that_failed_is_tried_again(
@@ -332,10 +332,10 @@ def test_of_two_devices_only_the_one_that_failed_is_tried_again(
     world.device("a", "tablet")
     failing(aws.sns(), "publish", "Throttled", lambda r: r["TargetArn"] == phone, times=2)
     notifications.notify(made, world.now)
-    assert (_entry("a").status, _entry("a").settled) == (Status.SENT, False)
+    assert (_entry("a").status, _entry("a").settled) == (NoticeStatus.SENT, False)
     world.try_again()
     world.try_again()
-    assert (_entry("a").status, _entry("a").settled) == (Status.SENT, True)
+    assert (_entry("a").status, _entry("a").settled) == (NoticeStatus.SENT, True)
     assert sorted(d.target for d in _entry("a").deliveries) == ["phone", "tablet"]
     assert len(world.pushes_to("a")) == 2
 
@@ -389,7 +389,7 @@ def test_a_permanent_failure_is_marked_at_once(
     world.device("a")
     failing(aws.sns(), "publish", code)
     notifications.notify(made, world.now)
-    assert (_entry("a").status, _entry("a").reason) == (Status.FAILED, reason)
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, reason)
     assert world.retries() == []
     assert ledger.devices_of("a")[0].enabled
 
@@ -477,22 +477,22 @@ def _pushed_and_mailed(world: World) -> Fact:
 ENDS: dict[Callable[[World], Fact], tuple[list[Any], int]] = {
     _two_devices: (
         [
-            ("a", "push", Status.SENT, None, ["phone", "tablet"]),
-            ("b", "push", Status.FAILED, "no_device", []),
+            ("a", "push", NoticeStatus.SENT, None, ["phone", "tablet"]),
+            ("b", "push", NoticeStatus.FAILED, "no_device", []),
         ],
         2,
     ),
     _dead_phone: (
         [
-            ("a", "push", Status.FAILED, "device_disabled", []),
-            ("b", "push", Status.SENT, None, ["phone"]),
+            ("a", "push", NoticeStatus.FAILED, "device_disabled", []),
+            ("b", "push", NoticeStatus.SENT, None, ["phone"]),
         ],
         1,
     ),
     _pushed_and_mailed: (
         [
-            ("customer", "push", Status.SENT, None, ["phone"]),
-            ("customer", "mail", Status.SENT, None, ["mail"]),
+            ("customer", "push", NoticeStatus.SENT, None, ["phone"]),
+            ("customer", "mail", NoticeStatus.SENT, None, ["mail"]),
         ],
         2,
     ),
@@ -622,7 +622,7 @@ def test_a_mail_goes_where_the_session_was_booked_from(mailing: World, failing: 
         "notice_id": entry.id,
         "type": "session_unfilled",
     }
-    assert (entry.status, entry.id) == (Status.SENT, f"{fact['id']}-mail")
+    assert (entry.status, entry.id) == (NoticeStatus.SENT, f"{fact['id']}-mail")
     assert "Hello Jo Driver," in request["Content"]["Simple"]["Body"]["Text"]["Data"]
 
 
@@ -681,7 +681,7 @@ def test_without_an_address_there_is_an_entry_that_says_so(
         customers.upsert({"id": "customer", **profile})
     notifications.notify(_waitlist_told(mailing), mailing.now)
     entry = _mail_entry("customer")
-    assert (entry.status, entry.reason) == (Status.FAILED, reason)
+    assert (entry.status, entry.reason) == (NoticeStatus.FAILED, reason)
     assert mailing.retries() == []
 
 
@@ -692,8 +692,8 @@ def test_a_mechanic_who_was_clocked_out_is_mailed_to_the_profiles_address(mailin
     (mail,) = mailing.mails_to("a@mechanic.example")
     assert mail.subject == "You are off shift"
     assert [(entry.channel, entry.status) for entry in _entries("a")] == [
-        (Channel.PUSH, Status.FAILED),
-        (Channel.MAIL, Status.SENT),
+        (Channel.PUSH, NoticeStatus.FAILED),
+        (Channel.MAIL, NoticeStatus.SENT),
     ]
 
 
@@ -710,7 +710,7 @@ def test_a_sender_that_is_taken_away_ends_what_is_tried_again(
     monkeypatch.setenv("MAIL_SENDER", "")
     mailing.try_again()
     assert (_mail_entry("customer").status, _mail_entry("customer").reason) == (
-        Status.FAILED,
+        NoticeStatus.FAILED,
         "no_sender",
     )
 
@@ -723,10 +723,10 @@ def test_a_mail_that_failed_for_a_while_is_tried_again(
 ) -> None:
     failing(aws.ses(), "send_email", error, times=2)
     notifications.notify(_unfilled(mailing), mailing.now)
-    assert _mail_entry("customer").status is Status.QUEUED
+    assert _mail_entry("customer").status is NoticeStatus.QUEUED
     mailing.try_again()
     mailing.try_again()
-    assert _mail_entry("customer").status is Status.SENT
+    assert _mail_entry("customer").status is NoticeStatus.SENT
     assert len(mailing.mails_to(JO)) == 1
 
 
@@ -741,7 +741,7 @@ def test_a_mail_that_ses_rejects_has_failed_and_the_push_has_not(
     failing(aws.ses(), "send_email", code)
     notifications.notify(_unfilled(mailing), mailing.now)
     assert (_mail_entry("customer").status, _mail_entry("customer").reason) == (
-        Status.FAILED,
+        NoticeStatus.FAILED,
         reason,
     )
     assert len(mailing.pushes_to("customer")) == 1
@@ -760,7 +760,7 @@ def test_an_outage_of_the_mail_is_outlived_for_a_day(mailing: World, failing: _F
     assert delays[:7] == [5, 15, 45, 135, 405, 900, 900]
     assert timedelta(hours=23) < mailing.now - started < timedelta(days=1)
     assert (_mail_entry("customer").status, _mail_entry("customer").reason) == (
-        Status.FAILED,
+        NoticeStatus.FAILED,
         "internal_failure",
     )
 
@@ -799,7 +799,7 @@ def test_a_lost_offer_is_withdrawn_by_the_tag_it_was_shown_under(world: World) -
         "collapse_id": _tag(shown),
     }
     assert _withdrawals(world, "a") == []
-    assert _entry("b").status is Status.SENT, "a withdrawal is in no ledger"
+    assert _entry("b").status is NoticeStatus.SENT, "a withdrawal is in no ledger"
 
 
 def test_an_offer_that_ended_by_time_is_not_withdrawn(world: World) -> None:
@@ -928,7 +928,10 @@ def test_a_push_that_was_not_delivered_has_failed_and_a_dead_token_disables_the_
     notifications.notify(made, world.now)
     for _ in range(2):
         notifications.take_feedback(_not_delivered(world, arn, failure), world.now)
-    assert (_entry("a").status, _entry("a").reason) == (Status.FAILED, rules.reason_of(failure))
+    assert (_entry("a").status, _entry("a").reason) == (
+        NoticeStatus.FAILED,
+        rules.reason_of(failure),
+    )
     assert [device.enabled for device in ledger.devices_of("a")] == [not is_dead]
     assert len(world.facts("DeviceDisabled")) == is_dead
 
@@ -939,7 +942,7 @@ def test_one_of_two_devices_that_dies_afterwards_is_no_failure(world: World) -> 
     world.device("a", "tablet")
     notifications.notify(made, world.now)
     notifications.take_feedback(_not_delivered(world, phone), world.now)
-    assert _entry("a").status is Status.SENT
+    assert _entry("a").status is NoticeStatus.SENT
     enabled = {device.device_id: device.enabled for device in ledger.devices_of("a")}
     assert enabled == {"phone": False, "tablet": True}
 
@@ -950,7 +953,7 @@ def test_feedback_on_what_was_seen_changes_nothing_but_the_device(world: World) 
     notifications.notify(made, world.now)
     notifications.see(_entry("a").id, "a", world.now)
     notifications.take_feedback(_not_delivered(world, arn), world.now)
-    assert _entry("a").status is Status.SEEN
+    assert _entry("a").status is NoticeStatus.SEEN
     assert not ledger.devices_of("a")[0].enabled
 
 
@@ -965,7 +968,7 @@ def test_feedback_finds_the_one_notice_it_is_about(world: World) -> None:
     notifications.notify(later, world.now)
     event = _not_delivered(world, arn, "NotificationTTLExpired", first)
     notifications.take_feedback(event, world.now)
-    assert [entry.status for entry in _entries("a")] == [Status.SENT, Status.FAILED]
+    assert [entry.status for entry in _entries("a")] == [NoticeStatus.SENT, NoticeStatus.FAILED]
 
 
 def test_a_device_that_was_registered_anew_since_is_left_alone(world: World) -> None:
@@ -977,7 +980,7 @@ def test_a_device_that_was_registered_anew_since_is_left_alone(world: World) -> 
     assert world.device("a") == arn
     notifications.take_feedback(event, world.now)
     assert ledger.devices_of("a")[0].enabled
-    assert _entry("a").status is Status.FAILED
+    assert _entry("a").status is NoticeStatus.FAILED
 
 
 def test_feedback_on_another_endpoint_than_the_devices_present_one_disables_nothing(
@@ -1002,14 +1005,14 @@ def test_feedback_that_overtakes_the_note_of_its_push_comes_again(world: World) 
         tx.delete(Key("USER#a", f"NOTICE#{noted.id}"))
     with Transaction() as tx:
         ledger.put(
-            tx, replace(noted, status=Status.QUEUED, deliveries=(), settled=False, version=1)
+            tx, replace(noted, status=NoticeStatus.QUEUED, deliveries=(), settled=False, version=1)
         )
     with pytest.raises(Exception, match=event["MessageId"]):
         notifications.take_feedback(event, world.now)
     with Transaction() as tx:
         ledger.put(tx, replace(noted, version=2))
     notifications.take_feedback(event, world.now)
-    assert _entry("a").status is Status.FAILED
+    assert _entry("a").status is NoticeStatus.FAILED
 
 
 def test_feedback_on_a_push_that_is_in_no_ledger_is_quiet(world: World) -> None:
@@ -1065,17 +1068,17 @@ def _mail_event(entry: Entry, kind: str, **about: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kinds", "status"),
     [
-        (["Delivery"], Status.DELIVERED),
-        (["Bounce"], Status.BOUNCED),
-        (["Complaint"], Status.DELIVERED),
-        (["Reject"], Status.FAILED),
-        (["Delivery", "Bounce"], Status.BOUNCED),
-        (["Bounce", "Delivery"], Status.BOUNCED),
-        (["Delivery", "Complaint", "Delivery"], Status.DELIVERED),
+        (["Delivery"], NoticeStatus.DELIVERED),
+        (["Bounce"], NoticeStatus.BOUNCED),
+        (["Complaint"], NoticeStatus.DELIVERED),
+        (["Reject"], NoticeStatus.FAILED),
+        (["Delivery", "Bounce"], NoticeStatus.BOUNCED),
+        (["Bounce", "Delivery"], NoticeStatus.BOUNCED),
+        (["Delivery", "Complaint", "Delivery"], NoticeStatus.DELIVERED),
     ],
 )
 def test_events_of_ses_mark_the_mail_in_any_order_and_twice(
-    mailing: World, kinds: list[str], status: Status
+    mailing: World, kinds: list[str], status: NoticeStatus
 ) -> None:
     notifications.notify(_unfilled(mailing), mailing.now)
     for kind in [*kinds, *kinds]:
@@ -1098,7 +1101,7 @@ def test_a_delivery_that_overtakes_the_note_of_the_mail_is_not_forgotten(
 
     monkeypatch.setattr(aws.ses(), "send_email", delivered_at_once)
     notifications.notify(_unfilled(mailing), mailing.now)
-    assert _mail_entry("customer").status is Status.DELIVERED
+    assert _mail_entry("customer").status is NoticeStatus.DELIVERED
     assert [delivery.target for delivery in _mail_entry("customer").deliveries] == ["mail"]
 
 
@@ -1128,7 +1131,7 @@ def test_what_was_seen_stays_seen_and_remembers_why_it_bounced(mailing: World) -
     notifications.see(_mail_entry("customer").id, "customer", mailing.now)
     notifications.take_feedback(event, mailing.now)
     entry = _mail_entry("customer")
-    assert (entry.status, entry.reason) == (Status.SEEN, "bounce_permanent_general")
+    assert (entry.status, entry.reason) == (NoticeStatus.SEEN, "bounce_permanent_general")
 
 
 @pytest.mark.parametrize(
@@ -1157,7 +1160,7 @@ def test_a_user_id_that_no_tag_takes_is_found_again(mailing: World) -> None:
     told = _waitlist_told(mailing) | {"customer_id": user_id}
     notifications.notify(told, mailing.now)
     notifications.take_feedback(_mail_event(_mail_entry(user_id), "Delivery"), mailing.now)
-    assert _mail_entry(user_id).status is Status.DELIVERED
+    assert _mail_entry(user_id).status is NoticeStatus.DELIVERED
 
 
 # Seen
@@ -1171,7 +1174,7 @@ def test_it_can_be_seen_in_the_app_whatever_became_of_the_push(
     notifications.notify(made, world.now)
     world.clock.advance(seconds=9)
     seen = notifications.see(_entry("a").id, "a", world.now)
-    assert (seen.status, seen.seen_at) == (Status.SEEN, world.now)
+    assert (seen.status, seen.seen_at) == (NoticeStatus.SEEN, world.now)
     world.clock.advance(seconds=9)
     assert notifications.see(seen.id, "a", world.now) == seen
 
@@ -1182,4 +1185,4 @@ def test_only_ones_own_notices_can_be_seen(world: World) -> None:
     for id_ in (_entry("b").id, "01K00000000000000000000E01-push", "NOTICE#x", "", "x" * 5000):
         with pytest.raises(NotFound):
             notifications.see(id_, "a", world.now)
-    assert _entry("b").status is Status.FAILED
+    assert _entry("b").status is NoticeStatus.FAILED

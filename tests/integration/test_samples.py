@@ -12,6 +12,7 @@ import pytest
 
 from dispatch.core import aws, settings
 from dispatch.core.ids import new_id
+from dispatch.notifications import service as notifications
 from tests.template_file import resources, subscriptions
 from tests.world import World
 
@@ -25,10 +26,14 @@ ENTRY_POINTS = {
     "queue": "queue/api.py",
     "notifications": "notifications/api.py",
     "notify": "notifications/consumer.py",
+    "feedback": "notifications/feedback.py",
     "matching": "matching/consumer.py",
     "snapshot": "matching/snapshot.py",
     "timers": "timers/consumer.py",
     "relay": "relay/consumer.py",
+}
+CONSUMERS = {name for name, path in ENTRY_POINTS.items() if not path.endswith("api.py")} - {
+    "snapshot"
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
 
@@ -108,6 +113,8 @@ def test_the_samples_tell_a_session_from_booking_to_its_end(invoke: Invoke, worl
         ("matching.SessionPending", None),
         ("timers.OffersMade", None),
         ("notify.OffersMade", None),
+        ("notifications.list", 200),
+        ("notifications.seen", 200),
         ("queue.get", 200),
         ("queue.accept", 200),
         ("notify.OfferAccepted", None),
@@ -142,12 +149,31 @@ def test_an_offer_is_released_and_declined_by_the_samples(invoke: Invoke) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    sorted(n for n in SAMPLES if n.partition(".")[0] in ("matching", "timers", "notify", "relay")),
+    sorted(n for n in SAMPLES if n.partition(".")[0] in CONSUMERS),
 )
 def test_a_consumer_takes_its_sample_once_the_session_is_there(invoke: Invoke, name: str) -> None:
     for first in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
         invoke(first)
     assert invoke(name) == {"batchItemFailures": []}
+
+
+@pytest.mark.usefixtures("mail")
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("Delivery", "delivered"),
+        ("Bounce", "bounced"),
+        ("Complaint", "delivered"),
+        ("Reject", "failed"),
+    ],
+)
+def test_a_mail_finds_its_entry_by_the_samples(invoke: Invoke, kind: str, status: str) -> None:
+    for name in ("intake.start", "notify.SessionUnfilled", f"feedback.{kind}"):
+        invoke(name)
+    statuses = {
+        entry.channel: entry.status for entry in notifications.ledger_of("customer-1", 10, None)[0]
+    }
+    assert statuses == {"push": "failed", "mail": status}
 
 
 def test_the_snapshot_function_takes_its_schedule(invoke: Invoke) -> None:

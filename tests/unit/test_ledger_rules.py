@@ -17,9 +17,9 @@ from dispatch.notifications.model import (
     Entry,
     Language,
     Move,
+    NoticeStatus,
     NoticeType,
     Side,
-    Status,
 )
 from tests.builders import FIVE_MINUTES, MECHANIC, OFFER, ONE_MS, ONE_SECOND, SESSION
 from tests.clock import NOON
@@ -27,7 +27,7 @@ from tests.clock import NOON
 PUSH, MAIL = Channel.PUSH, Channel.MAIL
 
 
-def an_entry(status: Status = Status.QUEUED, **fields: Any) -> Entry:
+def an_entry(status: NoticeStatus = NoticeStatus.QUEUED, **fields: Any) -> Entry:
     """Of an offer made at noon, for five minutes; mailed only as far as the rules can tell."""
     channel = fields.pop("channel", PUSH)
     return Entry(
@@ -59,7 +59,7 @@ def refused(target: str = "phone", reason: str = "device_disabled") -> Delivery:
 
 # The table, whole: where each move leads to from everywhere
 
-S, M = Status, Move
+S, M = NoticeStatus, Move
 PUSH_TABLE = {
     #           send      fail      see
     S.QUEUED: (S.SENT, S.FAILED, S.SEEN),
@@ -88,11 +88,11 @@ LEGAL = {
         for move, after in zip((M.SEND, M.FAIL, M.DELIVER, M.BOUNCE, M.SEE), row, strict=True)
     },
 }
-EVERYTHING = list(itertools.product(Channel, Status, Move))
+EVERYTHING = list(itertools.product(Channel, NoticeStatus, Move))
 
 
 @pytest.mark.parametrize(("channel", "before", "move"), EVERYTHING)
-def test_every_move_from_everywhere(channel: Channel, before: Status, move: Move) -> None:
+def test_every_move_from_everywhere(channel: Channel, before: NoticeStatus, move: Move) -> None:
     entry = an_entry(before, channel=channel)
     after = LEGAL.get((channel, before, move))
     if after is None:
@@ -114,7 +114,7 @@ def test_the_table_says_nothing_else() -> None:
 def test_what_is_known_of_a_mail_does_not_depend_on_the_order(moves: list[Move], dice: Any) -> None:
     """Twice or in another order, events of SES lead to the same."""
 
-    def after(order: list[Move]) -> Status:
+    def after(order: list[Move]) -> NoticeStatus:
         entry = an_entry(channel=MAIL)
         for move in order:
             entry = rules.advance(entry, move, NOON)
@@ -136,7 +136,7 @@ def test_times_are_those_of_the_first_time() -> None:
     seen = rules.advance(sent, Move.SEE, NOON + ONE_SECOND)
     bounced = rules.advance(seen, Move.BOUNCE, NOON + FIVE_MINUTES, "bounce_transient")
     assert (bounced.sent_at, bounced.seen_at) == (NOON, NOON + ONE_SECOND)
-    assert bounced.status is Status.SEEN
+    assert bounced.status is NoticeStatus.SEEN
 
 
 def test_what_was_never_sent_says_so_even_once_seen() -> None:
@@ -153,7 +153,7 @@ def test_reasons_come_and_go_with_the_status() -> None:
     assert sent.reason is None
     delivered = rules.advance(sent, Move.DELIVER, NOON)
     complained = rules.advance(delivered, Move.DELIVER, NOON, "complaint")
-    assert (complained.status, complained.reason) == (Status.DELIVERED, "complaint")
+    assert (complained.status, complained.reason) == (NoticeStatus.DELIVERED, "complaint")
     assert rules.advance(complained, Move.DELIVER, NOON) is complained
     bounced = rules.advance(complained, Move.BOUNCE, NOON, "bounce_permanent_general")
     assert bounced.reason == "bounce_permanent_general"
@@ -171,16 +171,16 @@ def test_nothing_is_sent_any_more_after(move: Move) -> None:
 
 def test_one_device_that_takes_it_settles_it() -> None:
     entry = rules.with_delivery(an_entry(), taken(), NOON, is_last=True)
-    assert (entry.status, entry.settled, entry.sent_at) == (Status.SENT, True, NOON)
+    assert (entry.status, entry.settled, entry.sent_at) == (NoticeStatus.SENT, True, NOON)
     assert entry.deliveries == (taken(),)
     assert entry.version == 2
 
 
 def test_it_is_sent_with_the_first_device_and_settled_with_the_last() -> None:
     first = rules.with_delivery(an_entry(), taken("phone"), NOON, is_last=False)
-    assert (first.status, first.settled) == (Status.SENT, False)
+    assert (first.status, first.settled) == (NoticeStatus.SENT, False)
     second = rules.with_delivery(first, taken("tablet"), NOON + ONE_SECOND, is_last=True)
-    assert (second.status, second.settled, second.sent_at) == (Status.SENT, True, NOON)
+    assert (second.status, second.settled, second.sent_at) == (NoticeStatus.SENT, True, NOON)
 
 
 @pytest.mark.parametrize("first_is_taken", [True, False])
@@ -189,33 +189,33 @@ def test_one_dead_device_of_two_is_no_failure(first_is_taken: bool) -> None:
     first, second = outcomes if first_is_taken else reversed(outcomes)
     entry = rules.with_delivery(an_entry(), first, NOON, is_last=False)
     entry = rules.with_delivery(entry, second, NOON, is_last=True)
-    assert (entry.status, entry.settled, entry.reason) == (Status.SENT, True, None)
+    assert (entry.status, entry.settled, entry.reason) == (NoticeStatus.SENT, True, None)
 
 
 def test_no_device_that_takes_it_is_a_failure_with_the_last_reason() -> None:
     entry = rules.with_delivery(an_entry(), refused("phone", "a"), NOON, is_last=False)
-    assert (entry.status, entry.settled) == (Status.QUEUED, False)
+    assert (entry.status, entry.settled) == (NoticeStatus.QUEUED, False)
     entry = rules.with_delivery(entry, refused("tablet", "b"), NOON, is_last=True)
-    assert (entry.status, entry.settled, entry.reason) == (Status.FAILED, True, "b")
+    assert (entry.status, entry.settled, entry.reason) == (NoticeStatus.FAILED, True, "b")
     assert entry.sent_at is None
 
 
 def test_nobody_to_send_to_is_a_failure() -> None:
     entry = rules.given_up(an_entry(), "no_device", NOON)
-    assert (entry.status, entry.settled, entry.reason) == (Status.FAILED, True, "no_device")
+    assert (entry.status, entry.settled, entry.reason) == (NoticeStatus.FAILED, True, "no_device")
 
 
 def test_a_device_that_had_it_makes_giving_up_no_failure() -> None:
     entry = rules.with_delivery(an_entry(), taken(), NOON, is_last=False)
     given_up = rules.given_up(entry, "too_late", NOON)
-    assert (given_up.status, given_up.settled) == (Status.SENT, True)
+    assert (given_up.status, given_up.settled) == (NoticeStatus.SENT, True)
 
 
 def test_whoever_has_seen_it_has_seen_it_whatever_is_noted_later() -> None:
     seen = rules.advance(an_entry(), Move.SEE, NOON)
     sent = rules.with_delivery(seen, taken(), NOON + ONE_SECOND, is_last=True)
-    assert (sent.status, sent.sent_at, sent.version) == (Status.SEEN, NOON + ONE_SECOND, 3)
-    assert rules.given_up(seen, "too_late", NOON).status is Status.SEEN
+    assert (sent.status, sent.sent_at, sent.version) == (NoticeStatus.SEEN, NOON + ONE_SECOND, 3)
+    assert rules.given_up(seen, "too_late", NOON).status is NoticeStatus.SEEN
 
 
 # Again, later
@@ -232,7 +232,7 @@ def test_a_queue_can_hold_every_wait() -> None:
 
 def test_what_failed_for_a_while_waits() -> None:
     entry = rules.postponed(an_entry(), ["phone"], "throttled", NOON)
-    assert (entry.status, entry.settled, entry.reason) == (Status.QUEUED, False, "throttled")
+    assert (entry.status, entry.settled, entry.reason) == (NoticeStatus.QUEUED, False, "throttled")
     assert (entry.attempts, entry.waiting) == (1, ("phone",))
     assert entry.retry_at == NOON + timedelta(seconds=5)
     assert entry.version == 2
@@ -241,7 +241,7 @@ def test_what_failed_for_a_while_waits() -> None:
 def test_success_after_all_forgets_the_failure() -> None:
     entry = rules.postponed(an_entry(), ["phone"], "throttled", NOON)
     entry = rules.with_delivery(entry, taken(), NOON + 5 * ONE_SECOND, is_last=True)
-    assert (entry.status, entry.reason, entry.waiting) == (Status.SENT, None, ())
+    assert (entry.status, entry.reason, entry.waiting) == (NoticeStatus.SENT, None, ())
     assert entry.retry_at is None
 
 
@@ -251,9 +251,13 @@ def test_success_after_all_forgets_the_failure() -> None:
 def test_nothing_waits_past_its_expiry(left: timedelta, waits: bool) -> None:
     entry = rules.postponed(an_entry(expires_at=NOON + left), ["phone"], "throttled", NOON)
     if waits:
-        assert entry.status is Status.QUEUED
+        assert entry.status is NoticeStatus.QUEUED
     else:
-        assert (entry.status, entry.settled, entry.reason) == (Status.FAILED, True, "throttled")
+        assert (entry.status, entry.settled, entry.reason) == (
+            NoticeStatus.FAILED,
+            True,
+            "throttled",
+        )
         assert entry.retry_at is None
 
 
@@ -265,19 +269,19 @@ def test_an_offer_is_tried_until_the_next_wait_would_pass_its_end() -> None:
             waits.append((entry.retry_at - now).total_seconds())
             now = entry.retry_at
     assert waits == [5, 15, 45, 135]
-    assert entry.status is Status.FAILED
+    assert entry.status is NoticeStatus.FAILED
     assert now < entry.expires_at
 
 
 def test_of_two_devices_the_one_that_had_it_makes_the_other_ones_end_no_failure() -> None:
     entry = rules.with_delivery(an_entry(), taken("phone"), NOON, is_last=False)
     entry = rules.postponed(entry, ["tablet"], "throttled", NOON)
-    assert (entry.status, entry.settled) == (Status.SENT, False)
+    assert (entry.status, entry.settled) == (NoticeStatus.SENT, False)
     done = rules.with_delivery(entry, taken("tablet", "m-2"), NOON, is_last=True)
-    assert (done.status, done.settled, done.reason) == (Status.SENT, True, None)
+    assert (done.status, done.settled, done.reason) == (NoticeStatus.SENT, True, None)
     late = replace(entry, expires_at=NOON + 5 * ONE_SECOND)
     over = rules.postponed(late, ["tablet"], "throttled", NOON + ONE_SECOND)
-    assert (over.status, over.settled) == (Status.SENT, True)
+    assert (over.status, over.settled) == (NoticeStatus.SENT, True)
 
 
 # What the provider tells afterwards
@@ -286,7 +290,7 @@ def test_of_two_devices_the_one_that_had_it_makes_the_other_ones_end_no_failure(
 def test_a_push_that_was_not_delivered_has_failed() -> None:
     sent = rules.with_delivery(an_entry(), taken(), NOON, is_last=True)
     failed = rules.undelivered(sent, "m-1", "invalid_platform_token", NOON)
-    assert (failed.status, failed.reason) == (Status.FAILED, "invalid_platform_token")
+    assert (failed.status, failed.reason) == (NoticeStatus.FAILED, "invalid_platform_token")
     assert failed.sent_at == NOON, "it had been sent"
     assert rules.undelivered(failed, "m-1", "invalid_platform_token", NOON) is failed
 
@@ -295,9 +299,9 @@ def test_one_of_two_devices_that_was_not_reached_is_no_failure() -> None:
     sent = rules.with_delivery(an_entry(), taken("phone", "m-1"), NOON, is_last=False)
     sent = rules.with_delivery(sent, taken("tablet", "m-2"), NOON, is_last=True)
     one = rules.undelivered(sent, "m-1", "endpoint_disabled", NOON)
-    assert one.status is Status.SENT
+    assert one.status is NoticeStatus.SENT
     both = rules.undelivered(one, "m-2", "endpoint_disabled", NOON)
-    assert both.status is Status.FAILED
+    assert both.status is NoticeStatus.FAILED
 
 
 def test_while_a_device_still_waits_nothing_has_failed_yet() -> None:
@@ -306,9 +310,9 @@ def test_while_a_device_still_waits_nothing_has_failed_yet() -> None:
     entry = rules.undelivered(entry, "m-1", "endpoint_disabled", NOON)
     assert not entry.settled
     done = rules.with_delivery(entry, taken("tablet", "m-2"), NOON, is_last=True)
-    assert (done.status, done.settled) == (Status.SENT, True)
+    assert (done.status, done.settled) == (NoticeStatus.SENT, True)
     lost = rules.given_up(entry, "too_late", NOON)
-    assert (lost.status, lost.reason) == (Status.FAILED, "endpoint_disabled")
+    assert (lost.status, lost.reason) == (NoticeStatus.FAILED, "endpoint_disabled")
 
 
 def test_feedback_on_another_message_changes_nothing() -> None:

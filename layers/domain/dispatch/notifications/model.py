@@ -87,7 +87,7 @@ class Notice:
     channels: tuple[Channel, ...] = (Channel.PUSH,)
 
 
-class Status(StrEnum):
+class NoticeStatus(StrEnum):
     """Where an entry stands. Only mail can be known to be delivered or bounced."""
 
     QUEUED = "queued"
@@ -142,7 +142,7 @@ class Entry:
     data: dict[str, str]
     created_at: datetime
     expires_at: datetime
-    status: Status = Status.QUEUED
+    status: NoticeStatus = NoticeStatus.QUEUED
     reason: str | None = None
     sent_at: datetime | None = None
     seen_at: datetime | None = None

@@ -22,10 +22,10 @@ from dispatch.notifications.model import (
     Language,
     Move,
     Notice,
+    NoticeStatus,
     NoticeType,
     Platform,
     Side,
-    Status,
     Withdrawal,
 )
 from dispatch.notifications.texts import said
@@ -321,7 +321,7 @@ def mail_address(text: str | None) -> str | None:
 
 # The ledger
 
-_S, _M = Status, Move
+_S, _M = NoticeStatus, Move
 
 _PUSH = {
     (_S.QUEUED, _M.SEND): _S.SENT,
@@ -452,7 +452,7 @@ def with_delivery(entry: Entry, delivery: Delivery, now: datetime, *, is_last: b
 def _settled(entry: Entry, now: datetime) -> Entry:
     """Nothing is left to be tried: failed, unless something went out."""
     if any(delivery.went_out for delivery in entry.deliveries):
-        reason = None if entry.status is Status.SENT else entry.reason
+        reason = None if entry.status is NoticeStatus.SENT else entry.reason
         return replace(entry, settled=True, reason=reason, retry_at=None, waiting=())
     reasons = [delivery.reason for delivery in entry.deliveries if delivery.reason]
     failed = advance(entry, Move.FAIL, now, reasons[-1] if reasons else entry.reason)

@@ -35,10 +35,10 @@ from dispatch.notifications.model import (
     Language,
     Move,
     Notice,
+    NoticeStatus,
     NoticeType,
     Platform,
     Side,
-    Status,
 )
 from dispatch.offers import service as offers
 from dispatch.offers.model import Dispatch
@@ -233,7 +233,7 @@ def _tell(notice: Notice, channel: Channel, is_true: bool, now: datetime) -> Non
         return
     entry = _noted(rules.entry_of(notice, channel, _language_of(notice)))
     entry = _attempt(entry, 0, now)
-    if entry.type is NoticeType.OFFER_MADE and entry.status is Status.FAILED:
+    if entry.type is NoticeType.OFFER_MADE and entry.status is NoticeStatus.FAILED:
         _pass_on_if_unreachable(entry.user_id, now)
 
 

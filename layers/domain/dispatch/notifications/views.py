@@ -13,7 +13,7 @@ from dispatch.core.examples import (
     SESSION_ID,
 )
 from dispatch.core.views import Instant, View, by_example
-from dispatch.notifications.model import Channel, Entry, NoticeType, Platform, Status
+from dispatch.notifications.model import Channel, Entry, NoticeStatus, NoticeType, Platform
 
 POLL_AFTER_S = 15
 """Pushes are faster; who has none polls sessions and queue for what is urgent."""
@@ -57,7 +57,7 @@ class NoticeView(View):
     id: str
     type: NoticeType
     channel: Channel
-    status: Status
+    status: NoticeStatus
     reason: str | None = Field(
         description="Why it failed, bounced, or is tried again: `no_device`, `device_disabled`, "
         "`no_address`, `withdrawn`, `too_late`, or what the provider said"
