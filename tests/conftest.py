@@ -58,6 +58,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("TIMERS_QUEUE_URL", queue)
         notify = clients.sqs().create_queue(QueueName="notify")["QueueUrl"]
         monkeypatch.setenv("NOTIFY_QUEUE_URL", notify)
+        matching = clients.sqs().create_queue(QueueName="matching")["QueueUrl"]
+        monkeypatch.setenv("MATCHING_QUEUE_URL", matching)
         monkeypatch.setenv("TIMERS_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers")
         sns = clients.sns()
         monkeypatch.setenv("TOPIC_ARN", sns.create_topic(Name="events")["TopicArn"])

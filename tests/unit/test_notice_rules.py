@@ -542,7 +542,7 @@ def test_apns(platform: Platform) -> None:
 LOST = Withdrawal(user_id=MECHANIC, session_id=SESSION, assignment_id=TO_ME)
 
 
-@pytest.mark.parametrize("type_", ["OfferAccepted", "SessionCancelled"])
+@pytest.mark.parametrize("type_", ["OfferAccepted", "SessionCancelled", "SessionUnfilled"])
 def test_who_lost_an_offer_has_it_withdrawn(type_: str) -> None:
     lost = {"lost_mechanic_ids": [MECHANIC], "lost_assignment_ids": [TO_ME]}
     assert rules.withdrawals(a_fact(type_, **lost)) == [LOST]

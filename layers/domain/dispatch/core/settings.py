@@ -50,6 +50,11 @@ def mail_configuration_set() -> str:
 
 
 @cache
+def matching_queue_url() -> str:
+    return _required("MATCHING_QUEUE_URL")
+
+
+@cache
 def schedule_group() -> str:
     return _required("SCHEDULE_GROUP")
 
@@ -96,6 +101,7 @@ def forget() -> None:
         timers_queue_arn,
         notify_queue_url,
         mail_configuration_set,
+        matching_queue_url,
         schedule_group,
         scheduler_role_arn,
         snapshot_bucket,

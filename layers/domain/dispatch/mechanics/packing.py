@@ -32,6 +32,7 @@ class _Inputs(msgspec.Struct, array_like=True, frozen=True):
     keyword_keys: list[str]
     brands: list[str]
     brand_keys: list[str]
+    name_key: str = ""
 
 
 class _Row(msgspec.Struct, array_like=True, frozen=True):
@@ -43,6 +44,7 @@ class _Row(msgspec.Struct, array_like=True, frozen=True):
     waiting_since: datetime | None
     completed_sessions: int
     inputs: _Inputs
+    closing: bool = False
 
 
 _inputs_decoder = msgspec.json.Decoder(_Inputs)
@@ -76,13 +78,14 @@ def pack_row(row: RosterRow) -> bytes:
             waiting_since=entry.duty.waiting_since,
             completed_sessions=entry.completed_sessions,
             inputs=_inputs_of(entry),
+            closing=entry.duty.closing,
         )
     )
 
 
 def unpack_row(line: bytes) -> RosterRow:
     row = _row_decoder.decode(line)
-    duty = Duty(on_shift=row.on_shift, load=row.load, waiting_since=row.waiting_since)
+    duty = Duty(row.on_shift, row.load, row.waiting_since, row.closing)
     return RosterRow(
         mechanic_id=row.mechanic_id,
         partition=intern(row.partition),
@@ -107,6 +110,7 @@ def _inputs_of(entry: RosterEntry) -> _Inputs:
         keyword_keys=list(entry.keyword_keys),
         brands=list(entry.brands),
         brand_keys=list(entry.brand_keys),
+        name_key=entry.name_key,
     )
 
 
@@ -129,6 +133,7 @@ def _entry(mechanic_id: str, inputs: _Inputs, duty: Duty, completed_sessions: in
         keyword_keys=tuple(map(intern, inputs.keyword_keys)),
         brands=tuple(map(intern, inputs.brands)),
         brand_keys=tuple(map(intern, inputs.brand_keys)),
+        name_key=inputs.name_key,
     )
 
 

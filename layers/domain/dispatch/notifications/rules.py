@@ -261,7 +261,7 @@ ANSWERABLE = frozenset({NoticeType.OFFER_MADE, NoticeType.BROADCAST_ANNOUNCED})
 def withdrawals(fact: Fact) -> list[Withdrawal]:
     """The offers that a fact has ended before their time, on the screens of who had them."""
     match fact["type"]:
-        case EventType.OFFER_ACCEPTED | EventType.SESSION_CANCELLED:
+        case EventType.OFFER_ACCEPTED | EventType.SESSION_CANCELLED | EventType.SESSION_UNFILLED:
             pairs = zip(
                 fact.get("lost_mechanic_ids", ()),
                 fact.get("lost_assignment_ids", ()),
