@@ -50,6 +50,11 @@ def mail_configuration_set() -> str:
 
 
 @cache
+def timers_dead_letter_queue_arn() -> str:
+    return _required("TIMERS_DEAD_LETTER_QUEUE_ARN")
+
+
+@cache
 def matching_queue_url() -> str:
     return _required("MATCHING_QUEUE_URL")
 
@@ -101,6 +106,7 @@ def forget() -> None:
         timers_queue_arn,
         notify_queue_url,
         mail_configuration_set,
+        timers_dead_letter_queue_arn,
         matching_queue_url,
         schedule_group,
         scheduler_role_arn,

@@ -312,12 +312,12 @@ def release_session(
     """The mechanic gives the session back before it is live: it is pending again, without them."""
     session = _settled(offers.assignment_for(assignment_id, by).session_id, now)
     assignment = offers.assignment_for(assignment_id, by)
-    if assignment.status is AssignmentStatus.RELEASED:
+    if assignment.mechanic_id == by and assignment.status is AssignmentStatus.RELEASED:
         return _as_it_is(session, now, once)
-    if session.assignment_id != assignment.id:
+    if (session.assignment_id, session.mechanic_id) != (assignment.id, by):
         if offer_rules.is_winners_repeat(assignment, by):
             raise StaleVersion  # given back between the two reads
-        raise offer_rules.why_not_declinable(assignment, by, now)
+        raise offer_rules.why_not_releasable(assignment, by, now)
     policy = _policy_of(session, now)
     released = rules.release(session, policy, now)
     dispatch = offers.dispatch_of(session.id)
@@ -705,3 +705,12 @@ def _assignment_of(session: Session) -> Assignment:
 def _mechanic_of(session: Session) -> str:
     assert session.mechanic_id is not None, "set by the accept"
     return session.mechanic_id
+
+
+# For other capabilities
+
+
+def latest_of(customer_id: str) -> Session | None:
+    """The session that a customer booked last, as stored; listed, so it may lag a moment behind."""
+    page = store.of_customer(customer_id, 1, None)
+    return next(iter(store.sessions_of(page)), None)
