@@ -283,3 +283,23 @@ def test_a_hostile_name_is_only_a_name(town: Town) -> None:
     town.seek(customer, name="<script>alert(1)</script>")
     (mail,) = town.stack.mails(customer.id)
     assert "<script" not in mail["payload"]["content"]["Simple"]["Body"]["Html"]["Data"]
+
+
+def test_a_turn_on_the_waitlist_is_told_at_the_profiles_address_while_it_lasts(town: Town) -> None:
+    (mechanic,) = town.mechanics({"currently_on_shift": False})
+    customer = _with_device(town.customer())
+    record = {"id": customer.id, "name": "Jo", "email": f"{customer.id}@home.example"}
+    town.stack.seed(customers=[record | {"country": "Iceland"}])
+    wish = {"target": "mechanic", "mechanic_id": mechanic.id}
+    answer(customer.post("/customer/waitlist/join", wish), 201)
+    answer(mechanic.clock("clock_in"))
+    town.stack.advance(11)
+    (push,) = town.pushes(customer, "waitlist_told")
+    message = push["payload"]["fcmV1Message"]["message"]
+    assert 0 < int(message["android"]["ttl"].removesuffix("s")) <= 5 * MINUTE
+    (notice, mail) = _notices(customer)
+    assert (notice["channel"], mail["channel"]) == ("push", "mail")
+    assert notice["expires_at"] == notice["data"]["claim_until"]
+    assert _mails(town, customer) == [
+        ("waitlist_told", record["email"], "A mechanic is there for you")
+    ]
