@@ -748,6 +748,23 @@ def test_a_mail_that_ses_rejects_has_failed_and_the_push_has_not(
     assert mailing.retries() == []
 
 
+def test_no_client_repeats_a_mail_by_itself(mailing: World) -> None:
+    """Two of the same would be seen twice: nothing collapses mails."""
+    assert aws.ses().meta.config.retries["total_max_attempts"] == 1  # type: ignore[attr-defined]
+
+
+def test_everybody_is_pushed_to_before_anybody_is_mailed(mailing: World, failing: _Failing) -> None:
+    mailing.mechanic("a")
+    for user_id in ("a", "customer"):
+        mailing.device(user_id)
+    booked = sessions.book_session(an_intake(), "customer", mailing.now)
+    facts = {"session_id": booked.id, "customer_id": "customer", "mechanic_id": "a"}
+    failing(aws.sns(), "publish", "Never", times=0)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_fact(mailing, "CustomerNotJoined", **facts), mailing.now)
+    assert ["TargetArn" in call for call in failing.calls] == [True, True, False]
+
+
 def test_an_outage_of_the_mail_is_outlived_for_a_day(mailing: World, failing: _Failing) -> None:
     failing(aws.ses(), "send_email", "InternalFailure")
     notifications.notify(_unfilled(mailing), mailing.now)

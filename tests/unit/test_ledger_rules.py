@@ -10,15 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.core.errors import IllegalMove
+from dispatch.core.ids import new_id, time_prefix
 from dispatch.notifications import rules
 from dispatch.notifications.model import (
     Channel,
     Delivery,
+    Device,
     Entry,
     Language,
     Move,
     NoticeStatus,
     NoticeType,
+    Platform,
     Side,
 )
 from tests.builders import FIVE_MINUTES, MECHANIC, OFFER, ONE_MS, ONE_SECOND, SESSION
@@ -373,8 +376,6 @@ def test_an_event_of_ses_moves_the_mail(event: dict[str, Any], move: Any) -> Non
 def test_only_who_has_devices_and_all_of_them_dead_is_unreachable(
     enabled: list[bool], is_reachable: bool
 ) -> None:
-    from dispatch.notifications.model import Device, Platform
-
     devices = [
         Device(
             user_id=MECHANIC,
@@ -387,3 +388,14 @@ def test_only_who_has_devices_and_all_of_them_dead_is_unreachable(
         for n, is_enabled in enumerate(enabled)
     ]
     assert rules.is_reachable(devices) is is_reachable
+
+
+# A person's ledger is in the order of time because ids are
+
+
+def test_ids_of_one_instant_begin_alike_and_sort_as_instants_do() -> None:
+    instants = [NOON, NOON + ONE_MS, NOON + FIVE_MINUTES]
+    prefixes = [time_prefix(instant) for instant in instants]
+    assert prefixes == sorted(set(prefixes))
+    for instant, prefix in zip(instants, prefixes, strict=True):
+        assert new_id(instant).startswith(prefix)

@@ -187,10 +187,12 @@ def notify(fact: Mapping[str, Any], now: datetime) -> None:
         _pass_on_if_unreachable(fact["user_id"], now)
         return
     failures = []
-    for notice, is_true in _notices(fact):
-        for channel in notice.channels:
+    notices = list(_notices(fact))
+    for channel in Channel:  # what is urgent first, for everybody
+        for notice, is_true in notices:
             try:
-                _tell(notice, channel, is_true, now)
+                if channel in notice.channels:
+                    _tell(notice, channel, is_true, now)
             except (ClientError, BotoCoreError, Refusal) as error:
                 failures.append(error)
     _withdraw_lost(fact)
