@@ -98,7 +98,8 @@ class World:
         )
 
     def tell(self, fact: Fact) -> None:
-        """Hand one fact to everyone who listens to it."""
+        """Hand one fact to everyone who listens to it. No timer rings before this any more."""
+        self._heard_until = max(self._heard_until, self.now)
         for subscription, types in subscriptions().items():
             if fact["type"] in types:
                 self._consumers[subscription](fact, self.now)

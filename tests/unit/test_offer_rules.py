@@ -843,7 +843,8 @@ SEARCHED = a_dispatch(matched=True)
 
 
 def may_have(dispatch: Dispatch, now: datetime = NOON) -> bool:
-    return rules.may_be_offered_capacity(dispatch, MECHANIC, now)
+    may_be_offered = rules.may_be_offered_capacity(dispatch, now)
+    return may_be_offered and rules.may_ask(dispatch, MECHANIC)
 
 
 def test_new_capacity_goes_to_a_session_without_open_offers() -> None:
@@ -1154,7 +1155,7 @@ class AnyDispatch(RuleBasedStateMachine):
     @rule()
     def somebody_comes_on_shift(self) -> None:
         newcomer = next(self.people)
-        if rules.may_be_offered_capacity(self.dispatch, newcomer, self.now):
+        if rules.may_be_offered_capacity(self.dispatch, self.now):
             offer = self._offer(newcomer, OfferKind.CAPACITY)
             self._becomes(rules.with_capacity(self.dispatch, offer))
 
@@ -1243,7 +1244,7 @@ class AnyDispatch(RuleBasedStateMachine):
     def every_pending_session_has_a_way_forward(self) -> None:
         """Something is due, or whoever comes on shift is offered it."""
         if rules.is_pending(self.dispatch, self.now) and not rules.due_at(self.dispatch):
-            assert rules.may_be_offered_capacity(self.dispatch, "newcomer", self.now)
+            assert rules.may_be_offered_capacity(self.dispatch, self.now)
 
     @invariant()
     def what_is_owed_is_sought(self) -> None:
