@@ -10,8 +10,18 @@ from dispatch.core import settings, time
 from dispatch.matching import service as matching
 from dispatch.policy import service as policies
 from tests.clock import Clock
+from tests.fast.table import FastTable
 from tests.template_file import table
 from tests.world import REGION, World
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--table",
+        choices=("fast", "moto"),
+        default="fast",
+        help="what keeps the table in tests/integration: the fast table of the tests' own, or moto",
+    )
 
 
 def forget_everything() -> None:
@@ -31,7 +41,7 @@ def clock() -> Iterator[Clock]:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterator[None]:
     """Everything a function finds in its account: table, topic, queue, bucket, push."""
     environment = {
         "AWS_ACCESS_KEY_ID": "testing",
@@ -48,7 +58,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
-        clients.dynamodb().create_table(TableName=environment["TABLE_NAME"], **table())
+        if pytestconfig.getoption("table") == "fast":
+            fast_table = FastTable(environment["TABLE_NAME"], table())
+            monkeypatch.setattr(clients, "dynamodb", lambda: fast_table)
+        else:
+            clients.dynamodb().create_table(TableName=environment["TABLE_NAME"], **table())
         clients.s3().create_bucket(
             Bucket=environment["SNAPSHOT_BUCKET"],
             CreateBucketConfiguration={"LocationConstraint": REGION},
