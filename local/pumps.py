@@ -18,7 +18,7 @@ from local.waiting import MotoEngine, Schedule
 
 _IDLE_S = 0.25
 _DRAIN_S = 120.0
-_LONG = timedelta(days=1)
+_LONG = timedelta(hours=3)
 # moto counts in milliseconds, and a message is visible only after its instant.
 _JUST_AFTER = timedelta(milliseconds=1)
 

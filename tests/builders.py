@@ -31,6 +31,7 @@ ONE_MS = timedelta(milliseconds=1)
 ONE_SECOND = timedelta(seconds=1)
 ONE_MINUTE = timedelta(minutes=1)
 FIVE_MINUTES = timedelta(minutes=5)
+TEN_MINUTES = timedelta(minutes=10)
 HALF_AN_HOUR = timedelta(minutes=30)
 
 CUSTOMER = "customer-1"
@@ -113,8 +114,18 @@ def a_session(status: Status = Status.PENDING, **fields: Any) -> Session:
 
 
 def _come_through(status: Status) -> dict[str, Any]:
-    signed = {"policy_version": 1, "period": 1, "pending_since": NOON}
-    accepted = {"mechanic_id": MECHANIC, "assignment_id": OFFER, "accepted_at": NOON}
+    signed = {
+        "policy_version": 1,
+        "period": 1,
+        "pending_since": NOON,
+        "pending_left_s": 3600,
+    }
+    accepted = {
+        "mechanic_id": MECHANIC,
+        "assignment_id": OFFER,
+        "accepted_at": NOON,
+        "mechanic_due_by": NOON + FIVE_MINUTES,
+    }
     live = {
         "mechanic_joined_at": NOON,
         "customer_joined_at": NOON,
@@ -123,7 +134,7 @@ def _come_through(status: Status) -> dict[str, Any]:
     }
     match status:
         case Status.PENDING:
-            return signed
+            return signed | {"pending_until": NOON + HALF_AN_HOUR}
         case Status.WAITING:
             return signed | accepted
         case Status.LIVE:
@@ -132,6 +143,11 @@ def _come_through(status: Status) -> dict[str, Any]:
             return signed | accepted | live | {"ended_at": NOON, "ended_by": Party.CUSTOMER}
         case Status.CANCELLED:
             return signed | {"ended_at": NOON, "ended_by": Party.CUSTOMER}
+        case Status.UNFILLED:
+            return signed | {"ended_at": NOON + HALF_AN_HOUR, "ended_by": Party.TIMER}
+        case Status.NO_SHOW:
+            came = {"mechanic_joined_at": NOON, "customer_due_by": NOON + TEN_MINUTES}
+            return signed | accepted | came | {"ended_at": NOON + TEN_MINUTES}
         case _:
             return {}
 
@@ -224,6 +240,7 @@ def a_dispatch(**fields: Any) -> Dispatch:
             "period": 1,
             "pending_since": NOON,
             "policy_version": 1,
+            "customer_id": CUSTOMER,
             "brief": a_brief(),
             "wanted": MatchRequest(country="CA"),
             "broadcast_id": BROADCAST,

@@ -70,6 +70,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterato
         clients.scheduler().create_schedule_group(Name=environment["SCHEDULE_GROUP"])
         queue = clients.sqs().create_queue(QueueName="timers")["QueueUrl"]
         monkeypatch.setenv("TIMERS_QUEUE_URL", queue)
+        matching = clients.sqs().create_queue(QueueName="matching")["QueueUrl"]
+        monkeypatch.setenv("MATCHING_QUEUE_URL", matching)
         monkeypatch.setenv("TIMERS_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers")
         sns = clients.sns()
         monkeypatch.setenv("TOPIC_ARN", sns.create_topic(Name="events")["TopicArn"])

@@ -27,6 +27,8 @@ from dispatch.sessions.model import Intake, PaymentMethod, Session, Vehicle
 from dispatch.shifts import service as shifts
 from dispatch.timers import rules as timer_rules
 from dispatch.timers import service as timers
+from dispatch.timers.model import FOR_MATCHING, Ring
+from dispatch.timers.reactions import react
 from tests.clock import Clock
 from tests.template_file import subscriptions
 
@@ -61,8 +63,10 @@ class World:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._told: set[str] = set()
+        self._rung: set[str] = set()
+        self._heard_until = clock()
         self._consumers: dict[str, Callable[[Fact, datetime], None]] = {
-            "MatchingSubscription": lambda fact, now: offers.seek_mechanic(fact["session_id"], now),
+            "MatchingSubscription": react,
             "TimersSubscription": timers.handle,
             "NotifySubscription": notifications.notify,
         }
@@ -108,12 +112,33 @@ class World:
         self.drain()
 
     def ring(self) -> None:
-        """Let every timer ring that is due, and some that have rung before."""
-        for fact in self.facts():
-            ring = timer_rules.ring_for(fact)
-            if ring and ring.due_at <= self.now:
-                timers.handle(timer_rules.message(ring), self.now)
-        self.drain()
+        """Let every timer ring that has come due, each at its own instant, and twice."""
+        now = self.now
+        while due := sorted(
+            (ring for ring in self.rings() if ring.due_at <= now and ring.name not in self._rung),
+            key=lambda ring: ring.due_at,
+        ):
+            ring = due[0]
+            self._rung.add(ring.name)
+            self.clock.at = max(ring.due_at, self._heard_until)
+            self._heard_until = self.clock.at
+            for _ in range(2):
+                self.hear(ring)
+            self.drain()
+        self.clock.at = self._heard_until = now
+
+    def rings(self) -> list[Ring]:
+        """Every ring that the facts so far have asked for."""
+        return [ring for fact in self.facts() for ring in timer_rules.rings_for(fact)]
+
+    def hear(self, ring: Ring) -> None:
+        hear = react if ring.kind in FOR_MATCHING else timers.handle
+        hear(timer_rules.message(ring), self.now)
+
+    def pass_time(self, **by: float) -> None:
+        """Move the clock on; timers ring on the way."""
+        self.clock.advance(**by)
+        self.ring()
 
     # Who is there
 

@@ -29,7 +29,13 @@ async def punch(
 ) -> ClockView:
     """Clock in or out."""
     state = service.punch_clock(
-        body.action, who.id, time.now(), location=body.location, notes=body.notes, once=once
+        body.action,
+        who.id,
+        time.now(),
+        location=body.location,
+        notes=body.notes,
+        finish=body.finish_then_clock_out,
+        once=once,
     )
     return ClockView.of(state)
 

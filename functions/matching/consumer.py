@@ -1,13 +1,13 @@
-"""SQS: facts after which a pending session may need mechanics."""
+"""SQS: facts and rings after which a session may need mechanics, or a mechanic sessions."""
 
 from typing import Any
 
 from dispatch.core import consumers, time
-from dispatch.offers.service import seek_mechanic
+from dispatch.timers.reactions import react
 
 
-def consume(fact: dict[str, Any]) -> None:
-    seek_mechanic(fact["session_id"], time.now())
+def consume(message: dict[str, Any]) -> None:
+    react(message, time.now())
 
 
 handler = consumers.sqs_handler(consume)

@@ -17,7 +17,7 @@ app = http.create_app("Sessions")
 
 
 def _view(session: Session, who: Caller) -> SessionView:
-    return SessionView.of(service.details(session, who.id))
+    return SessionView.of(service.details(session, who.id, time.now()))
 
 
 Keyed = Annotated[Once | None, http.once(200, _view)]

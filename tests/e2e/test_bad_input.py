@@ -276,7 +276,7 @@ def test_a_wrong_move_of_the_customer_is_pointed_at(
         ("/mechanic/clock", {"action": "clock_in", "location": 7}, ["/location"]),
         (
             "/mechanic/clock",
-            {"action": "clock_out", "finish_then_clock_out": True},
+            {"action": "clock_in", "finish_then_clock_out": True},
             ["/finish_then_clock_out"],
         ),
         (f"/mechanic/assignments/{NO_SUCH_ID}/decline", {"reason": "bored"}, ["/reason"]),

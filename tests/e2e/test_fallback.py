@@ -109,7 +109,9 @@ def test_only_the_eligible_see_or_take_a_broadcast(town: Town) -> None:
 # Declining and releasing
 
 
-def test_when_the_last_offer_is_declined_the_others_are_told(town: Town) -> None:
+def test_when_all_but_one_have_declined_and_that_one_sleeps_they_are_told_again(
+    town: Town,
+) -> None:
     mechanics = town.mechanics({"rating": 4.9}, {"rating": 4.8}, {"rating": 4.7}, {})
     *asked, free = (_with_device(person) for person in mechanics)
     customer = town.customer()
@@ -117,6 +119,8 @@ def test_when_the_last_offer_is_declined_the_others_are_told(town: Town) -> None
     for mechanic in asked:
         assert answer(mechanic.decline(mechanic.offer(session_id)))["status"] == "pending"
         town.stack.drain()
+        assert free.was_asked(session_id), "the first decline passes the offer on"
+    town.stack.advance(300)
     assert customer.events(session_id)[-1] == "BroadcastAnnounced"
     assert len(town.pushes(free, "broadcast_announced")) == 1
     for mechanic in asked:

@@ -465,7 +465,9 @@ def test_both_sides_see_the_timeline(story: Story, side: str) -> None:
     assert [fact["at"] for fact in timeline] == sorted(fact["at"] for fact in timeline)
     details = {fact["type"]: fact["detail"] for fact in timeline}
     assert details["OffersMade"]["mechanics_asked"] == 3
-    assert details["OfferAccepted"] == {
+    accepted = details["OfferAccepted"]
+    assert parse_time(accepted.pop("mechanic_due_by")) > parse_time(timeline[4]["at"])
+    assert accepted == {
         "match_type": "targeted",
         "mechanic_id": story.mechanics["A"].id,
         "assignment_id": story.queues["A"]["mine"][0]["id"],

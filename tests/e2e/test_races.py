@@ -115,7 +115,8 @@ def test_a_mechanic_who_accepts_two_sessions_at_once_gets_one(town: Town, rounds
         assert len(won) == 1
         for each in answers:
             if each.status_code != 200:
-                refused(each, 409, "at_capacity")
+                # Once the other is won, this offer passes on; then it is over.
+                assert answer(each, 409)["reason"] in ("at_capacity", "expired")
         for customer, row in zip(customers, rows, strict=True):
             answer(customer.act(row["session_id"], "cancel"))
         assert mechanic.load() == 0

@@ -127,11 +127,19 @@ def test_the_ten_best_are_kept_with_their_breakdown(world: World) -> None:
 # When nobody takes it
 
 
+def _offer_of(world: World, mechanic_id: str) -> str:
+    """A session of somebody else's, offered to this mechanic."""
+    world.book("first")
+    return world.offer_to(mechanic_id).id
+
+
 def test_nobody_free_the_broadcast_is_announced_at_once(world: World) -> None:
-    world.mechanic("a", on_shift=False)
-    session = world.book()
-    assert world.facts("OffersMade", session_id=session.id) == []
-    assert offers.dispatch_of(session.id).announced
+    """Who is free abroad only is offered it; who is free nowhere cannot be told."""
+    world.mechanic("a")
+    world.accept(_offer_of(world, "a"), "a")
+    session = world.book("second")
+    assert world.facts("OffersMade", "BroadcastAnnounced", session_id=session.id) == []
+    assert not offers.dispatch_of(session.id).all_offline, "all busy is not offline"
 
 
 def test_offers_end_at_their_deadline_and_fall_back_to_the_broadcast(world: World) -> None:
@@ -151,12 +159,14 @@ def test_the_broadcast_is_announced_when_the_last_offer_is_declined(world: World
     for rating, id_ in ((3.0, "d"), (4.2, "c"), (4.6, "b"), (5.0, "a")):
         world.mechanic(id_, rating=rating)
     session = world.book()
-    _decline(world, "a")
-    _decline(world, "b")
-    assert world.facts("BroadcastAnnounced", session_id=session.id) == []
-    _decline(world, "c")
+    world.mechanic("e", rating=1.0)
+    for id_ in "abcd":
+        _decline(world, id_)
+        assert world.facts("BroadcastAnnounced", session_id=session.id) == []
+    world.clock.advance(minutes=5)
+    world.ring()
     (announced,) = world.facts("BroadcastAnnounced", session_id=session.id)
-    assert announced["mechanic_ids"] == ["d"], "not to those who do not want it"
+    assert announced["mechanic_ids"] == ["e"], "not to those who do not want it"
 
 
 def test_the_announcement_tells_the_nearest_first_and_at_most_fifty(
@@ -316,7 +326,7 @@ def _losing(world: World, reason: str) -> str:
         case "at_capacity":
             other = world.book("other")
             assert "b" in world.asked(other.id)
-            world.accept(world.broadcast(other.id).id, "b")
+            sessions.accept_offer(world.broadcast(other.id).id, "b", world.now)
     return offer.id
 
 

@@ -93,7 +93,7 @@ def test_signing_makes_it_pending_under_the_policy_in_force(world: World) -> Non
     booked = sessions.book_session(an_intake(), "customer", world.now)
     signed = sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
     assert (signed.status, signed.period, signed.policy_version) == (Status.PENDING, 1, 1)
-    details = sessions.details(signed, "customer")
+    details = sessions.details(signed, "customer", world.now)
     assert details.contact is not None
     assert details.contact.waiver_full_name == "Jo Driver"
 
@@ -266,8 +266,8 @@ def test_a_foreign_session_does_not_exist(world: World) -> None:
 
 def test_who_has_not_accepted_sees_no_contact(world: World) -> None:
     waiting = _waiting(world)
-    assert sessions.details(waiting, "stranger").contact is None
-    seen = sessions.details(waiting, "a").contact
+    assert sessions.details(waiting, "stranger", world.now).contact is None
+    seen = sessions.details(waiting, "a", world.now).contact
     assert seen is not None
     assert seen.phone == "+14165550100"
 
@@ -333,7 +333,7 @@ def test_who_declined_learns_no_more_of_the_session(world: World) -> None:
     sessions.decline_offer(broadcast.id, "a", DeclineReason.PRICE, world.now)
     sessions.cancel_session(session.id, "customer", "a private matter", world.now)
     seen = sessions.details(
-        sessions.decline_offer(broadcast.id, "a", DeclineReason.PRICE, world.now), "a"
+        sessions.decline_offer(broadcast.id, "a", DeclineReason.PRICE, world.now), "a", world.now
     )
     assert seen.contact is None
     assert (seen.session.end_reason, seen.session.refund, seen.session.ended_by) == (None,) * 3

@@ -40,6 +40,11 @@ def timers_queue_arn() -> str:
 
 
 @cache
+def matching_queue_url() -> str:
+    return _required("MATCHING_QUEUE_URL")
+
+
+@cache
 def schedule_group() -> str:
     return _required("SCHEDULE_GROUP")
 
@@ -79,6 +84,7 @@ def forget() -> None:
         topic_arn,
         timers_queue_url,
         timers_queue_arn,
+        matching_queue_url,
         schedule_group,
         scheduler_role_arn,
         snapshot_bucket,

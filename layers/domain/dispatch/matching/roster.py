@@ -135,9 +135,11 @@ class Roster:
             found += self._best_of(near, request, limit - len(found))
         return found
 
-    def anyone_on_shift(self, request: MatchRequest, now: datetime) -> bool:
+    def anyone_on_shift(
+        self, request: MatchRequest, now: datetime, excluding: Collection[str] = ()
+    ) -> bool:
         """Whether anyone eligible is on shift, free or busy, wherever they are."""
-        return self._candidates(request, now, Among.ON_SHIFT, ()) != 0
+        return self._candidates(request, now, Among.ON_SHIFT, excluding) != 0
 
     # Ranking
 

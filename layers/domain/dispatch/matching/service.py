@@ -17,7 +17,8 @@ from dispatch.matching.model import Among, MatchRequest, Ranked, Ranking
 from dispatch.matching.roster import Roster
 from dispatch.matching.store import Making, Snapshot
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import RosterRow
+from dispatch.mechanics.model import Mechanic, RosterRow
+from dispatch.mechanics.rules import roster_entry
 from dispatch.policy.model import Policy
 
 OVERLAP = timedelta(seconds=120)
@@ -92,13 +93,20 @@ def anyone_on_shift(
     policy: Policy,
     now: datetime,
     *,
+    excluding: Collection[str] = frozenset(),
     fresh_since: datetime | None = None,
 ) -> bool:
     """Whether anyone eligible is on shift, free or busy, in any country."""
     live = _live_for(request, policy, now, fresh_since)
-    if not live.roster.anyone_on_shift(request, now):
+    if not live.roster.anyone_on_shift(request, now, excluding):
         live.load_everywhere()
-    return live.roster.anyone_on_shift(request, now)
+    return live.roster.anyone_on_shift(request, now, excluding)
+
+
+def score_of(mechanic: Mechanic, request: MatchRequest, policy: Policy, now: datetime) -> Ranked:
+    """What this one mechanic scores, whether or not they are free or eligible."""
+    entry = roster_entry(mechanic)
+    return Ranked(entry, rules.score(entry, request, policy.scoring, now.date()))
 
 
 def renew_snapshots(now: datetime) -> None:

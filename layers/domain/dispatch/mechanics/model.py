@@ -64,23 +64,32 @@ class Duty:
     """Presence and load. ``on_shift`` (stored as ``currently_on_shift``) is the only truth.
 
     ``load`` counts sessions in ``waiting`` or ``live``. ``waiting_since`` is the later of the last
-    session's end and clock-in, None before the first.
+    session's end and clock-in, None before the first. A shift that is ``closing`` ends with the
+    session in hand: until then the mechanic is busy, whatever their load.
     """
 
     on_shift: bool = False
     load: int = 0
     waiting_since: datetime | None = None
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Mechanic:
-    """Profile and presence. ``shift_id`` is set while on shift; ``clocked_in_at`` is the latest."""
+    """Profile and presence. ``shift_id`` is set while on shift; ``clocked_in_at`` is the latest.
+
+    ``closing`` is why a shift ends with the session in hand. ``misses`` counts the offers missed in
+    a row. ``capacity_at`` marks new capacity that nobody has put to use yet: since when.
+    """
 
     profile: Profile
     duty: Duty = Duty()
     shift_id: str | None = None
     clocked_in_at: datetime | None = None
     last_seen_at: datetime | None = None
+    closing: str | None = None
+    misses: int = 0
+    capacity_at: datetime | None = None
 
     @property
     def id(self) -> str:

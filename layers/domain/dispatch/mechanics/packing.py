@@ -43,6 +43,7 @@ class _Row(msgspec.Struct, array_like=True, frozen=True):
     waiting_since: datetime | None
     completed_sessions: int
     inputs: _Inputs
+    closing: bool = False
 
 
 _inputs_decoder = msgspec.json.Decoder(_Inputs)
@@ -76,13 +77,14 @@ def pack_row(row: RosterRow) -> bytes:
             waiting_since=entry.duty.waiting_since,
             completed_sessions=entry.completed_sessions,
             inputs=_inputs_of(entry),
+            closing=entry.duty.closing,
         )
     )
 
 
 def unpack_row(line: bytes) -> RosterRow:
     row = _row_decoder.decode(line)
-    duty = Duty(on_shift=row.on_shift, load=row.load, waiting_since=row.waiting_since)
+    duty = Duty(row.on_shift, row.load, row.waiting_since, row.closing)
     return RosterRow(
         mechanic_id=row.mechanic_id,
         partition=intern(row.partition),

@@ -60,7 +60,12 @@ def is_visible(mechanic: Mechanic) -> bool:
 def presence(duty: Duty, capacity: int) -> Presence:
     if not duty.on_shift:
         return Presence.OFFLINE
-    return Presence.ONLINE if duty.load < capacity else Presence.BUSY
+    return Presence.ONLINE if room(duty, capacity) else Presence.BUSY
+
+
+def room(duty: Duty, capacity: int) -> int:
+    """How many sessions more somebody may take now: none while their shift is closing."""
+    return max(0, capacity - duty.load) if duty.on_shift and not duty.closing else 0
 
 
 def why_not_available(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from dispatch.core.errors import NotFound
+from dispatch.core.errors import NotFound, StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.table import Item, Otherwise, Transaction, decides_anew
 from dispatch.mechanics import rules, store
@@ -35,6 +35,13 @@ def profile_for(mechanic_id: str, by: str) -> Mechanic:
     if mechanic is None or not (by == mechanic_id or rules.is_visible(mechanic)):
         raise NotFound("There is no such mechanic.")
     return mechanic
+
+
+def why_not_available(
+    mechanic: Mechanic | None, policy: Policy, now: datetime, brand_key: str | None
+) -> Unavailable | None:
+    """The first reason why they cannot take a session now; None if they can."""
+    return rules.why_not_available(mechanic, policy, now.date(), brand_key)
 
 
 def is_eligible(mechanic: Mechanic, policy: Policy, now: datetime, brand_key: str | None) -> bool:
@@ -119,10 +126,21 @@ def check_available(
     store.check_available(tx, mechanic_id, policy, brand_key, now, refuse)
 
 
-def _named(otherwise: Refuse, policy: Policy, brand_key: str | None, now: datetime) -> Otherwise:
+def _named(
+    otherwise: Refuse,
+    policy: Policy,
+    brand_key: str | None,
+    now: datetime,
+    *,
+    else_stale: bool = False,
+) -> Otherwise:
+    """``else_stale`` where the condition asks for more than the rule does."""
+
     def refuse(old: Item | None) -> Exception:
         mechanic = store.mechanic_of(old) if old else None
         reason = rules.why_not_available(mechanic, policy, now.date(), brand_key)
+        if reason is None and else_stale:
+            return StaleVersion()
         assert reason is not None, "the condition and the rule must say the same"
         return otherwise(reason)
 
@@ -137,8 +155,75 @@ def free_load(
     completed: bool,
     session_ended: bool = True,
 ) -> None:
-    """One session less. A ``completed`` one counts; one given back has not ended."""
+    """One session less. A ``completed`` one counts; one given back has not ended.
+
+    Provided that the shift is not closing with this session: ``free_last_and_go_off_shift``.
+    """
     store.free_load(tx, mechanic_id, session_ended=session_ended, completed=completed, now=now)
+
+
+def free_last_and_go_off_shift(
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    *,
+    now: datetime,
+    completed: bool,
+    session_ended: bool = True,
+) -> None:
+    """The last session less, and off that closing shift with it."""
+    store.free_last_and_go_off_shift(
+        tx, mechanic_id, shift_id, session_ended=session_ended, completed=completed, now=now
+    )
+
+
+def close_shift(
+    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+) -> None:
+    """No new offers, provided that there is a session in hand and the shift not closing yet."""
+    store.close_shift(tx, mechanic_id, shift_id, cause, now)
+
+
+def count_miss(tx: Transaction, mechanic_id: str, policy: Policy) -> None:
+    """One miss more in a row, provided that the mechanic is on shift and free."""
+    store.count_miss(tx, mechanic_id, policy.capacity)
+
+
+def forget_misses(tx: Transaction, mechanic_id: str) -> None:
+    """The mechanic has answered."""
+    store.forget_misses(tx, mechanic_id)
+
+
+def put_capacity_to_use(tx: Transaction, mechanic: Mechanic) -> None:
+    """What was marked as new capacity has been dealt with, provided that the mark still stands."""
+    assert mechanic.capacity_at is not None, "only marked capacity can be put to use"
+    store.put_capacity_to_use(tx, mechanic.id, mechanic.capacity_at)
+
+
+def offer_capacity(
+    tx: Transaction,
+    mechanic: Mechanic,
+    *,
+    policy: Policy,
+    brand_key: str | None,
+    now: datetime,
+    otherwise: Refuse,
+) -> None:
+    """As ``check_available``; marked capacity is dealt with, provided that the mark stands."""
+    if mechanic.capacity_at is None:
+        check_available(
+            tx, mechanic.id, policy=policy, brand_key=brand_key, now=now, otherwise=otherwise
+        )
+        return
+    refuse = _named(otherwise, policy, brand_key, now, else_stale=True)
+    store.offer_marked_capacity(
+        tx, mechanic.id, mechanic.capacity_at, policy, brand_key, now, refuse
+    )
+
+
+def room(mechanic: Mechanic, policy: Policy) -> int:
+    """How many sessions more the mechanic may take now."""
+    return rules.room(mechanic.duty, policy.capacity)
 
 
 # What ranking reads

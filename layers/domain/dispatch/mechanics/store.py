@@ -15,6 +15,7 @@ from sys import intern
 import msgspec
 
 from dispatch.core import settings
+from dispatch.core.due import due_keys
 from dispatch.core.table import (
     IS_NEW,
     ROSTER,
@@ -41,13 +42,17 @@ _PAGE = 1000
 
 _IS_OFF_SHIFT = "attribute_exists(#pk) AND #currently_on_shift = :no"
 _IS_ON_SHIFT_UNLOADED = "#currently_on_shift = :yes AND #shift_id = :shift_id AND #load = :none"
+_EXISTS = "attribute_exists(#pk)"
 _HAS_LOAD = "#load >= :one"
+_IS_OPEN_WITH_LOAD = f"{_HAS_LOAD} AND (attribute_not_exists(#closing) OR #load > :one)"
 _IS_ELIGIBLE = (
     "#status = :approved AND #profile_completion >= :min_profile_completion"
     " AND (attribute_not_exists(#certified_until) OR #certified_until >= :today)"
 )
 _KNOWS_BRAND = "contains(#brand_keys, :brand_key)"
-_HAS_ROOM = "#currently_on_shift = :yes AND #load < :capacity"
+_HAS_ROOM = "#currently_on_shift = :yes AND #load < :capacity AND attribute_not_exists(#closing)"
+_IS_ON_SHIFT_LOADED = "#shift_id = :shift_id AND #load >= :one AND attribute_not_exists(#closing)"
+_IS_CLOSING_WITH_LAST = "#shift_id = :shift_id AND #load = :one AND attribute_exists(#closing)"
 
 
 def subject(mechanic_id: str) -> str:
@@ -67,14 +72,20 @@ def find(mechanic_id: str) -> tuple[Mechanic, str] | None:
 
 def mechanic_of(item: Item) -> Mechanic:
     profile = msgspec.json.decode(item["profile"], type=Profile)
-    clocked_in_at, last_seen_at = item.get("clocked_in_at"), item.get("last_seen_at")
     return Mechanic(
         profile=replace(profile, completed_sessions=item["completed_sessions"]),
         duty=_duty_of(item),
         shift_id=item.get("shift_id"),
-        clocked_in_at=parse_time(clocked_in_at) if clocked_in_at else None,
-        last_seen_at=parse_time(last_seen_at) if last_seen_at else None,
+        clocked_in_at=_instant(item, "clocked_in_at"),
+        last_seen_at=_instant(item, "last_seen_at"),
+        closing=item.get("closing"),
+        misses=item.get("misses", 0),
+        capacity_at=_instant(item, "capacity_at"),
     )
+
+
+def _instant(item: Item, name: str) -> datetime | None:
+    return parse_time(item[name]) if name in item else None
 
 
 def _duty_of(item: Item) -> Duty:
@@ -83,10 +94,21 @@ def _duty_of(item: Item) -> Duty:
         on_shift=item["currently_on_shift"],
         load=item["load"],
         waiting_since=parse_time(waiting_since) if waiting_since else None,
+        closing=item.get("closing") is not None,
     )
 
 
-# Writes: each is one clause and stamps `changed_at`
+# Writes: each is one clause and stamps `changed_at`, if it changes what ranking goes by
+
+_SEEN = "#last_seen_at = :now, #changed_at = :now"
+_MARK = "#capacity_at = :now, #due_pk = :due_pk, #due_at = :due_at"
+_UNMARK = "#capacity_at, #due_pk, #due_at"
+
+
+def _marking(mechanic_id: str, now: datetime) -> Item:
+    """The values with which new capacity is marked, until somebody puts it to use."""
+    due = due_keys(subject(mechanic_id), now)
+    return {":now": format_time(now), ":due_pk": due["due_pk"], ":due_at": due["due_at"]}
 
 
 def put_profile(tx: Transaction, profile: Profile, before: str | None, now: datetime) -> str:
@@ -136,8 +158,14 @@ def go_on_shift(
     tx.update(
         key(mechanic_id),
         "SET #currently_on_shift = :yes, #shift_id = :shift_id, #clocked_in_at = :now,"
-        " #last_seen_at = :now, #changed_at = :now",
-        {":yes": True, ":no": False, ":shift_id": shift_id, ":now": format_time(now)},
+        f" #misses = :none, {_SEEN}, {_MARK}",
+        {
+            ":yes": True,
+            ":no": False,
+            ":none": 0,
+            ":shift_id": shift_id,
+            **_marking(mechanic_id, now),
+        },
         when=_IS_OFF_SHIFT,
         otherwise=otherwise,
     )
@@ -148,7 +176,7 @@ def go_off_shift(
 ) -> None:
     tx.update(
         key(mechanic_id),
-        "SET #currently_on_shift = :no, #last_seen_at = :now, #changed_at = :now REMOVE #shift_id",
+        f"SET #currently_on_shift = :no, {_SEEN} REMOVE #shift_id, {_UNMARK}",
         {
             ":yes": True,
             ":no": False,
@@ -172,8 +200,8 @@ def take_load(
     when, values = _available(policy, brand_key, now)
     tx.update(
         key(mechanic_id),
-        "SET #load = #load + :one, #last_seen_at = :now, #changed_at = :now",
-        {**values, ":one": 1, ":now": format_time(now)},
+        f"SET #load = #load + :one, #misses = :none, {_SEEN}",
+        {**values, ":one": 1, ":none": 0, ":now": format_time(now)},
         when=when,
         otherwise=otherwise,
     )
@@ -210,12 +238,97 @@ def _available(policy: Policy, brand_key: str | None, now: datetime) -> tuple[st
 def free_load(
     tx: Transaction, mechanic_id: str, *, session_ended: bool, completed: bool, now: datetime
 ) -> None:
-    change = "SET #load = #load - :one, #last_seen_at = :now, #changed_at = :now"
+    """The capacity that comes free is marked."""
+    tx.update(
+        key(mechanic_id),
+        f"SET {_less_load(session_ended=session_ended, completed=completed)}, {_MARK}",
+        {":one": 1, **_marking(mechanic_id, now)},
+        when=_IS_OPEN_WITH_LOAD,
+    )
+
+
+def free_last_and_go_off_shift(
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    *,
+    session_ended: bool,
+    completed: bool,
+    now: datetime,
+) -> None:
+    """The last session of a closing shift: the shift is over with it."""
+    less = _less_load(session_ended=session_ended, completed=completed)
+    tx.update(
+        key(mechanic_id),
+        f"SET {less}, #currently_on_shift = :no REMOVE #shift_id, #closing, {_UNMARK}",
+        {":one": 1, ":no": False, ":shift_id": shift_id, ":now": format_time(now)},
+        when=_IS_CLOSING_WITH_LAST,
+    )
+
+
+def _less_load(*, session_ended: bool, completed: bool) -> str:
+    change = f"#load = #load - :one, {_SEEN}"
     if session_ended:
         change += ", #last_session_ended_at = :now"
     if completed:
         change += ", #completed_sessions = #completed_sessions + :one"
-    tx.update(key(mechanic_id), change, {":one": 1, ":now": format_time(now)}, when=_HAS_LOAD)
+    return change
+
+
+def close_shift(
+    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+) -> None:
+    """No new offers; the shift ends with the sessions in hand."""
+    tx.update(
+        key(mechanic_id),
+        f"SET #closing = :cause, #changed_at = :now REMOVE {_UNMARK}",
+        {":cause": cause, ":one": 1, ":shift_id": shift_id, ":now": format_time(now)},
+        when=_IS_ON_SHIFT_LOADED,
+    )
+
+
+def count_miss(tx: Transaction, mechanic_id: str, capacity: int) -> None:
+    """An offer missed while on shift and free."""
+    tx.update(
+        key(mechanic_id),
+        "SET #misses = #misses + :one",
+        {":one": 1, ":yes": True, ":capacity": capacity},
+        when=_HAS_ROOM,
+    )
+
+
+def forget_misses(tx: Transaction, mechanic_id: str) -> None:
+    tx.update(key(mechanic_id), "SET #misses = :none", {":none": 0}, when=_EXISTS)
+
+
+def put_capacity_to_use(tx: Transaction, mechanic_id: str, marked_at: datetime) -> None:
+    """The capacity marked at that instant has been dealt with."""
+    tx.update(
+        key(mechanic_id),
+        f"REMOVE {_UNMARK}",
+        {":marked_at": format_time(marked_at)},
+        when="#capacity_at = :marked_at",
+    )
+
+
+def offer_marked_capacity(
+    tx: Transaction,
+    mechanic_id: str,
+    marked_at: datetime,
+    policy: Policy,
+    brand_key: str | None,
+    now: datetime,
+    otherwise: Otherwise,
+) -> None:
+    """As ``check_available``, and the capacity marked at that instant is dealt with."""
+    when, values = _available(policy, brand_key, now)
+    tx.update(
+        key(mechanic_id),
+        f"REMOVE {_UNMARK}",
+        {**values, ":marked_at": format_time(marked_at)},
+        when=f"{when} AND #capacity_at = :marked_at",
+        otherwise=otherwise,
+    )
 
 
 # The index

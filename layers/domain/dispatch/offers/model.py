@@ -9,6 +9,7 @@ from dispatch.policy.model import SessionType
 
 
 class AssignmentStatus(StrEnum):
+    HELD = "held"
     QUEUED = "queued"
     OFFERED = "offered"
     ACCEPTED = "accepted"
@@ -23,6 +24,7 @@ class AssignmentStatus(StrEnum):
 
 
 class Move(StrEnum):
+    OPEN = "open"
     ACCEPT = "accept"
     JOIN = "join"
     START = "start"
@@ -37,6 +39,26 @@ class Move(StrEnum):
 class MatchType(StrEnum):
     TARGETED = "targeted"
     BROADCAST = "broadcast"
+
+
+class OfferKind(StrEnum):
+    """How an offer came about: the customer's choice alone, a wave, or new capacity."""
+
+    PREFERRED = "preferred"
+    WAVE = "wave"
+    CAPACITY = "capacity"
+
+
+class Cause(StrEnum):
+    """Why an assignment expired."""
+
+    TIMEOUT = "timeout"
+    CLOCKED_OUT = "clocked_out"
+    AT_CAPACITY = "at_capacity"
+    UNDELIVERABLE = "undeliverable"
+    NOT_JOINED = "not_joined"
+    NOT_ELIGIBLE = "not_eligible"
+    UNFILLED = "unfilled"
 
 
 class DeclineReason(StrEnum):
@@ -69,6 +91,7 @@ class SessionBrief:
     keywords: tuple[str, ...]
     concern_preview: str
     city: str | None
+    minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +109,10 @@ class Match:
 class Assignment:
     """One row in the dispatch of a session.
 
-    A broadcast has no ``mechanic_id`` until it is accepted and no ``expires_at``;
-    ``declined_by`` are those who do not want to see it, ``excluded`` those who may not have
-    the session.
+    A broadcast has no ``mechanic_id`` until it is accepted; it ends with the pending period
+    (``expires_at``), and while it is ``held`` it opens by itself at ``opens_at``. ``declined_by``
+    are those who do not want it, ``excluded`` those who may not have it. ``accepted_at``,
+    ``missed``, ``no_show`` and ``cause`` tell how the row went on.
     """
 
     id: str
@@ -104,6 +128,11 @@ class Assignment:
     wanted: MatchRequest
     declined_by: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
+    opens_at: datetime | None = None
+    accepted_at: datetime | None = None
+    missed: bool = False
+    no_show: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +143,22 @@ class OpenOffer:
     mechanic_id: str
     offered_at: datetime
     expires_at: datetime
+    kind: OfferKind = OfferKind.WAVE
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of the offers to a mechanic in a stretch of time, and the sessions they completed.
+
+    A plan of up to 15 minutes counts as ``micro``, the rest as ``full``.
+    """
+
+    offers_received: int = 0
+    offers_accepted: int = 0
+    offers_declined: int = 0
+    offers_missed: int = 0
+    micro_sessions: int = 0
+    full_sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,20 +166,37 @@ class Dispatch:
     """How far the search for a session's mechanic has come. ``version`` is the lock.
 
     ``is_open`` while the session is pending. ``asked`` were offered this session at any time,
-    ``declined`` do not want it, ``excluded`` may not have it: they gave it back, or are the
-    customer. ``announced`` once the broadcast was pushed in this period.
+    ``declined`` do not want it, ``excluded`` may not have it: they gave it back, did not come, or
+    are the customer. ``announced`` once the broadcast was pushed in this period.
+
+    ``preferred_id`` is whom the customer chose, ``preferred_outcome`` why they were passed over.
+    While that one is asked alone the broadcast opens only at ``opens_at``.
+
+    ``seek_due_at``: since when there is something to seek; None once it was done. ``matched`` once
+    this period's first wave was made, at ``wave_at``, ``short`` of that many mechanics. ``owed``
+    offers have to pass on. ``all_offline`` while nobody eligible was seen on shift.
     """
 
     session_id: str
     period: int
     pending_since: datetime
     policy_version: int
+    customer_id: str
     brief: SessionBrief
     wanted: MatchRequest
     broadcast_id: str
     is_open: bool = True
     matched: bool = False
     announced: bool = False
+    pending_until: datetime | None = None
+    preferred_id: str | None = None
+    preferred_outcome: str | None = None
+    opens_at: datetime | None = None
+    seek_due_at: datetime | None = None
+    wave_at: datetime | None = None
+    short: int = 0
+    owed: int = 0
+    all_offline: bool = False
     waves: int = 0
     offers: tuple[OpenOffer, ...] = ()
     asked: tuple[str, ...] = ()

@@ -1,24 +1,35 @@
 """The assignments' state machine and who may accept, as ``domain.md`` has it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from dispatch.core.errors import Conflict, IllegalMove
 from dispatch.matching.model import Priority
+from dispatch.mechanics.model import Duty, Mechanic, Unavailable
 from dispatch.offers.model import (
     Assignment,
     AssignmentStatus,
+    Cause,
     Dispatch,
     MatchType,
     Move,
+    OfferKind,
     OpenOffer,
+    Tally,
 )
 
 S = AssignmentStatus
 
 TRANSITIONS = {
+    (S.HELD, Move.OPEN): S.QUEUED,
+    (S.HELD, Move.ACCEPT): S.ACCEPTED,
+    (S.HELD, Move.EXPIRE): S.EXPIRED,
+    (S.HELD, Move.RESCIND): S.RESCINDED,
+    (S.HELD, Move.CANCEL): S.CANCELLED,
     (S.QUEUED, Move.ACCEPT): S.ACCEPTED,
+    (S.QUEUED, Move.EXPIRE): S.EXPIRED,
     (S.QUEUED, Move.RESCIND): S.RESCINDED,
     (S.QUEUED, Move.CANCEL): S.CANCELLED,
     (S.OFFERED, Move.ACCEPT): S.ACCEPTED,
@@ -28,15 +39,17 @@ TRANSITIONS = {
     (S.OFFERED, Move.CANCEL): S.CANCELLED,
     (S.ACCEPTED, Move.JOIN): S.JOINED,
     (S.ACCEPTED, Move.RELEASE): S.RELEASED,
+    (S.ACCEPTED, Move.EXPIRE): S.EXPIRED,
     (S.ACCEPTED, Move.CANCEL): S.CANCELLED,
     (S.JOINED, Move.START): S.IN_PROGRESS,
     (S.JOINED, Move.RELEASE): S.RELEASED,
     (S.JOINED, Move.CANCEL): S.CANCELLED,
+    (S.JOINED, Move.END): S.ENDED,
     (S.IN_PROGRESS, Move.END): S.ENDED,
 }
 
-OPEN = frozenset({S.QUEUED, S.OFFERED})
-"""Can be accepted, until the deadline."""
+OPEN = frozenset({S.HELD, S.QUEUED, S.OFFERED})
+"""Can be accepted, until the deadline; a held one from its opening on."""
 HELD_BY_MECHANIC = frozenset({S.OFFERED, S.ACCEPTED, S.JOINED, S.IN_PROGRESS})
 """What a mechanic's queue shows as theirs."""
 WON = frozenset({S.ACCEPTED, S.JOINED, S.IN_PROGRESS, S.ENDED})
@@ -59,9 +72,15 @@ def advance(assignment: Assignment, move: Move) -> Assignment:
 
 
 def is_open(assignment: Assignment, now: datetime) -> bool:
-    """Open means before its deadline: a deadline stands in every read."""
+    """Open means before its deadline: a deadline stands in every read. A held row opens by time."""
     in_time = assignment.expires_at is None or now < assignment.expires_at
-    return assignment.status in OPEN and in_time
+    return assignment.status in OPEN and in_time and not is_held(assignment, now)
+
+
+def is_held(assignment: Assignment, now: datetime) -> bool:
+    """A broadcast that is kept for the preferred mechanic still."""
+    opens_at = assignment.opens_at
+    return assignment.status is S.HELD and opens_at is not None and now < opens_at
 
 
 def is_winners_repeat(assignment: Assignment, mechanic_id: str) -> bool:
@@ -74,8 +93,10 @@ def may_act_on(assignment: Assignment, mechanic_id: str) -> bool:
     return assignment.match_type is MatchType.BROADCAST or assignment.mechanic_id == mechanic_id
 
 
-def why_not_declinable(assignment: Assignment, mechanic_id: str) -> Conflict:
-    """The refusal where there is nothing left to decline."""
+def why_not_declinable(assignment: Assignment, mechanic_id: str, now: datetime) -> Conflict:
+    """The refusal where there is nothing to decline, or nothing left."""
+    if is_held(assignment, now):
+        return refused("not_eligible")
     if is_winners_repeat(assignment, mechanic_id):
         return IllegalMove(Move.DECLINE, assignment.status)
     if assignment.status is S.CANCELLED:
@@ -89,6 +110,7 @@ def why_not_acceptable(
     mechanic_id: str,
     *,
     is_cancelled: bool,
+    is_unfilled: bool,
     now: datetime,
 ) -> str | None:
     """The first reason that holds why this mechanic can not have it; None if none does.
@@ -98,11 +120,14 @@ def why_not_acceptable(
     """
     if is_cancelled:
         return "cancelled"
-    if not dispatch.is_open:
+    if not dispatch.is_open and not is_unfilled:
         return "taken"
-    if not is_open(assignment, now) or mechanic_id in assignment.declined_by:
+    held = is_held(assignment, now)
+    if is_unfilled or mechanic_id in assignment.declined_by:
         return "expired"
-    if mechanic_id in dispatch.excluded:
+    if not held and not is_open(assignment, now):
+        return "expired"
+    if held or mechanic_id in dispatch.excluded:
         return "not_eligible"
     return None
 
@@ -110,6 +135,9 @@ def why_not_acceptable(
 def refused(reason: str) -> Conflict:
     """The refusal for one of accept's reasons."""
     return Conflict(reason, _REFUSALS[reason])
+
+
+# The dispatch: each function answers the next version
 
 
 def open_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
@@ -120,65 +148,291 @@ def overdue_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
     return tuple(offer for offer in dispatch.offers if now >= offer.expires_at)
 
 
-def without(dispatch: Dispatch, gone: Iterable[OpenOffer]) -> Dispatch:
-    """The dispatch after these offers have ended."""
+def is_pending(dispatch: Dispatch, now: datetime) -> bool:
+    """Whether the session may still be taken: its period is not over, timer or no timer."""
+    until = dispatch.pending_until
+    return dispatch.is_open and (until is None or now < until)
+
+
+def offer_ends(dispatch: Dispatch, lasting_s: int, now: datetime) -> datetime:
+    """When an offer made now is over: with the pending period at the latest."""
+    end = now + timedelta(seconds=lasting_s)
+    return min(end, dispatch.pending_until) if dispatch.pending_until else end
+
+
+def due_at(dispatch: Dispatch) -> datetime | None:
+    """When somebody has to look at an open dispatch next, if ever."""
+    if not dispatch.is_open:
+        return None
+    instants = [offer.expires_at for offer in dispatch.offers]
+    if dispatch.seek_due_at:
+        instants.append(dispatch.seek_due_at)
+    return min(instants, default=None)
+
+
+def preferred_to_ask(dispatch: Dispatch) -> str | None:
+    """Whom the customer chose, if they have not been asked and may have the session."""
+    chosen = dispatch.preferred_id
+    if chosen is None or chosen in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}:
+        return None
+    return chosen
+
+
+def asks_preferred_alone(dispatch: Dispatch, now: datetime) -> bool:
+    return any(offer.kind is OfferKind.PREFERRED for offer in open_offers(dispatch, now))
+
+
+def broadcast_status(dispatch: Dispatch) -> AssignmentStatus:
+    """What the open dispatch's broadcast row is written as."""
+    return S.HELD if dispatch.opens_at else S.QUEUED
+
+
+def _next(dispatch: Dispatch, **changes: Any) -> Dispatch:
+    return replace(dispatch, version=dispatch.version + 1, **changes)
+
+
+def _without(dispatch: Dispatch, gone: Iterable[OpenOffer]) -> tuple[OpenOffer, ...]:
     ids = {offer.assignment_id for offer in gone}
-    rest = tuple(offer for offer in dispatch.offers if offer.assignment_id not in ids)
-    return replace(dispatch, offers=rest, version=dispatch.version + 1)
+    return tuple(offer for offer in dispatch.offers if offer.assignment_id not in ids)
 
 
-def with_decline(dispatch: Dispatch, assignment_id: str, mechanic_id: str) -> Dispatch:
-    """The dispatch after this mechanic has passed, on an offer or on the broadcast."""
-    gone = [offer for offer in dispatch.offers if offer.assignment_id == assignment_id]
-    return replace(without(dispatch, gone), declined=(*dispatch.declined, mechanic_id))
-
-
-def with_wave(dispatch: Dispatch, offers: tuple[OpenOffer, ...], *, announce: bool) -> Dispatch:
-    """The dispatch after its period's mechanics were ranked and these were asked."""
-    return replace(
+def with_ended(
+    dispatch: Dispatch, ended: Collection[OpenOffer], cause: Cause, now: datetime
+) -> Dispatch:
+    """After these offers have expired. But for a timeout, each passes on."""
+    return _next(
         dispatch,
-        matched=True,
-        announced=dispatch.announced or announce,
-        waves=dispatch.waves + 1,
-        offers=dispatch.offers + offers,
-        asked=dispatch.asked + tuple(offer.mechanic_id for offer in offers),
-        version=dispatch.version + 1,
+        offers=_without(dispatch, ended),
+        owed=dispatch.owed + (0 if cause is Cause.TIMEOUT else _passed_on(ended)),
+        seek_due_at=now,
+        **_preference(ended, _OUTCOMES.get(cause, cause)),
     )
 
 
-def announced(dispatch: Dispatch) -> Dispatch:
-    return replace(dispatch, announced=True, version=dispatch.version + 1)
+def with_decline(
+    dispatch: Dispatch, declined: OpenOffer | None, mechanic_id: str, now: datetime
+) -> Dispatch:
+    """After this mechanic has passed, on their offer or (without one) on the broadcast."""
+    gone = (declined,) if declined else ()
+    return _next(
+        dispatch,
+        offers=_without(dispatch, gone),
+        declined=(*dispatch.declined, mechanic_id),
+        owed=dispatch.owed + _passed_on(gone),
+        seek_due_at=now if declined else dispatch.seek_due_at,
+        **_preference(gone, "declined"),
+    )
+
+
+_OUTCOMES = {Cause.TIMEOUT: "expired"}
+
+
+def _passed_on(ended: Collection[OpenOffer]) -> int:
+    """After the preferred mechanic comes a whole wave, so theirs is not owed."""
+    return sum(offer.kind is not OfferKind.PREFERRED for offer in ended)
+
+
+def _preference(ended: Iterable[OpenOffer], outcome: str) -> dict[str, Any]:
+    if any(offer.kind is OfferKind.PREFERRED for offer in ended):
+        return {"preferred_outcome": outcome}
+    return {}
+
+
+def with_preferred_asked(dispatch: Dispatch, offer: OpenOffer) -> Dispatch:
+    """The customer's choice is asked, alone: the broadcast opens when that is over."""
+    return _next(
+        dispatch,
+        offers=(offer,),
+        asked=(*dispatch.asked, offer.mechanic_id),
+        opens_at=offer.expires_at,
+        seek_due_at=None,
+        all_offline=False,
+        waves=dispatch.waves + 1,
+    )
+
+
+def with_wave(
+    dispatch: Dispatch,
+    offers: Collection[OpenOffer],
+    now: datetime,
+    *,
+    wanted: int,
+    preferred_outcome: str | None = None,
+    announced: bool = False,
+    all_offline: bool = False,
+) -> Dispatch:
+    """After those were asked who could be, of as many as were ``wanted``."""
+    first = not dispatch.matched
+    return _next(
+        dispatch,
+        matched=True,
+        wave_at=now if first else dispatch.wave_at,
+        short=wanted - len(offers) if first and offers else 0,
+        owed=0,
+        opens_at=None,
+        seek_due_at=None,
+        preferred_outcome=preferred_outcome or dispatch.preferred_outcome,
+        announced=dispatch.announced or announced,
+        all_offline=all_offline,
+        waves=dispatch.waves + 1 if offers else dispatch.waves,
+        offers=(*dispatch.offers, *offers),
+        asked=(*dispatch.asked, *(offer.mechanic_id for offer in offers)),
+    )
+
+
+def with_capacity(dispatch: Dispatch, offer: OpenOffer) -> Dispatch:
+    """New capacity was offered to a session that had no open offer."""
+    return _next(
+        dispatch,
+        offers=(*dispatch.offers, offer),
+        asked=(*dispatch.asked, offer.mechanic_id),
+        all_offline=False,
+        waves=dispatch.waves + 1,
+    )
+
+
+def with_top_up(dispatch: Dispatch, offers: Collection[OpenOffer]) -> Dispatch:
+    """Those were asked whom the first wave had missed."""
+    return _next(
+        dispatch,
+        short=0,
+        offers=(*dispatch.offers, *offers),
+        asked=(*dispatch.asked, *(offer.mechanic_id for offer in offers)),
+        waves=dispatch.waves + 1,
+    )
 
 
 def closed(dispatch: Dispatch) -> Dispatch:
     """The dispatch once the session is no longer pending."""
-    return replace(dispatch, is_open=False, offers=(), version=dispatch.version + 1)
+    return _next(
+        dispatch, is_open=False, offers=(), owed=0, seek_due_at=None, opens_at=None, short=0
+    )
 
 
 def reopened(
-    dispatch: Dispatch, *, period: int, broadcast_id: str, excluding: str, now: datetime
+    dispatch: Dispatch,
+    *,
+    period: int,
+    broadcast_id: str,
+    excluding: str,
+    preferred_s: int,
+    now: datetime,
+    until: datetime,
 ) -> Dispatch:
-    """A new pending period, without the mechanic who gave the session back."""
-    return replace(
+    """A new pending period, without the mechanic who had the session."""
+    again = replace(
         dispatch,
         period=period,
         pending_since=now,
+        pending_until=until,
         broadcast_id=broadcast_id,
         is_open=True,
         matched=False,
         announced=False,
+        all_offline=False,
         excluded=(*dispatch.excluded, excluding),
         version=dispatch.version + 1,
+    )
+    return seeking(again, preferred_s, now)
+
+
+def seeking(dispatch: Dispatch, preferred_s: int, now: datetime) -> Dispatch:
+    """A dispatch at the beginning of a period. Its broadcast is held for a preferred mechanic."""
+    opens_at = now + timedelta(seconds=preferred_s) if preferred_to_ask(dispatch) else None
+    return replace(dispatch, seek_due_at=now, opens_at=opens_at)
+
+
+def preferred_outcome(dispatch: Dispatch, now: datetime) -> str:
+    """What became of the customer's choice, as far as the search goes."""
+    if asks_preferred_alone(dispatch, now):
+        return "offered"
+    if dispatch.preferred_outcome:
+        return dispatch.preferred_outcome
+    overdue = overdue_offers(dispatch, now)
+    return "expired" if any(offer.kind is OfferKind.PREFERRED for offer in overdue) else "undecided"
+
+
+# Mechanics and their offers
+
+
+def why_untenable(
+    offer: OpenOffer,
+    mechanic: Mechanic | None,
+    why_not_available: Unavailable | None,
+) -> Cause | None:
+    """Why a mechanic can no longer accept an open offer, whatever they are by now; None if so.
+
+    Who has clocked out since is not waited for, though they may be back.
+    """
+    if why_not_available is not None or mechanic is None:
+        return _UNTENABLE[why_not_available or Unavailable.NOT_ELIGIBLE]
+    if mechanic.clocked_in_at and offer.offered_at < mechanic.clocked_in_at:
+        return Cause.CLOCKED_OUT
+    return None
+
+
+_UNTENABLE = {
+    Unavailable.NOT_ELIGIBLE: Cause.NOT_ELIGIBLE,
+    Unavailable.OFF_SHIFT: Cause.CLOCKED_OUT,
+    Unavailable.AT_CAPACITY: Cause.AT_CAPACITY,
+}
+
+
+def was_waiting(duty: Duty, at: datetime) -> bool:
+    """Whether a mechanic who is free now was on shift and free before that instant."""
+    return duty.waiting_since is not None and duty.waiting_since < at
+
+
+def may_be_offered_capacity(dispatch: Dispatch, mechanic_id: str, now: datetime) -> bool:
+    """Whether a session waits without an open offer, and this mechanic was not asked before.
+
+    A session that still owes offers will ask them by itself. Eligibility apart.
+    """
+    return (
+        is_pending(dispatch, now)
+        and dispatch.matched
+        and dispatch.owed == 0
+        and not open_offers(dispatch, now)
+        and mechanic_id not in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
+    )
+
+
+MICRO_MINUTES = 15
+
+
+def tally(rows: Iterable[Assignment], since: datetime, until: datetime) -> Tally:
+    """What came of a mechanic's assignments within that time."""
+    offered = [
+        row
+        for row in rows
+        if row.match_type is MatchType.TARGETED and since <= row.offered_at <= until
+    ]
+    completed = [
+        row.brief.minutes
+        for row in rows
+        if row.status is S.ENDED
+        and not row.no_show
+        and row.accepted_at
+        and since <= row.accepted_at <= until
+    ]
+    micro = sum(minutes <= MICRO_MINUTES for minutes in completed)
+    return Tally(
+        offers_received=len(offered),
+        offers_accepted=sum(row.accepted_at is not None for row in offered),
+        offers_declined=sum(row.status is S.DECLINED for row in offered),
+        offers_missed=sum(row.missed for row in offered),
+        micro_sessions=micro,
+        full_sessions=len(completed) - micro,
     )
 
 
 def may_see_broadcast(
-    assignment: Assignment, mechanic_id: str, *, sessions_offered: frozenset[str]
+    assignment: Assignment, mechanic_id: str, *, sessions_offered: frozenset[str], now: datetime
 ) -> bool:
     """Whether an open broadcast belongs into this mechanic's ``unassigned`` (eligibility apart)."""
     return (
         assignment.match_type is MatchType.BROADCAST
-        and assignment.status is S.QUEUED
+        and is_open(assignment, now)
         and assignment.session_id not in sessions_offered
         and mechanic_id not in assignment.declined_by | assignment.excluded
     )

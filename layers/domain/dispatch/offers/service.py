@@ -5,7 +5,7 @@ alone; moves that change the session too are in ``sessions.service``, which call
 that take a transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,24 +21,31 @@ from dispatch.matching import service as matching
 from dispatch.matching.model import Among, MatchRequest, Priority, Ranked, Ranking
 from dispatch.matching.rules import priority
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import Mechanic
+from dispatch.mechanics.model import Mechanic, Unavailable
 from dispatch.offers import rules, store
 from dispatch.offers.model import (
     Assignment,
     AssignmentStatus,
+    Cause,
     DeclineReason,
     Dispatch,
     Match,
     MatchType,
     Move,
+    OfferKind,
     OpenOffer,
     SessionBrief,
+    Tally,
 )
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 
 KEPT = 10
 """How many of the best are written down beside the session."""
+
+
+Facts = Mapping[str, str | bool]
+"""What is written on a row besides its status, when it moves."""
 
 
 class _Unavailable(Exception):
@@ -61,33 +68,53 @@ def open_dispatch(
     wanted: MatchRequest,
     *,
     customer_id: str,
-    policy_version: int,
+    preferred_id: str | None,
+    policy: Policy,
     now: datetime,
+    until: datetime,
 ) -> None:
-    """The session has become pending for the first time: anybody may take the broadcast.
+    """The session has become pending for the first time.
 
-    Anybody but the customer, who may be a mechanic too.
+    Anybody may take the broadcast, once it is not held for the preferred mechanic any more; but the
+    customer, who may be a mechanic too.
     """
     dispatch = Dispatch(
         session_id=brief.id,
         period=1,
         pending_since=now,
-        policy_version=policy_version,
+        pending_until=until,
+        policy_version=policy.version,
+        customer_id=customer_id,
         brief=brief,
         wanted=wanted,
         broadcast_id=new_id(now),
+        preferred_id=preferred_id,
         excluded=(customer_id,),
     )
+    dispatch = rules.seeking(dispatch, policy.preferred_s, now)
     store.put_dispatch(tx, dispatch)
     store.add(tx, _broadcast(dispatch))
 
 
 def reopen_dispatch(
-    tx: Transaction, dispatch: Dispatch, *, period: int, excluding: str, now: datetime
+    tx: Transaction,
+    dispatch: Dispatch,
+    *,
+    period: int,
+    excluding: str,
+    policy: Policy,
+    now: datetime,
+    until: datetime,
 ) -> None:
     """The session is pending again, without the mechanic who had it."""
     again = rules.reopened(
-        dispatch, period=period, broadcast_id=new_id(now), excluding=excluding, now=now
+        dispatch,
+        period=period,
+        broadcast_id=new_id(now),
+        excluding=excluding,
+        preferred_s=policy.preferred_s,
+        now=now,
+        until=until,
     )
     store.put_dispatch(tx, again)
     store.add(tx, _broadcast(again))
@@ -98,32 +125,50 @@ def _broadcast(dispatch: Dispatch) -> Assignment:
         id=dispatch.broadcast_id,
         session_id=dispatch.session_id,
         match_type=MatchType.BROADCAST,
-        status=AssignmentStatus.QUEUED,
+        status=rules.broadcast_status(dispatch),
         priority=Priority.NORMAL,
         mechanic_id=None,
         match=None,
         offered_at=dispatch.pending_since,
-        expires_at=None,
+        expires_at=dispatch.pending_until,
         brief=dispatch.brief,
         wanted=dispatch.wanted,
         declined_by=frozenset(dispatch.declined),
         excluded=frozenset(dispatch.excluded),
+        opens_at=dispatch.opens_at,
     )
 
 
 def win(
     tx: Transaction, dispatch: Dispatch, assignment: Assignment, mechanic_id: str, now: datetime
-) -> None:
-    """This row was accepted; every other one of the session is rescinded."""
-    _move(tx, assignment, Move.ACCEPT, now=now, mechanic_id=mechanic_id)
+) -> list[OpenOffer]:
+    """This row was accepted; every other one of the session is rescinded.
+
+    Answers with the offers that others have lost by it.
+    """
+    accepted_at = {"accepted_at": format_time(now)}
+    _move(tx, assignment, Move.ACCEPT, now=now, mechanic_id=mechanic_id, facts=accepted_at)
     _close_rows(tx, dispatch, Move.RESCIND, now, except_for=assignment.id)
     store.put_dispatch(tx, rules.closed(dispatch))
+    lost = [offer for offer in dispatch.offers if offer.mechanic_id != mechanic_id]
+    _hand_capacity_on(tx, lost, now)
+    return lost
 
 
-def withdraw(tx: Transaction, dispatch: Dispatch, now: datetime) -> None:
-    """The session was cancelled while pending: so are its rows."""
+def withdraw(tx: Transaction, dispatch: Dispatch, now: datetime) -> list[OpenOffer]:
+    """The session was cancelled while pending: so are its rows. Answers with the offers lost."""
     _close_rows(tx, dispatch, Move.CANCEL, now)
     store.put_dispatch(tx, rules.closed(dispatch))
+    _hand_capacity_on(tx, dispatch.offers, now)
+    return list(dispatch.offers)
+
+
+def give_up(tx: Transaction, dispatch: Dispatch, now: datetime) -> list[OpenOffer]:
+    """Nobody took the session in time: its rows have expired. Answers with the offers lost."""
+    _close_rows(tx, dispatch, Move.EXPIRE, now, facts={"cause": Cause.UNFILLED})
+    store.put_dispatch(tx, rules.closed(dispatch))
+    _hand_capacity_on(tx, dispatch.offers, now)
+    return list(dispatch.offers)
 
 
 def move_on(
@@ -131,7 +176,7 @@ def move_on(
     assignment: Assignment,
     *moves: Move,
     now: datetime,
-    facts: Mapping[str, str] | None = None,
+    facts: Facts | None = None,
 ) -> None:
     """Move an accepted row on, by one step or several at once.
 
@@ -149,7 +194,7 @@ def _move(
     *moves: Move,
     now: datetime,
     mechanic_id: str | None = None,
-    facts: Mapping[str, str] | None = None,
+    facts: Facts | None = None,
 ) -> None:
     after = assignment
     for move in moves:
@@ -167,20 +212,27 @@ def _move(
 
 
 def _close_rows(
-    tx: Transaction, dispatch: Dispatch, move: Move, now: datetime, except_for: str = ""
+    tx: Transaction,
+    dispatch: Dispatch,
+    move: Move,
+    now: datetime,
+    except_for: str = "",
+    facts: Facts | None = None,
 ) -> None:
     for offer in dispatch.offers:
         if offer.assignment_id != except_for:
-            _close_offer(tx, offer, move, now)
+            _close_offer(tx, offer, move, now, facts)
     if dispatch.broadcast_id != except_for:
+        status = rules.broadcast_status(dispatch)
         store.settle(
             tx,
             dispatch.broadcast_id,
-            before=AssignmentStatus.QUEUED,
-            after=rules.TRANSITIONS[AssignmentStatus.QUEUED, move],
+            before=status,
+            after=rules.TRANSITIONS[status, move],
             mechanic_id=None,
             offered_at=dispatch.pending_since,
             now=now,
+            facts=facts,
         )
 
 
@@ -189,7 +241,7 @@ def _close_offer(
     offer: OpenOffer,
     move: Move,
     now: datetime,
-    facts: Mapping[str, str] | None = None,
+    facts: Facts | None = None,
 ) -> None:
     store.settle(
         tx,
@@ -208,106 +260,261 @@ def _close_offer(
 
 @decides_anew
 def seek_mechanic(session_id: str, now: datetime) -> None:
-    """Do what is due for a pending session: rank and offer once per period, then announce.
+    """Do what is due for a pending session: ask the preferred mechanic, make offers, announce.
 
     Safe to call at any time and any number of times. Raises NotFound where there is no dispatch.
     """
     dispatch = dispatch_of(session_id)
-    if not dispatch.is_open:
+    if not rules.is_pending(dispatch, now) or dispatch.seek_due_at is None:
         return
     policy = policies.of_version(dispatch.policy_version)
-    if not dispatch.matched:
-        _offer_wave(dispatch, policy, now)
-    elif not dispatch.announced and not rules.open_offers(dispatch, now):
-        with Transaction() as tx:
-            store.put_dispatch(tx, rules.announced(dispatch))
-            _announce(tx, dispatch, policy, now)
+    if dispatch.matched:
+        _make_wave(dispatch, policy, now, wanted=dispatch.owed)
+    elif preferred := rules.preferred_to_ask(dispatch):
+        _ask_preferred(dispatch, preferred, policy, now)
+    elif not rules.asks_preferred_alone(dispatch, now):
+        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave)
 
 
-def _offer_wave(dispatch: Dispatch, policy: Policy, now: datetime) -> None:
-    """Ask the best who are free. Whoever turns out not to be is passed over, on a fresh roster."""
-    passed_over = {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
-    fresh_since: datetime | None = dispatch.pending_since
+def _ask_preferred(dispatch: Dispatch, preferred: str, policy: Policy, now: datetime) -> None:
+    """The customer's choice is asked alone, or, where that cannot be, passed over."""
+    mechanic = mechanics.get(preferred)
+    brand = dispatch.wanted.brand_key
+    why_not = mechanics.why_not_available(mechanic, policy, now, brand)
+    if mechanic is None or why_not is not None:
+        outcome = why_not or Unavailable.NOT_ELIGIBLE
+        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave, passed_over=outcome)
+        return
+    ranked = matching.score_of(mechanic, dispatch.wanted, policy, now)
+    row = _offer(dispatch, ranked, policy, now, alone=True)
+    offer = _open_offer(row, OfferKind.PREFERRED)
+    after = rules.with_preferred_asked(dispatch, offer)
+    everyone = _everyone(dispatch, policy, now)
+    with Transaction() as tx:
+        store.put_dispatch(tx, after)
+        store.add(tx, row)
+        store.hold_broadcast(tx, dispatch.broadcast_id, offer.expires_at)
+        _check_available(tx, mechanic.id, dispatch, policy, now, _decide_anew)
+        store.put_matches(tx, dispatch, _record(everyone, after))
+        tx.record(_offers_made(after, [offer], OfferKind.PREFERRED, now))
+    metrics.add_metric("OffersMade", MetricUnit.Count, 1)
+
+
+def _make_wave(
+    dispatch: Dispatch,
+    policy: Policy,
+    now: datetime,
+    *,
+    wanted: int,
+    passed_over: str | None = None,
+) -> None:
+    """Ask the best who are free, up to ``wanted``; announce the broadcast where nobody is.
+
+    Whoever turns out not to be free is passed over, on a fresh roster.
+    """
+    everyone = None if dispatch.matched else _everyone(dispatch, policy, now)
+    out = {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
+    fresh_since = dispatch.seek_due_at
     while True:
-        everyone = matching.rank(
-            dispatch.wanted, KEPT, policy, now, among=Among.ALL, fresh_since=fresh_since
-        )
         free = matching.rank(
             dispatch.wanted,
-            policy.offers_per_wave,
+            wanted,
             policy,
             now,
             among=Among.FREE,
-            excluding=passed_over,
-            fresh_since=dispatch.pending_since,
+            excluding=out,
+            fresh_since=fresh_since,
         )
         try:
-            _write_wave(dispatch, policy, everyone, free.top, now)
+            _write_wave(dispatch, policy, everyone, free.top, now, wanted, passed_over)
         except _Unavailable as gone:
-            passed_over.add(gone.mechanic_id)
+            out.add(gone.mechanic_id)
             fresh_since = None
         else:
             metrics.add_metric("OffersMade", MetricUnit.Count, len(free.top))
             return
 
 
+def _everyone(dispatch: Dispatch, policy: Policy, now: datetime) -> Ranking:
+    """The ten best whatever their presence: a record."""
+    return matching.rank(
+        dispatch.wanted,
+        KEPT,
+        policy,
+        now,
+        among=Among.ALL,
+        fresh_since=dispatch.seek_due_at,
+    )
+
+
 def _write_wave(
     dispatch: Dispatch,
     policy: Policy,
-    ranking: Ranking,
+    everyone: Ranking | None,
     best: tuple[Ranked, ...],
     now: datetime,
+    wanted: int,
+    passed_over: str | None,
 ) -> None:
     rows = [_offer(dispatch, ranked, policy, now) for ranked in best]
-    offers = tuple(
-        OpenOffer(row.id, ranked.mechanic.id, now, row.expires_at)
-        for row, ranked in zip(rows, best, strict=True)
-        if row.expires_at
+    offers = [_open_offer(row, OfferKind.WAVE) for row in rows]
+    told = _to_tell(dispatch, offers, policy, now)
+    after = rules.with_wave(
+        dispatch,
+        offers,
+        now,
+        wanted=wanted,
+        preferred_outcome=passed_over,
+        announced=bool(told.audience),
+        all_offline=told.all_offline,
     )
-    after = rules.with_wave(dispatch, offers, announce=not offers)
     with Transaction() as tx:
         store.put_dispatch(tx, after)
-        for row in rows:
+        if rules.broadcast_status(dispatch) is AssignmentStatus.HELD:
+            store.open_broadcast(tx, dispatch.broadcast_id)
+        for row, offer in zip(rows, offers, strict=True):
             store.add(tx, row)
-        for ranked in best:
-            mechanics.check_available(
-                tx,
-                ranked.mechanic.id,
-                brand_key=dispatch.wanted.brand_key,
-                policy=policy,
-                now=now,
-                otherwise=_unavailable(ranked.mechanic.id),
+            _check_available(
+                tx, offer.mechanic_id, dispatch, policy, now, _unavailable(offer.mechanic_id)
             )
-        store.put_matches(tx, dispatch, _record(ranking))
+        if everyone:
+            store.put_matches(tx, dispatch, _record(everyone, after))
+        if passed_over:
+            tx.record(_passed_over(after, now))
         if offers:
-            tx.record(
-                _event(
-                    EventType.OFFERS_MADE,
-                    dispatch.session_id,
-                    now,
-                    period=dispatch.period,
-                    wave=after.waves,
-                    assignment_ids=[offer.assignment_id for offer in offers],
-                    mechanic_ids=[offer.mechanic_id for offer in offers],
-                    expires_at=format_time(offers[0].expires_at),
-                )
-            )
-        else:
-            _announce(tx, dispatch, policy, now)
+            tx.record(_offers_made(after, offers, OfferKind.WAVE, now))
+        for event in _told(told, after, now):
+            tx.record(event)
+
+
+@dataclass(frozen=True, slots=True)
+class _ToTell:
+    """Whom to tell of the broadcast, and whether to tell the customer that all are offline."""
+
+    audience: Collection[str] = ()
+    all_offline: bool = False
+    is_news: bool = False
+
+
+def _to_tell(
+    dispatch: Dispatch, offers: Collection[OpenOffer], policy: Policy, now: datetime
+) -> _ToTell:
+    """Nothing while an offer is open. The broadcast is pushed once per period."""
+    if offers or rules.open_offers(dispatch, now):
+        return _ToTell()
+    audience: Collection[str] = ()
+    if not dispatch.announced:
+        audience = matching.audience(
+            dispatch.wanted,
+            policy,
+            now,
+            limit=policy.broadcast_push_limit,
+            excluding={*dispatch.excluded, *dispatch.declined},
+            fresh_since=dispatch.seek_due_at,
+        )
+    all_offline = not audience and not matching.anyone_on_shift(
+        dispatch.wanted,
+        policy,
+        now,
+        excluding={dispatch.customer_id},
+        fresh_since=dispatch.seek_due_at,
+    )
+    return _ToTell(audience, all_offline, is_news=all_offline and not dispatch.all_offline)
+
+
+def _told(told: _ToTell, dispatch: Dispatch, now: datetime) -> Iterator[Event]:
+    if told.audience:
+        yield _event(
+            EventType.BROADCAST_ANNOUNCED,
+            dispatch.session_id,
+            now,
+            period=dispatch.period,
+            assignment_id=dispatch.broadcast_id,
+            mechanic_ids=list(told.audience),
+        )
+    if told.is_news:
+        yield _event(
+            EventType.ALL_OFFLINE,
+            dispatch.session_id,
+            now,
+            period=dispatch.period,
+            customer_id=dispatch.customer_id,
+        )
+
+
+def _offers_made(
+    dispatch: Dispatch, offers: Sequence[OpenOffer], kind: OfferKind, now: datetime
+) -> Event:
+    """The fact, for offers that end together."""
+    return _event(
+        EventType.OFFERS_MADE,
+        dispatch.session_id,
+        now,
+        period=dispatch.period,
+        wave=dispatch.waves,
+        kind=kind,
+        short=dispatch.short,
+        assignment_ids=[offer.assignment_id for offer in offers],
+        mechanic_ids=[offer.mechanic_id for offer in offers],
+        expires_at=format_time(offers[0].expires_at),
+    )
+
+
+def _passed_over(dispatch: Dispatch, now: datetime) -> Event:
+    return _event(
+        EventType.PREFERRED_PASSED_OVER,
+        dispatch.session_id,
+        now,
+        customer_id=dispatch.customer_id,
+        mechanic_id=dispatch.preferred_id,
+        outcome=dispatch.preferred_outcome,
+    )
+
+
+def _check_available(
+    tx: Transaction,
+    mechanic_id: str,
+    dispatch: Dispatch,
+    policy: Policy,
+    now: datetime,
+    otherwise: mechanics.Refuse,
+) -> None:
+    """Offers stand under this condition on the mechanic."""
+    mechanics.check_available(
+        tx,
+        mechanic_id,
+        brand_key=dispatch.wanted.brand_key,
+        policy=policy,
+        now=now,
+        otherwise=otherwise,
+    )
 
 
 def _unavailable(mechanic_id: str) -> mechanics.Refuse:
     return lambda _reason: _Unavailable(mechanic_id)
 
 
-def _offer(dispatch: Dispatch, ranked: Ranked, policy: Policy, now: datetime) -> Assignment:
+def _decide_anew(_reason: Unavailable) -> Exception:
+    return StaleVersion()
+
+
+def _offer(
+    dispatch: Dispatch,
+    ranked: Ranked,
+    policy: Policy,
+    now: datetime,
+    *,
+    alone: bool = False,
+) -> Assignment:
+    """``alone``: to the customer's choice, before anybody else is asked."""
     score = ranked.score
+    lasting_s = policy.preferred_s if alone else policy.offer_s
     return Assignment(
         id=new_id(now),
         session_id=dispatch.session_id,
         match_type=MatchType.TARGETED,
         status=AssignmentStatus.OFFERED,
-        priority=priority(score.match_score, policy.scoring),
+        priority=Priority.HIGH if alone else priority(score.match_score, policy.scoring),
         mechanic_id=ranked.mechanic.id,
         match=Match(
             score=score.match_score,
@@ -317,18 +524,27 @@ def _offer(dispatch: Dispatch, ranked: Ranked, policy: Policy, now: datetime) ->
             is_local_match=score.is_local_match,
         ),
         offered_at=now,
-        expires_at=now + timedelta(seconds=policy.offer_s),
+        expires_at=rules.offer_ends(dispatch, lasting_s, now),
         brief=dispatch.brief,
         wanted=dispatch.wanted,
     )
 
 
-def _record(ranking: Ranking) -> dict[str, Any]:
+def _open_offer(row: Assignment, kind: OfferKind) -> OpenOffer:
+    assert row.mechanic_id is not None, "an offer has its mechanic"
+    assert row.expires_at is not None, "an offer has its deadline"
+    return OpenOffer(row.id, row.mechanic_id, row.offered_at, row.expires_at, kind)
+
+
+def _record(ranking: Ranking, dispatch: Dispatch) -> dict[str, Any]:
     """The ranking as it is kept: ids, points and reasons, no names."""
     return {
         "policy_version": ranking.policy_version,
         "ranked_at": format_time(ranking.ranked_at),
         "roster_age_s": ranking.roster_age_s,
+        "preferred": {"mechanic_id": dispatch.preferred_id, "outcome": dispatch.preferred_outcome}
+        if dispatch.preferred_id
+        else None,
         "matches": [
             {
                 "mechanic_id": ranked.mechanic.id,
@@ -342,51 +558,221 @@ def _record(ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def _announce(tx: Transaction, dispatch: Dispatch, policy: Policy, now: datetime) -> None:
-    """Tell those who could take the broadcast. Nobody there: nobody to tell."""
-    audience = matching.audience(
-        dispatch.wanted,
-        policy,
-        now,
-        limit=policy.broadcast_push_limit,
-        excluding={*dispatch.excluded, *dispatch.declined},
-    )
-    if audience:
-        tx.record(
-            _event(
-                EventType.BROADCAST_ANNOUNCED,
-                dispatch.session_id,
-                now,
-                period=dispatch.period,
-                assignment_id=dispatch.broadcast_id,
-                mechanic_ids=list(audience),
-            )
-        )
+# Whom the search has missed
 
 
 @decides_anew
-def expire_offers(session_id: str, now: datetime) -> None:
-    """End the offers that are past their deadline. Safe at any time; none due is no news."""
+def top_up(session_id: str, now: datetime) -> None:
+    """Look again at a wave that fell short: the roster lags, and may have missed somebody.
+
+    Asks those alone who were on shift and free when the wave was made; once, for each period.
+    """
+    dispatch = dispatch_of(session_id)
+    if not rules.is_pending(dispatch, now) or dispatch.short == 0 or dispatch.wave_at is None:
+        return
+    policy = policies.of_version(dispatch.policy_version)
+    found = matching.rank(
+        dispatch.wanted,
+        KEPT,
+        policy,
+        now,
+        among=Among.FREE,
+        excluding={*dispatch.asked, *dispatch.declined, *dispatch.excluded},
+    )
+    missed = [
+        ranked for ranked in found.top if rules.was_waiting(ranked.mechanic.duty, dispatch.wave_at)
+    ]
+    rows = [_offer(dispatch, ranked, policy, now) for ranked in missed[: dispatch.short]]
+    offers = [_open_offer(row, OfferKind.WAVE) for row in rows]
+    after = rules.with_top_up(dispatch, offers)
+    with Transaction() as tx:
+        store.put_dispatch(tx, after)
+        for row, offer in zip(rows, offers, strict=True):
+            store.add(tx, row)
+            _check_available(tx, offer.mechanic_id, dispatch, policy, now, _decide_anew)
+        if offers:
+            tx.record(_offers_made(after, offers, OfferKind.WAVE, now))
+
+
+@decides_anew
+def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> None:
+    """A mechanic has clocked in or become free: offer them the oldest pending session that fits.
+
+    When none does, what capacity is left is the waitlist's (``CapacityLeft``). Done once for each
+    mark of new capacity; ``again``, some seconds later, looks only for a session that was not to be
+    seen yet.
+    """
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None or (mechanic.capacity_at is None and not again):
+        return
+    policy = policies.current(now)
+    for dispatch in _fitting(mechanic, policy, now):
+        _offer_capacity(dispatch, mechanic, policy, now)
+        return
+    if mechanic.capacity_at is not None:
+        with Transaction() as tx:
+            mechanics.put_capacity_to_use(tx, mechanic)
+            if room := mechanics.room(mechanic, policy):
+                tx.record(_capacity_left(mechanic, room, "none_fits", now))
+
+
+def _fitting(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
+    """The pending sessions that this mechanic can be offered, oldest first."""
+    if not mechanics.room(mechanic, policy):
+        return
+    waiting = sorted(
+        (row.brief.created_at, row.session_id)
+        for row in _broadcasts_for(mechanic, policy, now)
+        if rules.may_see_broadcast(row, mechanic.id, sessions_offered=frozenset(), now=now)
+    )
+    for _, session_id in waiting:
+        dispatch = dispatch_of(session_id)
+        if rules.may_be_offered_capacity(dispatch, mechanic.id, now):
+            yield dispatch
+
+
+def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
+    its_policy = policies.of_version(dispatch.policy_version)
+    ranked = matching.score_of(mechanic, dispatch.wanted, its_policy, now)
+    row = _offer(dispatch, ranked, its_policy, now)
+    offer = _open_offer(row, OfferKind.CAPACITY)
+    after = rules.with_capacity(dispatch, offer)
+    with Transaction() as tx:
+        store.put_dispatch(tx, after)
+        store.add(tx, row)
+        mechanics.offer_capacity(
+            tx,
+            mechanic,
+            policy=policy,
+            brand_key=dispatch.wanted.brand_key,
+            now=now,
+            otherwise=_decide_anew,
+        )
+        tx.record(_offers_made(after, [offer], OfferKind.CAPACITY, now))
+    metrics.add_metric("OffersMade", MetricUnit.Count, 1)
+
+
+def _capacity_left(mechanic: Mechanic, room: int, reason: str, now: datetime) -> Event:
+    facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
+    return Event(EventType.CAPACITY_LEFT, f"MECHANIC#{mechanic.id}", now, facts)
+
+
+def _hand_capacity_on(tx: Transaction, ended: Iterable[OpenOffer], now: datetime) -> None:
+    """New capacity that was offered and not taken is the waitlist's."""
+    for offer in ended:
+        if offer.kind is OfferKind.CAPACITY:
+            mechanic = mechanics.get(offer.mechanic_id)
+            room = mechanics.room(mechanic, policies.current(now)) if mechanic else 0
+            if mechanic and room:
+                tx.record(_capacity_left(mechanic, room, "not_taken", now))
+
+
+# The ends of offers
+
+
+@decides_anew
+def expire_offers(session_id: str, now: datetime) -> bool:
+    """End the offers that are past their deadline. Safe at any time; answers whether any was.
+
+    Who was on shift and free all the while has missed it.
+    """
     dispatch = dispatch_of(session_id)
     overdue = rules.overdue_offers(dispatch, now)
     if not overdue:
-        return
+        return False
+    policy = policies.of_version(dispatch.policy_version)
+    _end(dispatch, overdue, Cause.TIMEOUT, policy, now)
+    metrics.add_metric("OffersExpired", MetricUnit.Count, len(overdue))
+    return True
+
+
+def review_offers(mechanic_id: str, now: datetime) -> None:
+    """End the open offers that a mechanic can no longer accept; each passes on.
+
+    For whoever has clocked out, is at capacity, closes the shift or is not eligible any more. Looks
+    at how things stand: safe at any time.
+    """
+    for row in store.held_by(mechanic_id):
+        if row.status is AssignmentStatus.OFFERED:
+            _end_untenable(row.session_id, row.id, now, _why_untenable)
+
+
+def end_undeliverable(mechanic_id: str, now: datetime) -> None:
+    """None of the mechanic's devices can be reached any more: their open offers pass on."""
+    for row in store.held_by(mechanic_id):
+        if row.status is AssignmentStatus.OFFERED:
+            _end_untenable(row.session_id, row.id, now, lambda *_: Cause.UNDELIVERABLE)
+
+
+@decides_anew
+def _end_untenable(
+    session_id: str,
+    assignment_id: str,
+    now: datetime,
+    why: Callable[[Dispatch, OpenOffer, Policy, datetime], Cause | None],
+) -> None:
+    dispatch = dispatch_of(session_id)
+    policy = policies.of_version(dispatch.policy_version)
+    for offer in dispatch.offers:
+        if offer.assignment_id == assignment_id and (cause := why(dispatch, offer, policy, now)):
+            _end(dispatch, [offer], cause, policy, now)
+            metrics.add_metric("OffersPassedOn", MetricUnit.Count, 1)
+
+
+def _why_untenable(
+    dispatch: Dispatch, offer: OpenOffer, policy: Policy, now: datetime
+) -> Cause | None:
+    mechanic = mechanics.get(offer.mechanic_id)
+    brand = dispatch.wanted.brand_key
+    why_not = mechanics.why_not_available(mechanic, policy, now, brand)
+    return rules.why_untenable(offer, mechanic, why_not)
+
+
+def _end(
+    dispatch: Dispatch,
+    ended: Sequence[OpenOffer],
+    cause: Cause,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    after = rules.with_ended(dispatch, ended, cause, now)
+    missed = _missed(ended, policy) if cause is Cause.TIMEOUT else frozenset()
     with Transaction() as tx:
-        store.put_dispatch(tx, rules.without(dispatch, overdue))
-        for offer in overdue:
-            _close_offer(tx, offer, Move.EXPIRE, now, {"cause": "timeout"})
+        store.put_dispatch(tx, after)
+        for offer in ended:
+            facts: Facts = {"cause": cause}
+            if offer.mechanic_id in missed:
+                facts = {"cause": cause, "missed": True}
+                mechanics.count_miss(tx, offer.mechanic_id, policy)
+            _close_offer(tx, offer, Move.EXPIRE, now, facts)
         tx.record(
             _event(
                 EventType.OFFERS_EXPIRED,
-                session_id,
+                dispatch.session_id,
                 now,
                 period=dispatch.period,
-                assignment_ids=[offer.assignment_id for offer in overdue],
-                mechanic_ids=[offer.mechanic_id for offer in overdue],
-                cause="timeout",
+                assignment_ids=[offer.assignment_id for offer in ended],
+                mechanic_ids=[offer.mechanic_id for offer in ended],
+                cause=cause,
             )
         )
-    metrics.add_metric("OffersExpired", MetricUnit.Count, len(overdue))
+        if after.preferred_outcome != dispatch.preferred_outcome:
+            tx.record(_passed_over(after, now))
+        if cause is not Cause.UNDELIVERABLE:
+            _hand_capacity_on(tx, ended, now)
+
+
+def _missed(ended: Iterable[OpenOffer], policy: Policy) -> frozenset[str]:
+    """Who could have answered: on shift since before the offer, and free."""
+    found = ((offer, mechanics.get(offer.mechanic_id)) for offer in ended)
+    return frozenset(
+        mechanic.id
+        for offer, mechanic in found
+        if mechanic
+        and mechanics.room(mechanic, policy)
+        and mechanic.clocked_in_at
+        and mechanic.clocked_in_at <= offer.offered_at
+    )
 
 
 @decides_anew
@@ -399,8 +785,8 @@ def decline_offer(
 ) -> Assignment:
     """The mechanic does not want it. Declining twice is declining once.
 
-    The broadcast is hidden from this mechanic and stays open for the others. Raises NotFound,
-    or Conflict with the reason why there is nothing left to decline.
+    An offer passes on to the next best. The broadcast is hidden from this mechanic and stays open
+    for the others. Raises NotFound, or Conflict with the reason why there is nothing to decline.
     """
     assignment = assignment_for(assignment_id, by)
     if assignment.status is AssignmentStatus.DECLINED or by in assignment.declined_by:
@@ -410,16 +796,19 @@ def decline_offer(
         return assignment
     dispatch = dispatch_of(assignment.session_id)
     if not rules.is_open(assignment, now):
-        raise rules.why_not_declinable(assignment, by)
+        raise rules.why_not_declinable(assignment, by, now)
     if not dispatch.is_open:
         raise StaleVersion  # closed between the two reads, and the row with it
+    declined = next((o for o in dispatch.offers if o.assignment_id == assignment.id), None)
+    after = rules.with_decline(dispatch, declined, by, now)
     with Transaction() as tx:
         if once:
             once.remember(tx, assignment, now)
-        store.put_dispatch(tx, rules.with_decline(dispatch, assignment.id, by))
+        store.put_dispatch(tx, after)
         store.mark_declined(tx, dispatch.broadcast_id, by)
         if assignment.match_type is MatchType.TARGETED:
             _move(tx, assignment, Move.DECLINE, now=now, facts={"decline_reason": reason})
+        mechanics.forget_misses(tx, by)
         tx.record(
             _event(
                 EventType.OFFER_DECLINED,
@@ -431,6 +820,10 @@ def decline_offer(
                 decline_reason=reason,
             )
         )
+        if after.preferred_outcome != dispatch.preferred_outcome:
+            tx.record(_passed_over(after, now))
+        if declined:
+            _hand_capacity_on(tx, [declined], now)
     metrics.add_metric("OffersDeclined", MetricUnit.Count, 1)
     return assignment
 
@@ -438,9 +831,18 @@ def decline_offer(
 # Reads
 
 
+find_dispatch = store.find_dispatch
+
+
+def is_seek_due(session_id: str) -> bool:
+    """Whether there is something left to seek for this session."""
+    dispatch = dispatch_of(session_id)
+    return dispatch.is_open and dispatch.seek_due_at is not None
+
+
 def dispatch_of(session_id: str) -> Dispatch:
     """Raises NotFound where the session was never pending."""
-    dispatch = store.find_dispatch(session_id)
+    dispatch = find_dispatch(session_id)
     if dispatch is None:
         raise NotFound("There is no dispatch of this session.")
     return dispatch
@@ -480,13 +882,27 @@ def _unassigned(
 ) -> list[Assignment]:
     if mechanic is None or not mechanic.duty.on_shift:
         return []
-    policy = policies.current(now)
     offered = frozenset(row.session_id for row in mine)
-    partitions = dict.fromkeys((mechanic.profile.country, None))
     return [
         row
-        for country in partitions
-        for row in store.open_broadcasts(country)
-        if rules.may_see_broadcast(row, mechanic.id, sessions_offered=offered)
-        and mechanics.is_eligible(mechanic, policy, now, row.wanted.brand_key)
+        for row in _broadcasts_for(mechanic, policies.current(now), now)
+        if rules.may_see_broadcast(row, mechanic.id, sessions_offered=offered, now=now)
     ]
+
+
+def _broadcasts_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Assignment]:
+    """Broadcasts of the mechanic's country and of unknown location that they are eligible for."""
+    for country in dict.fromkeys((mechanic.profile.country, None)):
+        for row in store.open_broadcasts(country):
+            if mechanics.is_eligible(mechanic, policy, now, row.wanted.brand_key):
+                yield row
+
+
+def tally(mechanic_id: str, since: datetime, until: datetime, policy: Policy) -> Tally:
+    """What came of the offers to a mechanic within that time, derived from their rows.
+
+    Reads through an index, which may lag by a moment. A broadcast that was taken is older than its
+    accept, by as long as a session may be pending.
+    """
+    earliest = since - timedelta(seconds=policy.pending_s)
+    return rules.tally(store.rows_of(mechanic_id, earliest, until), since, until)

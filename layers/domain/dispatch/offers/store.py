@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.core.due import due_keys
 from dispatch.core.table import (
     BY_MECHANIC,
     IS_NEW,
@@ -20,15 +21,16 @@ from dispatch.core.table import (
 )
 from dispatch.core.time import format_time, parse_time
 from dispatch.matching.model import MatchRequest, Priority
+from dispatch.offers import rules
 from dispatch.offers.model import (
     Assignment,
     AssignmentStatus,
+    Cause,
     Dispatch,
     Match,
     MatchType,
     SessionBrief,
 )
-from dispatch.offers.rules import HELD_BY_MECHANIC
 
 _BROADCASTS_READ = 100
 """Of the open broadcasts of one country, a queue shows the oldest this many."""
@@ -58,13 +60,15 @@ def find_dispatch(session_id: str) -> Dispatch | None:
 
 
 def put_dispatch(tx: Transaction, dispatch: Dispatch) -> None:
-    """Write the next version, provided that nobody else has."""
+    """Write the next version, provided that nobody else has. What is due is in the index."""
+    key = _dispatch_key(dispatch.session_id)
     tx.put(
         {
-            **_dispatch_key(dispatch.session_id)._asdict(),
+            **key._asdict(),
             "entity": "dispatch",
             "version": dispatch.version,
             "state": msgspec.json.encode(dispatch).decode(),
+            **(due_keys(key.pk, due_at) if (due_at := rules.due_at(dispatch)) else {}),
         },
         when=IS_NEW if dispatch.version == 1 else SAME_VERSION,
         values={":version_read": dispatch.version - 1},
@@ -91,7 +95,7 @@ def find_matches(session_id: str, period: int) -> Any:
 def _mechanic_keys(
     mechanic_id: str, status: AssignmentStatus, offered_at: datetime, assignment_id: str
 ) -> dict[str, str]:
-    side = "OPEN" if status in HELD_BY_MECHANIC else "ENDED"
+    side = "OPEN" if status in rules.HELD_BY_MECHANIC else "ENDED"
     return {
         "mechanic_pk": f"MECHANIC#{mechanic_id}",
         "mechanic_sk": f"{side}#{format_time(offered_at)}#{assignment_id}",
@@ -123,7 +127,9 @@ def add(tx: Transaction, assignment: Assignment) -> None:
         item["declined_by"] = set(assignment.declined_by)
     if assignment.match_type is MatchType.BROADCAST:
         item["open_pk"] = _open_partition(assignment.wanted.country)
-        item["open_sk"] = f"{format_time(assignment.offered_at)}#{assignment.id}"
+        item["open_sk"] = f"{format_time(assignment.brief.created_at)}#{assignment.id}"
+    if assignment.opens_at:
+        item["opens_at"] = format_time(assignment.opens_at)
     tx.put(item, when=IS_NEW)
 
 
@@ -133,7 +139,6 @@ def _open_partition(country: str | None) -> str:
 
 def _assignment(item: Item) -> Assignment:
     details = msgspec.json.decode(item["details"], type=_Details)
-    expires_at = item.get("expires_at")
     return Assignment(
         id=item["pk"].removeprefix("ASSIGNMENT#"),
         session_id=item["session_id"],
@@ -143,12 +148,21 @@ def _assignment(item: Item) -> Assignment:
         mechanic_id=item.get("mechanic_id"),
         match=details.match,
         offered_at=parse_time(item["offered_at"]),
-        expires_at=parse_time(expires_at) if expires_at else None,
+        expires_at=_instant(item, "expires_at"),
         brief=details.brief,
         wanted=details.wanted,
         declined_by=frozenset(item.get("declined_by", ())),
         excluded=details.excluded,
+        opens_at=_instant(item, "opens_at"),
+        accepted_at=_instant(item, "accepted_at"),
+        missed=item.get("missed", False),
+        no_show=item.get("no_show", False),
+        cause=Cause(item["cause"]) if "cause" in item else None,
     )
+
+
+def _instant(item: Item, name: str) -> datetime | None:
+    return parse_time(item[name]) if name in item else None
 
 
 def find(assignment_id: str) -> Assignment | None:
@@ -165,19 +179,39 @@ def settle(
     mechanic_id: str | None,
     offered_at: datetime,
     now: datetime,
-    facts: Mapping[str, str] | None = None,
+    facts: Mapping[str, str | bool] | None = None,
 ) -> None:
     """Move a row on, provided that it is still where it was read; no row stays on broadcast."""
-    values = {"status": after, "moved_at": format_time(now)} | dict(facts or {})
+    values: Item = {"status": after, "moved_at": format_time(now), **(facts or {})}
     if mechanic_id:
         values["mechanic_id"] = mechanic_id
         values |= _mechanic_keys(mechanic_id, after, offered_at, assignment_id)
     change = ", ".join(f"#{name} = :{name}" for name in values)
     tx.update(
         _assignment_key(assignment_id),
-        f"SET {change} REMOVE #open_pk, #open_sk",
+        f"SET {change} REMOVE #open_pk, #open_sk, #opens_at",
         {f":{name}": value for name, value in values.items()} | {":before": before},
         when="#status = :before",
+    )
+
+
+def hold_broadcast(tx: Transaction, broadcast_id: str, opens_at: datetime) -> None:
+    """Keep a held broadcast closed until that instant."""
+    tx.update(
+        _assignment_key(broadcast_id),
+        "SET #opens_at = :opens_at",
+        {":opens_at": format_time(opens_at), ":held": AssignmentStatus.HELD},
+        when="#status = :held",
+    )
+
+
+def open_broadcast(tx: Transaction, broadcast_id: str) -> None:
+    """A held broadcast is anybody's from now on."""
+    tx.update(
+        _assignment_key(broadcast_id),
+        "SET #status = :queued REMOVE #opens_at",
+        {":queued": AssignmentStatus.QUEUED, ":held": AssignmentStatus.HELD},
+        when="#status = :held",
     )
 
 
@@ -186,8 +220,12 @@ def mark_declined(tx: Transaction, broadcast_id: str, mechanic_id: str) -> None:
     tx.update(
         _assignment_key(broadcast_id),
         "ADD #declined_by :mechanic",
-        {":mechanic": {mechanic_id}, ":queued": AssignmentStatus.QUEUED},
-        when="#status = :queued",
+        {
+            ":mechanic": {mechanic_id},
+            ":queued": AssignmentStatus.QUEUED,
+            ":held": AssignmentStatus.HELD,
+        },
+        when="#status IN (:queued, :held)",
     )
 
 
@@ -195,6 +233,19 @@ def held_by(mechanic_id: str) -> list[Assignment]:
     """What is offered to or in hand of a mechanic."""
     page = query(f"MECHANIC#{mechanic_id}", index=BY_MECHANIC, prefix="OPEN#")
     return [_assignment(item) for item in page.items]
+
+
+def rows_of(mechanic_id: str, since: datetime, until: datetime) -> list[Assignment]:
+    """A mechanic's assignments that were made within that time, open ones and ended ones."""
+    return [
+        _assignment(item)
+        for side in ("OPEN", "ENDED")
+        for item in query(
+            f"MECHANIC#{mechanic_id}",
+            index=BY_MECHANIC,
+            between=(f"{side}#{format_time(since)}", f"{side}#{format_time(until)}~"),
+        ).items
+    ]
 
 
 def open_broadcasts(country: str | None) -> list[Assignment]:

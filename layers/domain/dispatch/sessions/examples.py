@@ -40,6 +40,7 @@ PENDING: _Example = {
     "created_at": BOOKED_AT,
     "awaiting_until": None,
     "pending_since": SIGNED_AT,
+    "pending_until": "2026-03-02T14:33:17.064Z",
     "scheduled_start": None,
     "scheduled_end": None,
     "mechanic": None,
@@ -47,6 +48,8 @@ PENDING: _Example = {
     "preferred": None,
     "options": [],
     "accepted_at": None,
+    "mechanic_due_by": None,
+    "customer_due_by": None,
     "mechanic_joined_at": None,
     "customer_joined_at": None,
     "live_at": None,
@@ -64,12 +67,15 @@ WAITING = PENDING | {
     "next": "join",
     "mechanic": ADA,
     "accepted_at": ACCEPTED_AT,
+    "pending_until": None,
+    "mechanic_due_by": "2026-03-02T14:08:57.103Z",
 }
 
 LIVE = WAITING | {
     "status": "live",
     "next": None,
     "mechanic_joined_at": "2026-03-02T14:04:02.218Z",
+    "customer_due_by": "2026-03-02T14:14:02.218Z",
     "customer_joined_at": "2026-03-02T14:04:31.750Z",
     "live_at": "2026-03-02T14:04:31.750Z",
     "ends_by": "2026-03-02T14:29:31.750Z",
@@ -99,4 +105,7 @@ ACCEPTED = WAITING | {"customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHO
 DECLINED = PENDING | {"concern": None}
 """Still pending, as a mechanic sees it who passed."""
 
-RELEASED = DECLINED | {"pending_since": "2026-03-02T14:03:58.417Z"}
+RELEASED = DECLINED | {
+    "pending_since": "2026-03-02T14:03:58.417Z",
+    "pending_until": "2026-03-02T14:33:58.417Z",
+}

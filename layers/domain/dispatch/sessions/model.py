@@ -16,6 +16,8 @@ class Status(StrEnum):
     LIVE = "live"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
+    UNFILLED = "unfilled"
+    NO_SHOW = "no_show"
 
 
 ACTIVE = frozenset({Status.AWAITING_WAIVER, Status.PENDING, Status.WAITING, Status.LIVE})
@@ -31,6 +33,9 @@ class Move(StrEnum):
     START = "start"
     END = "end"
     CANCEL = "cancel"
+    GIVE_UP = "give up"
+    MISS_MECHANIC = "miss the mechanic"
+    MISS_CUSTOMER = "miss the customer"
 
 
 class Party(StrEnum):
@@ -71,6 +76,7 @@ class Intake:
     request_type: RequestType
     requested_brand: str | None
     prefer_local_mechanic: bool
+    preferred_mechanic_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +104,10 @@ class Refund:
 class Session:
     """``version`` is the lock: every write is guarded by the version that was read.
 
-    ``awaiting_until`` ends both ``awaiting_*`` states, ``ends_by`` a live session. ``period``
-    counts how often it became pending.
+    ``awaiting_until`` ends both ``awaiting_*`` states, ``pending_until`` a pending one,
+    ``mechanic_due_by`` and ``customer_due_by`` are how long each side waits for the other, and
+    ``ends_by`` ends a live one. ``period`` counts how often it became pending,
+    ``pending_left_s`` is what earlier periods have left of the time in all.
     """
 
     id: str
@@ -125,6 +133,11 @@ class Session:
     policy_version: int | None = None
     period: int = 0
     pending_since: datetime | None = None
+    pending_until: datetime | None = None
+    pending_left_s: float = 0
+    preferred_mechanic_id: str | None = None
+    mechanic_due_by: datetime | None = None
+    customer_due_by: datetime | None = None
     mechanic_id: str | None = None
     assignment_id: str | None = None
     accepted_at: datetime | None = None

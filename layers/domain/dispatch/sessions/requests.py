@@ -75,7 +75,9 @@ class IntakeBody(Body):
     requested_brand: Line | None = Field(None, validate_default=True)
     prefer_local_mechanic: bool = Field(True, strict=True)
     vehicle_id: NotYet = None
-    preferred_mechanic_id: NotYet = None
+    preferred_mechanic_id: Line | None = Field(
+        None, description="Whom to ask first, alone; another is found where they cannot"
+    )
     scheduled_start: NotYet = None
     attachments: NotYet = None
 
@@ -160,6 +162,7 @@ class IntakeBody(Body):
             request_type=self.request_type,
             requested_brand=self.requested_brand,
             prefer_local_mechanic=self.prefer_local_mechanic,
+            preferred_mechanic_id=self.preferred_mechanic_id,
         )
 
 

@@ -17,10 +17,13 @@ TRANSITIONS = {
     (Status.AWAITING_WAIVER, Move.CANCEL): Status.CANCELLED,
     (Status.PENDING, Move.ACCEPT): Status.WAITING,
     (Status.PENDING, Move.CANCEL): Status.CANCELLED,
+    (Status.PENDING, Move.GIVE_UP): Status.UNFILLED,
     (Status.WAITING, Move.JOIN): Status.WAITING,
     (Status.WAITING, Move.START): Status.LIVE,
     (Status.WAITING, Move.RELEASE): Status.PENDING,
     (Status.WAITING, Move.CANCEL): Status.CANCELLED,
+    (Status.WAITING, Move.MISS_MECHANIC): Status.PENDING,
+    (Status.WAITING, Move.MISS_CUSTOMER): Status.NO_SHOW,
     (Status.LIVE, Move.END): Status.COMPLETED,
 }
 
@@ -63,6 +66,7 @@ def book(
         request_type=intake.request_type,
         requested_brand=intake.requested_brand,
         prefer_local_mechanic=intake.prefer_local_mechanic,
+        preferred_mechanic_id=intake.preferred_mechanic_id,
         location=intake.location,
         vehicle=intake.vehicle,
         keywords=keywords,
@@ -82,25 +86,50 @@ def preview(concern: str) -> str:
 
 def sign(session: Session, policy: Policy, now: datetime) -> Session:
     """Signed: it becomes pending, under the policy of this moment."""
-    return _become_pending(_advance(session, Move.SIGN), now, policy.version)
+    signed = replace(
+        _advance(session, Move.SIGN),
+        policy_version=policy.version,
+        pending_left_s=policy.pending_total_s,
+    )
+    return _become_pending(signed, policy, now)
 
 
-def _become_pending(session: Session, now: datetime, policy_version: int | None) -> Session:
+def _become_pending(session: Session, policy: Policy, now: datetime) -> Session:
+    """A new period, for as long as one may be and as earlier ones have left."""
+    lasting_s = min(policy.pending_s, session.pending_left_s)
     return replace(
         session,
         period=session.period + 1,
         pending_since=now,
-        policy_version=policy_version,
+        pending_until=now + timedelta(seconds=lasting_s),
+        mechanic_id=None,
+        assignment_id=None,
+        accepted_at=None,
+        mechanic_due_by=None,
+        mechanic_joined_at=None,
+        customer_joined_at=None,
+        customer_due_by=None,
     )
 
 
-def accept(session: Session, *, mechanic_id: str, assignment_id: str, now: datetime) -> Session:
+def accept(
+    session: Session, policy: Policy, *, mechanic_id: str, assignment_id: str, now: datetime
+) -> Session:
+    """A mechanic has it; they are to join in time."""
     return replace(
         _advance(session, Move.ACCEPT),
         mechanic_id=mechanic_id,
         assignment_id=assignment_id,
         accepted_at=now,
+        mechanic_due_by=now + timedelta(seconds=policy.join_s),
+        pending_until=None,
+        pending_left_s=session.pending_left_s - _waited_s(session, now),
     )
+
+
+def _waited_s(session: Session, now: datetime) -> float:
+    since = session.pending_since
+    return (now - since).total_seconds() if since else 0
 
 
 def was_won_by(session: Session, assignment_id: str, mechanic_id: str) -> bool:
@@ -111,27 +140,21 @@ def was_won_by(session: Session, assignment_id: str, mechanic_id: str) -> bool:
     ) and session.status is not Status.CANCELLED
 
 
-def release(session: Session, now: datetime) -> Session:
+def release(session: Session, policy: Policy, now: datetime) -> Session:
     """Given back by its mechanic: pending again, in a new period, under the same policy."""
-    return _become_pending(
-        replace(
-            _advance(session, Move.RELEASE),
-            mechanic_id=None,
-            assignment_id=None,
-            accepted_at=None,
-            mechanic_joined_at=None,
-            customer_joined_at=None,
-        ),
-        now,
-        session.policy_version,
-    )
+    return _become_pending(_advance(session, Move.RELEASE), policy, now)
 
 
 def join(session: Session, party: Party, policy: Policy, now: datetime) -> Session:
     """One side has come; with the second one the session is live."""
     joined = _advance(session, Move.JOIN)
     if party is Party.MECHANIC:
-        joined = replace(joined, mechanic_joined_at=session.mechanic_joined_at or now)
+        came_at = session.mechanic_joined_at or now
+        joined = replace(
+            joined,
+            mechanic_joined_at=came_at,
+            customer_due_by=came_at + timedelta(seconds=policy.no_show_s),
+        )
     else:
         joined = replace(joined, customer_joined_at=session.customer_joined_at or now)
     if joined.mechanic_joined_at is None or joined.customer_joined_at is None:
@@ -188,12 +211,76 @@ def _refund(session: Session, percent: int) -> Refund:
     return Refund(percent, share(session.price_cents), share(session.credits))
 
 
-def as_of(session: Session, now: datetime) -> Session:
+# Deadlines
+
+
+def due_at(session: Session) -> datetime | None:
+    """When the clock makes the next move, unless somebody else does before."""
+    match session.status:
+        case Status.AWAITING_WAIVER:
+            return session.awaiting_until
+        case Status.PENDING:
+            return session.pending_until
+        case Status.WAITING:
+            return session.customer_due_by or session.mechanic_due_by
+        case Status.LIVE:
+            return session.ends_by
+        case _:
+            return None
+
+
+def clock_move(session: Session, policy: Policy, now: datetime) -> Session | None:
+    """What a passed deadline makes of the session, at that instant; None if none has passed.
+
+    The next deadline may have passed, too: ask again. ``policy`` is the session's.
+    """
+    at = due_at(session)
+    if at is None or now < at:
+        return None
+    match session.status:
+        case Status.AWAITING_WAIVER:
+            return abandon(session, at)
+        case Status.PENDING:
+            return give_up(session, at)
+        case Status.WAITING if session.mechanic_joined_at:
+            return miss_customer(session, at)
+        case Status.WAITING:
+            return miss_mechanic(session, policy, at)
+        case _:
+            return end(session, Party.TIMER, at)
+
+
+def give_up(session: Session, now: datetime) -> Session:
+    """Nobody took it in time: everything back."""
+    return replace(
+        _advance(session, Move.GIVE_UP),
+        ended_at=now,
+        ended_by=Party.TIMER,
+        end_reason="nobody_took_it_in_time",
+        refund=_refund(session, 100),
+    )
+
+
+def miss_mechanic(session: Session, policy: Policy, now: datetime) -> Session:
+    """The mechanic did not come: pending again, without them."""
+    return _become_pending(_advance(session, Move.MISS_MECHANIC), policy, now)
+
+
+def miss_customer(session: Session, now: datetime) -> Session:
+    """The customer did not come: over, and nothing back."""
+    return replace(
+        _advance(session, Move.MISS_CUSTOMER),
+        ended_at=now,
+        ended_by=Party.TIMER,
+        end_reason="customer_not_joined",
+        refund=_refund(session, 0),
+    )
+
+
+def as_of(session: Session, policy: Policy, now: datetime) -> Session:
     """The session as its deadlines make it at ``now``, whether or not a timer has come round."""
-    if session.status is Status.AWAITING_WAIVER and now >= session.awaiting_until:
-        return abandon(session, session.awaiting_until)
-    if session.status is Status.LIVE and session.ends_by and now >= session.ends_by:
-        return end(session, Party.TIMER, session.ends_by)
+    while moved := clock_move(session, policy, now):
+        session = moved
     return session
 
 
@@ -209,6 +296,15 @@ def next_step(session: Session, party: Party) -> str | None:
     return None
 
 
+THREE_WAYS_ON = ("schedule", "browse_offline", "join_waitlist")
+
+
+def ways_on(session: Session, *, all_offline: bool) -> tuple[str, ...]:
+    """What a customer can do whom nobody serves now."""
+    is_stuck = session.status is Status.PENDING and all_offline
+    return THREE_WAYS_ON if is_stuck or session.status is Status.UNFILLED else ()
+
+
 def for_outsider(session: Session) -> Session:
     """What a mechanic who has not accepted may know: that it is there, or is no more."""
     return replace(
@@ -219,6 +315,8 @@ def for_outsider(session: Session) -> Session:
         accepted_at=None,
         mechanic_joined_at=None,
         customer_joined_at=None,
+        mechanic_due_by=None,
+        customer_due_by=None,
         live_at=None,
         ends_by=None,
         ended_at=None,
@@ -244,6 +342,12 @@ _OPEN_FACTS = (
     "expires_at",
     "ends_by",
     "match_type",
+    "kind",
+    "cause",
+    "outcome",
+    "pending_until",
+    "mechanic_due_by",
+    "customer_due_by",
     "ended_by",
     "cancelled_by",
 )

@@ -5,8 +5,10 @@ touches assignments, a mechanic's load or both joins their clauses from ``offers
 ``mechanics``. Repeating a move that has been made answers with the session, and changes nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion
@@ -27,7 +29,11 @@ from dispatch.offers import service as offers
 from dispatch.offers.model import (
     Assignment,
     AssignmentStatus,
+    Cause,
     DeclineReason,
+    Dispatch,
+    MatchType,
+    OpenOffer,
     SessionBrief,
     VehicleBrief,
 )
@@ -43,6 +49,7 @@ from dispatch.sessions.model import (
     Session,
     Status,
 )
+from dispatch.shifts import service as shifts
 
 
 def _event(type_: EventType, session: Session, now: datetime, **facts: Any) -> Event:
@@ -60,14 +67,16 @@ def book_session(
 ) -> Session:
     """A new session of this customer, awaiting the waiver.
 
-    A location without any part is taken from the profile as a whole. Raises Invalid, or Conflict
-    ``active_session`` with the ``session_id`` that is in the way.
+    A location without any part is taken from the profile as a whole. Raises Invalid (also for a
+    preferred mechanic nobody may see), or Conflict ``active_session`` with the ``session_id`` that
+    is in the way.
     """
     policy = policies.current(now)
     plan = policy.plan(intake.plan)
     if plan is None:
         known = ", ".join(plan.id for plan in policy.plans)
         raise Invalid.field("/plan", f"is not a plan; use one of {known}")
+    _check_preferred(intake.preferred_mechanic_id, customer_id)
     if intake.location == Location():
         intake = replace(intake, location=customers.location_of(customer_id))
     _make_room(customer_id, now)
@@ -103,6 +112,15 @@ def book_session(
     return session
 
 
+def _check_preferred(mechanic_id: str | None, customer_id: str) -> None:
+    if mechanic_id is None:
+        return
+    try:
+        mechanics.profile_for(mechanic_id, by=customer_id)
+    except NotFound:
+        raise Invalid.field("/preferred_mechanic_id", "is no mechanic's id") from None
+
+
 def _make_room(customer_id: str, now: datetime) -> None:
     """A session that is over by its deadline is not in the way, though its timer is late."""
     active_id = store.active_session_id(customer_id)
@@ -123,7 +141,7 @@ def sign_waiver(
     session_id: str, by: str, full_name: str, now: datetime, once: Once | None = None
 ) -> Session:
     """The customer accepts the waiver; the search for a mechanic begins."""
-    session = _of_customer(session_id, by, now)
+    session = _settled_of_customer(session_id, by, now)
     if session.pending_since is not None and session.status in ACTIVE:
         return _as_it_is(session, now, once)
     policy = policies.current(now)
@@ -150,8 +168,10 @@ def sign_waiver(
                 prefer_local_mechanic=signed.prefer_local_mechanic,
             ),
             customer_id=signed.customer_id,
-            policy_version=policy.version,
+            preferred_id=signed.preferred_mechanic_id,
+            policy=policy,
             now=now,
+            until=_pending_until(signed),
         )
         tx.record(_event(EventType.WAIVER_SIGNED, signed, now))
         tx.record(_pending(signed, now))
@@ -159,7 +179,18 @@ def sign_waiver(
 
 
 def _pending(session: Session, now: datetime) -> Event:
-    return _event(EventType.SESSION_PENDING, session, now, period=session.period)
+    return _event(
+        EventType.SESSION_PENDING,
+        session,
+        now,
+        period=session.period,
+        pending_until=format_time(_pending_until(session)),
+    )
+
+
+def _pending_until(session: Session) -> datetime:
+    assert session.pending_until is not None, "set when it became pending"
+    return session.pending_until
 
 
 def _brief(session: Session) -> SessionBrief:
@@ -174,6 +205,7 @@ def _brief(session: Session) -> SessionBrief:
         keywords=session.keywords,
         concern_preview=session.concern_preview,
         city=session.location.city,
+        minutes=session.minutes,
     )
 
 
@@ -196,7 +228,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
     Raises NotFound, or Conflict with the first reason of ``domain.md`` that holds.
     """
     assignment = offers.assignment_for(assignment_id, by)
-    session = get(assignment.session_id, now)
+    session = _settled(assignment.session_id, now)
     if rules.was_won_by(session, assignment.id, by):
         return _as_it_is(session, now, once)
     dispatch = offers.dispatch_of(session.id)
@@ -207,21 +239,24 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
         assignment,
         by,
         is_cancelled=session.status is Status.CANCELLED,
+        is_unfilled=session.status is Status.UNFILLED,
         now=now,
     )
     if reason:
         raise offer_rules.refused(reason)
-    accepted = rules.accept(session, mechanic_id=by, assignment_id=assignment.id, now=now)
+    policy = _policy_of(session, now)
+    accepted = rules.accept(session, policy, mechanic_id=by, assignment_id=assignment.id, now=now)
+    assert accepted.mechanic_due_by is not None, "set by the accept"
     with Transaction() as tx:
         if once:
             once.remember(tx, accepted, now)
         store.put(tx, accepted)
-        offers.win(tx, dispatch, assignment, by, now)
+        lost = offers.win(tx, dispatch, assignment, by, now)
         mechanics.take_load(
             tx,
             by,
             brand_key=dispatch.wanted.brand_key,
-            policy=_policy_of(session, now),
+            policy=policy,
             now=now,
             otherwise=offer_rules.refused,
         )
@@ -233,6 +268,9 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
                 mechanic_id=by,
                 assignment_id=assignment.id,
                 match_type=assignment.match_type,
+                mechanic_due_by=format_time(accepted.mechanic_due_by),
+                **_response(assignment, now),
+                **_lost(lost),
             )
         )
     if session.pending_since:
@@ -241,11 +279,27 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
     return accepted
 
 
+def _response(assignment: Assignment, now: datetime) -> dict[str, Decimal]:
+    """How long an offer waited for its answer; a broadcast asks nobody in particular."""
+    if assignment.match_type is MatchType.BROADCAST:
+        return {}
+    return {"response_s": Decimal(str((now - assignment.offered_at).total_seconds()))}
+
+
+def _lost(lost: Iterable[OpenOffer]) -> dict[str, list[str]]:
+    """The offers that others have lost by a move of the session."""
+    pairs = [(offer.assignment_id, offer.mechanic_id) for offer in lost]
+    return {
+        "lost_assignment_ids": [assignment_id for assignment_id, _ in pairs],
+        "lost_mechanic_ids": [mechanic_id for _, mechanic_id in pairs],
+    }
+
+
 def decline_offer(
     assignment_id: str, by: str, reason: DeclineReason, now: datetime, once: Once | None = None
 ) -> Session:
     """The mechanic does not want it; answers with the session as they may see it."""
-    session = get(offers.assignment_for(assignment_id, by).session_id, now)
+    session = _settled(offers.assignment_for(assignment_id, by).session_id, now)
     offers.decline_offer(assignment_id, by, reason, now, once and once.answering(session))
     return session
 
@@ -255,15 +309,16 @@ def release_session(
     assignment_id: str, by: str, reason: str, now: datetime, once: Once | None = None
 ) -> Session:
     """The mechanic gives the session back before it is live: it is pending again, without them."""
+    session = _settled(offers.assignment_for(assignment_id, by).session_id, now)
     assignment = offers.assignment_for(assignment_id, by)
-    session = get(assignment.session_id, now)
     if assignment.status is AssignmentStatus.RELEASED:
         return _as_it_is(session, now, once)
     if session.assignment_id != assignment.id:
         if offer_rules.is_winners_repeat(assignment, by):
             raise StaleVersion  # given back between the two reads
-        raise offer_rules.why_not_declinable(assignment, by)
-    released = rules.release(session, now)
+        raise offer_rules.why_not_declinable(assignment, by, now)
+    policy = _policy_of(session, now)
+    released = rules.release(session, policy, now)
     dispatch = offers.dispatch_of(session.id)
     with Transaction() as tx:
         if once:
@@ -272,8 +327,16 @@ def release_session(
         offers.move_on(
             tx, assignment, AssignmentMove.RELEASE, now=now, facts={"release_reason": reason}
         )
-        offers.reopen_dispatch(tx, dispatch, period=released.period, excluding=by, now=now)
-        mechanics.free_load(tx, by, now=now, completed=False, session_ended=False)
+        offers.reopen_dispatch(
+            tx,
+            dispatch,
+            period=released.period,
+            excluding=by,
+            policy=policy,
+            now=now,
+            until=_pending_until(released),
+        )
+        shifts.free_load(tx, by, now, completed=False, session_ended=False)
         tx.record(
             _event(
                 EventType.OFFER_RELEASED,
@@ -298,7 +361,8 @@ _ARRIVED = {
 @decides_anew
 def join_session(session_id: str, by: str, now: datetime, once: Once | None = None) -> Session:
     """One side comes; with the second the session is live. Raises NotFound, IllegalMove."""
-    session, party = _with_party(session_id, by, now)
+    party = _party(_stored(session_id), by)
+    session = _settled(session_id, now)
     if session.status in (Status.WAITING, Status.LIVE) and rules.has_joined(session, party):
         return _as_it_is(session, now, once)
     joined = rules.join(session, party, _policy_of(session, now), now)
@@ -309,11 +373,17 @@ def join_session(session_id: str, by: str, now: datetime, once: Once | None = No
         if moves := _assignment_moves(session, joined):
             offers.move_on(tx, _assignment_of(session), *moves, now=now)
         who = {"mechanic_id": session.mechanic_id, "assignment_id": session.assignment_id}
-        tx.record(_event(_ARRIVED[party], joined, now, **who))
+        tx.record(_event(_ARRIVED[party], joined, now, **who, **_waits_for_customer(joined)))
         if joined.ends_by:
             ends_by = format_time(joined.ends_by)
             tx.record(_event(EventType.SESSION_STARTED, joined, now, **who, ends_by=ends_by))
     return joined
+
+
+def _waits_for_customer(session: Session) -> dict[str, str]:
+    if session.status is not Status.WAITING or session.customer_due_by is None:
+        return {}
+    return {"customer_due_by": format_time(session.customer_due_by)}
 
 
 def _assignment_moves(before: Session, after: Session) -> list[AssignmentMove]:
@@ -328,9 +398,9 @@ def _assignment_moves(before: Session, after: Session) -> list[AssignmentMove]:
 @decides_anew
 def end_session(session_id: str, by: str, now: datetime, once: Once | None = None) -> Session:
     """Either side ends the live session. Raises NotFound, IllegalMove."""
-    session, party = _with_party(session_id, by, now)
+    party = _party(_stored(session_id), by)
+    session = _settled(session_id, now)
     if session.status is Status.COMPLETED:
-        close_overdue(session_id, now)
         return _as_it_is(session, now, once)
     return _complete(rules.end(session, party, now), now, once)
 
@@ -342,7 +412,7 @@ def _complete(ended: Session, now: datetime, once: Once | None = None) -> Sessio
         store.put(tx, ended)
         store.unlock(tx, ended)
         offers.move_on(tx, _assignment_of(ended), AssignmentMove.END, now=now)
-        mechanics.free_load(tx, _mechanic_of(ended), now=now, completed=True)
+        shifts.free_load(tx, _mechanic_of(ended), now, completed=True)
         tx.record(
             _event(
                 EventType.SESSION_COMPLETED,
@@ -362,7 +432,7 @@ def cancel_session(
     session_id: str, by: str, reason: str | None, now: datetime, once: Once | None = None
 ) -> Session:
     """The customer cancels before the session is live. Raises NotFound, IllegalMove."""
-    session = _of_customer(session_id, by, now)
+    session = _settled_of_customer(session_id, by, now)
     if session.status is Status.CANCELLED:
         return _as_it_is(session, now, once)
     return _cancel(session, rules.cancel(session, reason, now), now, once)
@@ -371,16 +441,17 @@ def cancel_session(
 def _cancel(
     session: Session, cancelled: Session, now: datetime, once: Once | None = None
 ) -> Session:
+    lost: list[OpenOffer] = []
     with Transaction() as tx:
         if once:
             once.remember(tx, cancelled, now)
         store.put(tx, cancelled)
         store.unlock(tx, cancelled)
         if session.status is Status.PENDING:
-            offers.withdraw(tx, offers.dispatch_of(session.id), now)
+            lost = offers.withdraw(tx, offers.dispatch_of(session.id), now)
         if session.status is Status.WAITING:
             offers.move_on(tx, _assignment_of(session), AssignmentMove.CANCEL, now=now)
-            mechanics.free_load(tx, _mechanic_of(session), now=now, completed=False)
+            shifts.free_load(tx, _mechanic_of(session), now, completed=False)
         tx.record(
             _event(
                 EventType.SESSION_CANCELLED,
@@ -388,6 +459,7 @@ def _cancel(
                 now,
                 mechanic_id=session.mechanic_id,
                 cancelled_by=cancelled.ended_by,
+                **_lost(lost),
             )
         )
     return cancelled
@@ -396,22 +468,99 @@ def _cancel(
 # Moves of the clock
 
 
-@decides_anew
-def close_overdue(session_id: str, now: datetime) -> None:
-    """Write down what a passed deadline has made of a session; none passed is no news.
+def close_overdue(session_id: str, now: datetime) -> bool:
+    """Write down what passed deadlines have made of a session; answers whether any had.
 
-    A waiver never signed cancels it, plan minutes and overtime complete it.
+    A waiver never signed cancels it, a search without end leaves it unfilled; a mechanic who does
+    not come loses it, a customer who does not come has missed it; plan minutes and overtime
+    complete it.
     """
-    session = store.find(session_id)
-    if session is None:
-        raise NotFound("There is no such session.")
-    due = rules.as_of(session, now)
-    if due is session:
-        return
-    if due.status is Status.COMPLETED:
-        _complete(due, now)
-    else:
-        _cancel(session, due, now)
+    moved = False
+    while _make_clock_move(session_id, now):
+        moved = True
+    return moved
+
+
+@decides_anew
+def _make_clock_move(session_id: str, now: datetime) -> bool:
+    session = _stored(session_id)
+    due = rules.clock_move(session, _policy_of(session, now), now)
+    if due is None:
+        return False
+    match due.status:
+        case Status.CANCELLED:
+            _cancel(session, due, now)
+        case Status.UNFILLED:
+            _give_up(due, now)
+        case Status.PENDING:
+            _go_on_without_mechanic(session, due, now)
+        case Status.NO_SHOW:
+            _go_on_without_customer(due, now)
+        case _:
+            _complete(due, now)
+    return True
+
+
+def _give_up(unfilled: Session, now: datetime) -> None:
+    with Transaction() as tx:
+        store.put(tx, unfilled)
+        store.unlock(tx, unfilled)
+        lost = offers.give_up(tx, offers.dispatch_of(unfilled.id), now)
+        tx.record(
+            _event(EventType.SESSION_UNFILLED, unfilled, now, period=unfilled.period, **_lost(lost))
+        )
+    metrics.add_metric("SessionsUnfilled", MetricUnit.Count, 1)
+
+
+def _go_on_without_mechanic(session: Session, again: Session, now: datetime) -> None:
+    """The search begins again at the instant at which the mechanic should have come."""
+    mechanic_id, assignment = _mechanic_of(session), _assignment_of(session)
+    assert again.pending_since is not None, "it is pending"
+    with Transaction() as tx:
+        store.put(tx, again)
+        not_joined = {"cause": Cause.NOT_JOINED}
+        offers.move_on(tx, assignment, AssignmentMove.EXPIRE, now=now, facts=not_joined)
+        offers.reopen_dispatch(
+            tx,
+            offers.dispatch_of(session.id),
+            period=again.period,
+            excluding=mechanic_id,
+            policy=_policy_of(session, now),
+            now=again.pending_since,
+            until=_pending_until(again),
+        )
+        shifts.free_load(tx, mechanic_id, now, completed=False, session_ended=False)
+        tx.record(
+            _event(
+                EventType.MECHANIC_NOT_JOINED,
+                session,
+                now,
+                mechanic_id=mechanic_id,
+                assignment_id=assignment.id,
+            )
+        )
+        tx.record(_pending(again, now))
+    metrics.add_metric("MechanicsNotJoined", MetricUnit.Count, 1)
+
+
+def _go_on_without_customer(missed: Session, now: datetime) -> None:
+    with Transaction() as tx:
+        store.put(tx, missed)
+        store.unlock(tx, missed)
+        offers.move_on(
+            tx, _assignment_of(missed), AssignmentMove.END, now=now, facts={"no_show": True}
+        )
+        shifts.free_load(tx, _mechanic_of(missed), now, completed=False)
+        tx.record(
+            _event(
+                EventType.CUSTOMER_NOT_JOINED,
+                missed,
+                now,
+                mechanic_id=missed.mechanic_id,
+                assignment_id=missed.assignment_id,
+            )
+        )
+    metrics.add_metric("CustomersNotJoined", MetricUnit.Count, 1)
 
 
 # Reads
@@ -419,10 +568,42 @@ def close_overdue(session_id: str, now: datetime) -> None:
 
 def get(session_id: str, now: datetime) -> Session:
     """The session as its deadlines make it now. Raises NotFound."""
+    return _as_of(_stored(session_id), now)
+
+
+def active_of(customer_id: str, now: datetime) -> Session | None:
+    """The customer's active session, as its deadlines make it; None without one."""
+    session_id = store.active_session_id(customer_id)
+    session = get(session_id, now) if session_id else None
+    return session if session and session.status in ACTIVE else None
+
+
+def contact_of(session_id: str) -> Contact:
+    """Whom to write to about a session. Raises LookupError for one that was never booked."""
+    return store.find_contact(session_id)
+
+
+def _stored(session_id: str) -> Session:
     session = store.find(session_id) if is_id(session_id) else None
     if session is None:
         raise NotFound("There is no such session.")
-    return rules.as_of(session, now)
+    return session
+
+
+def _as_of(session: Session, now: datetime) -> Session:
+    return rules.as_of(session, _policy_of(session, now), now)
+
+
+def _settled(session_id: str, now: datetime) -> Session:
+    """The session to decide on: what its deadlines have made of it is written down first."""
+    close_overdue(session_id, now)
+    return _stored(session_id)
+
+
+def _settled_of_customer(session_id: str, by: str, now: datetime) -> Session:
+    if _party(_stored(session_id), by) is not Party.CUSTOMER:
+        raise NotFound("There is no such session of yours.")
+    return _settled(session_id, now)
 
 
 def for_party(session_id: str, by: str, now: datetime) -> Session:
@@ -435,23 +616,41 @@ class Details:
     """A session with what this viewer may know besides.
 
     ``contact`` is for the customer and the assigned mechanic; ``mechanic`` is the assigned one.
+    ``preferred_outcome`` and ``options`` are the customer's to know.
     """
 
     session: Session
     viewer_id: str
     contact: Contact | None
     mechanic: Mechanic | None
+    preferred_outcome: str | None = None
+    options: tuple[str, ...] = ()
 
 
-def details(session: Session, viewer_id: str) -> Details:
+def details(session: Session, viewer_id: str, now: datetime) -> Details:
     """What this viewer may see of a session they may see."""
     is_party = viewer_id in (session.customer_id, session.mechanic_id)
+    is_customer = viewer_id == session.customer_id
+    goes_by_dispatch = session.preferred_mechanic_id or session.status is Status.PENDING
+    dispatch = offers.find_dispatch(session.id) if is_customer and goes_by_dispatch else None
     return Details(
         session=session if is_party else rules.for_outsider(session),
         viewer_id=viewer_id,
         contact=store.find_contact(session.id) if is_party else None,
         mechanic=mechanics.get(session.mechanic_id) if session.mechanic_id and is_party else None,
+        preferred_outcome=_preferred_outcome(session, dispatch, now) if is_customer else None,
+        options=rules.ways_on(session, all_offline=dispatch is not None and dispatch.all_offline)
+        if is_customer
+        else (),
     )
+
+
+def _preferred_outcome(session: Session, dispatch: Dispatch | None, now: datetime) -> str | None:
+    if session.preferred_mechanic_id is None:
+        return None
+    if session.mechanic_id == session.preferred_mechanic_id:
+        return "accepted"
+    return offer_rules.preferred_outcome(dispatch, now) if dispatch else "undecided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,7 +665,7 @@ def sessions_of(
     """A customer's own sessions, or those a mechanic has accepted; newest first."""
     of_user = store.of_customer if as_customer else store.of_mechanic
     page = of_user(user_id, limit, cursor)
-    found = [rules.as_of(session, now) for session in store.sessions_of(page)]
+    found = [_as_of(session, now) for session in store.sessions_of(page)]
     return Sessions(found, page.cursor)
 
 
@@ -480,18 +679,15 @@ def timeline(
 
 def _with_party(session_id: str, by: str, now: datetime) -> tuple[Session, Party]:
     session = get(session_id, now)
+    return session, _party(session, by)
+
+
+def _party(session: Session, by: str) -> Party:
     if by == session.customer_id:
-        return session, Party.CUSTOMER
+        return Party.CUSTOMER
     if by == session.mechanic_id:
-        return session, Party.MECHANIC
+        return Party.MECHANIC
     raise NotFound("There is no such session.")
-
-
-def _of_customer(session_id: str, by: str, now: datetime) -> Session:
-    session, party = _with_party(session_id, by, now)
-    if party is not Party.CUSTOMER:
-        raise NotFound("There is no such session of yours.")
-    return session
 
 
 def _policy_of(session: Session, now: datetime) -> Policy:

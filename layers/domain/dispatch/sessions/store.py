@@ -2,6 +2,7 @@
 
 import msgspec
 
+from dispatch.core.due import due_keys
 from dispatch.core.events import PREFIX as EVENT_PREFIX
 from dispatch.core.events import message
 from dispatch.core.table import (
@@ -18,6 +19,7 @@ from dispatch.core.table import (
     query,
 )
 from dispatch.core.time import format_time
+from dispatch.sessions import rules
 from dispatch.sessions.model import Contact, Session
 
 
@@ -59,6 +61,8 @@ def put(tx: Transaction, session: Session) -> None:
         "customer_pk": f"CUSTOMER#{session.customer_id}",
         "customer_sk": f"SESSION#{order}",
     }
+    if due_at := rules.due_at(session):
+        item |= due_keys(item["pk"], due_at)
     if session.mechanic_id:
         item["mechanic_pk"] = f"MECHANIC#{session.mechanic_id}"
         item["mechanic_sk"] = f"SESSION#{order}"

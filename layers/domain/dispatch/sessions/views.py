@@ -137,10 +137,14 @@ class SessionList(View):
 
 
 class PreferredView(View):
-    """What became of the customer's wish for a mechanic."""
+    """What became of the customer's wish for a mechanic.
+
+    `undecided`, `offered`, `accepted`; or why they were passed over: `not_eligible`, `off_shift`,
+    `at_capacity`, `declined`, `expired`, `clocked_out`, `undeliverable`.
+    """
 
     mechanic_id: str
-    outcome: str
+    outcome: str = Field(examples=["offered"])
 
 
 class SessionView(View):
@@ -172,13 +176,19 @@ class SessionView(View):
     created_at: Instant
     awaiting_until: Instant | None
     pending_since: Instant | None
+    pending_until: Instant | None
     scheduled_start: None = None
     scheduled_end: None = None
     mechanic: PublicMechanic | None
     customer: CustomerView | None
     preferred: PreferredView | None = None
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...] = Field(
+        (),
+        description="`schedule`, `browse_offline`, `join_waitlist`, once nobody is there",
+    )
     accepted_at: Instant | None
+    mechanic_due_by: Instant | None = Field(description="Joins by then, or another is sought")
+    customer_due_by: Instant | None = Field(description="Joins by then, or has missed it")
     mechanic_joined_at: Instant | None
     customer_joined_at: Instant | None
     live_at: Instant | None
@@ -206,11 +216,20 @@ class SessionView(View):
             vehicle=VehicleView.model_validate(session.vehicle) if session.vehicle else None,
             awaiting_until=session.awaiting_until if awaits else None,
             pending_since=session.pending_since,
+            pending_until=session.pending_until,
             mechanic=PublicMechanic.of(details.mechanic) if details.mechanic else None,
             customer=CustomerView(id=session.customer_id, name=contact.name, phone=contact.phone)
             if contact and for_mechanic
             else None,
+            preferred=PreferredView(
+                mechanic_id=session.preferred_mechanic_id, outcome=details.preferred_outcome
+            )
+            if session.preferred_mechanic_id and details.preferred_outcome
+            else None,
+            options=details.options,
             accepted_at=session.accepted_at,
+            mechanic_due_by=session.mechanic_due_by,
+            customer_due_by=session.customer_due_by,
             mechanic_joined_at=session.mechanic_joined_at,
             customer_joined_at=session.customer_joined_at,
             ends_by=session.ends_by,

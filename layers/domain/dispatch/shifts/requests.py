@@ -1,6 +1,8 @@
 """The body of the clock call. Imported by HTTP functions only."""
 
-from dispatch.core.views import Body, Line, NotYet, by_example
+from pydantic import Field, ValidationInfo, field_validator
+
+from dispatch.core.views import Body, Line, by_example, wrong
 from dispatch.shifts.model import ClockAction
 
 
@@ -12,4 +14,15 @@ class ClockBody(Body):
     action: ClockAction
     location: Line | None = None
     notes: Line | None = None
-    finish_then_clock_out: NotYet = None
+    finish_then_clock_out: bool = Field(
+        False,
+        strict=True,
+        description="With a session in hand: no new offers, and the shift closes with the session",
+    )
+
+    @field_validator("finish_then_clock_out")
+    @classmethod
+    def _at_the_end(cls, finish: bool, info: ValidationInfo) -> bool:
+        if finish and info.data.get("action") is ClockAction.CLOCK_IN:
+            raise wrong("goes with clock_out")
+        return finish

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from dispatch.core.errors import Conflict
 from dispatch.core.time import format_time
 from dispatch.mechanics.model import Mechanic
-from dispatch.shifts.model import Shift
+from dispatch.offers.model import Tally
+from dispatch.policy.model import Policy
+from dispatch.shifts.model import Cause, Shift
 
 
 def why_not_clock_in(mechanic: Mechanic) -> Conflict | None:
@@ -19,15 +21,54 @@ def why_not_clock_in(mechanic: Mechanic) -> Conflict | None:
     return None
 
 
-def why_not_clock_out(mechanic: Mechanic) -> Conflict | None:
+def why_not_clock_out(mechanic: Mechanic, *, finish: bool) -> Conflict | None:
+    """``finish``: the shift may close later, with the session in hand."""
     if not mechanic.duty.on_shift:
         return Conflict("not_clocked_in", "You are not on shift.")
-    if mechanic.duty.load > 0:
-        return Conflict("has_load", "You have a session in hand. End or release it first.")
+    if mechanic.duty.load > 0 and not finish:
+        return Conflict(
+            "has_load",
+            "You have a session in hand. End or release it first, or send finish_then_clock_out.",
+        )
     return None
 
 
-def closed(shift: Shift, now: datetime, notes: str | None) -> Shift:
+def opened(
+    shift_id: str,
+    mechanic_id: str,
+    policy: Policy,
+    now: datetime,
+    *,
+    location: str | None,
+    notes: str | None,
+) -> Shift:
+    return Shift(
+        id=shift_id,
+        mechanic_id=mechanic_id,
+        started_at=now,
+        closes_at=now + timedelta(seconds=policy.shift_s),
+        location=location,
+        notes=notes,
+    )
+
+
+def closed(shift: Shift, cause: Cause, tally: Tally, now: datetime, notes: str | None) -> Shift:
     """The shift at its end. Notes given at clock-out replace those of clock-in."""
     minutes = (now - shift.started_at) // timedelta(minutes=1)
-    return replace(shift, ended_at=now, minutes=minutes, notes=notes or shift.notes)
+    return replace(
+        shift,
+        ended_at=now,
+        minutes=minutes,
+        cause=cause,
+        tally=tally,
+        notes=notes or shift.notes,
+    )
+
+
+def closes_with_session(mechanic: Mechanic) -> bool:
+    """Whether the session that ends now is the last of a closing shift."""
+    return mechanic.duty.closing and mechanic.duty.load == 1
+
+
+def has_missed_too_many(mechanic: Mechanic, policy: Policy) -> bool:
+    return mechanic.duty.on_shift and mechanic.misses >= policy.misses_to_clock_out

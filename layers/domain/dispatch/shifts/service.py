@@ -1,32 +1,40 @@
 """Clocking in and out: presence, the shift log and the fact in one transaction."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from dispatch.core.errors import Conflict, NotFound
 from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import new_id
 from dispatch.core.table import Transaction, decides_anew
+from dispatch.core.time import format_time
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
+from dispatch.offers import service as offers
+from dispatch.offers.model import Tally
+from dispatch.policy import service as policies
 from dispatch.shifts import rules, store
-from dispatch.shifts.model import ClockAction, Shift
+from dispatch.shifts.model import Cause, ClockAction, Shift
 
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """A mechanic's presence and load, with the current shift if there is one."""
+    """A mechanic's presence and load, with the current shift if there is one.
+
+    ``closing``: no new offers, and the shift ends with the session in hand.
+    """
 
     currently_on_shift: bool
     load: int
     shift: Shift | None
+    closing: bool = False
 
 
-def _event(type_: EventType, shift: Shift, now: datetime) -> Event:
-    facts = {"mechanic_id": shift.mechanic_id, "shift_id": shift.id}
-    return Event(type_, store.subject(shift.mechanic_id), now, facts)
+def _event(type_: EventType, shift: Shift, now: datetime, **facts: Any) -> Event:
+    ids = {"mechanic_id": shift.mechanic_id, "shift_id": shift.id}
+    return Event(type_, store.subject(shift.mechanic_id), now, ids | facts)
 
 
 def punch_clock(
@@ -36,12 +44,13 @@ def punch_clock(
     *,
     location: str | None = None,
     notes: str | None = None,
+    finish: bool = False,
     once: Once | None = None,
 ) -> ClockState:
     """Clock in or out. Raises NotFound, or Conflict where that is what the mechanic has done."""
     if action is ClockAction.CLOCK_IN:
         return clock_in(mechanic_id, now, location=location, notes=notes, once=once)
-    return clock_out(mechanic_id, now, notes=notes, once=once)
+    return clock_out(mechanic_id, now, notes=notes, finish=finish, once=once)
 
 
 @decides_anew
@@ -54,43 +63,166 @@ def clock_in(
     once: Once | None = None,
 ) -> ClockState:
     """Open a shift. Raises NotFound without a profile, Conflict ``already_clocked_in``."""
-    _refuse(rules.why_not_clock_in, _mechanic(mechanic_id))
-    shift = Shift(
-        id=new_id(now), mechanic_id=mechanic_id, started_at=now, location=location, notes=notes
-    )
+    _refuse(rules.why_not_clock_in(_mechanic(mechanic_id)))
+    policy = policies.current(now)
+    shift = rules.opened(new_id(now), mechanic_id, policy, now, location=location, notes=notes)
     state = ClockState(currently_on_shift=True, load=0, shift=shift)
     with Transaction() as tx:
         if once:
             once.remember(tx, state, now)
         mechanics.go_on_shift(tx, mechanic_id, shift.id, now)
         store.put(tx, shift)
-        tx.record(_event(EventType.MECHANIC_CLOCKED_IN, shift, now))
+        closes_at = format_time(shift.closes_at)
+        tx.record(_event(EventType.MECHANIC_CLOCKED_IN, shift, now, closes_at=closes_at))
     return state
 
 
 @decides_anew
 def clock_out(
-    mechanic_id: str, now: datetime, *, notes: str | None = None, once: Once | None = None
+    mechanic_id: str,
+    now: datetime,
+    *,
+    notes: str | None = None,
+    finish: bool = False,
+    once: Once | None = None,
 ) -> ClockState:
-    """Close the shift. Raises NotFound, Conflict ``not_clocked_in`` or ``has_load``."""
+    """Close the shift; ``finish``: with the session in hand, if there is one.
+
+    Raises NotFound, Conflict ``not_clocked_in`` or ``has_load``.
+    """
     mechanic = _mechanic(mechanic_id)
-    _refuse(rules.why_not_clock_out, mechanic)
-    shift = rules.closed(store.find(mechanic_id, mechanic.shift_id or ""), now, notes)
+    _refuse(rules.why_not_clock_out(mechanic, finish=finish))
+    if mechanic.duty.load > 0:
+        return _close_with_session(mechanic, Cause.FINISHED, now, notes=notes, once=once)
+    return _clock_out(mechanic, Cause.SELF, now, notes=notes, once=once)
+
+
+def _clock_out(
+    mechanic: Mechanic,
+    cause: Cause,
+    now: datetime,
+    *,
+    notes: str | None = None,
+    once: Once | None = None,
+) -> ClockState:
+    open_shift = _shift_of(mechanic)
+    shift = rules.closed(open_shift, cause, _tally(open_shift, now), now, notes)
     state = ClockState(currently_on_shift=False, load=0, shift=shift)
     with Transaction() as tx:
         if once:
             once.remember(tx, state, now)
-        mechanics.go_off_shift(tx, mechanic_id, shift.id, now)
+        mechanics.go_off_shift(tx, mechanic.id, shift.id, now)
         store.put(tx, shift)
-        tx.record(_event(EventType.MECHANIC_CLOCKED_OUT, shift, now))
+        tx.record(_event(EventType.MECHANIC_CLOCKED_OUT, shift, now, cause=cause))
     return state
+
+
+def _close_with_session(
+    mechanic: Mechanic,
+    cause: Cause,
+    now: datetime,
+    *,
+    notes: str | None = None,
+    once: Once | None = None,
+) -> ClockState:
+    """No new offers from now on. A shift that is closing already stays so."""
+    shift = _shift_of(mechanic)
+    shift = replace(shift, notes=notes or shift.notes)
+    state = ClockState(True, mechanic.duty.load, shift, closing=True)
+    with Transaction() as tx:
+        if once:
+            once.remember(tx, state, now)
+        store.put(tx, shift, closing=True)
+        if not mechanic.duty.closing:
+            mechanics.close_shift(tx, mechanic.id, shift.id, cause, now)
+            tx.record(_event(EventType.SHIFT_CLOSING, shift, now, cause=cause))
+    return state
+
+
+def _tally(shift: Shift, until: datetime) -> Tally:
+    policy = policies.current(until)
+    return offers.tally(shift.mechanic_id, shift.started_at, until, policy)
+
+
+def free_load(
+    tx: Transaction,
+    mechanic_id: str,
+    now: datetime,
+    *,
+    completed: bool,
+    session_ended: bool = True,
+) -> None:
+    """One session less, in the transaction of the move that frees the mechanic.
+
+    New capacity is told of (``MechanicFreed``); a shift that is closing ends with its last session.
+    """
+    mechanic = _mechanic(mechanic_id)
+    if rules.closes_with_session(mechanic):
+        shift = _shift_of(mechanic)
+        cause = Cause(mechanic.closing or Cause.FINISHED)
+        shift = rules.closed(shift, cause, _tally(shift, now), now, notes=None)
+        mechanics.free_last_and_go_off_shift(
+            tx, mechanic_id, shift.id, now=now, completed=completed, session_ended=session_ended
+        )
+        store.put(tx, shift)
+        tx.record(_event(EventType.MECHANIC_CLOCKED_OUT, shift, now, cause=cause))
+        return
+    mechanics.free_load(tx, mechanic_id, now=now, completed=completed, session_ended=session_ended)
+    facts = {"mechanic_id": mechanic_id}
+    tx.record(Event(EventType.MECHANIC_FREED, store.subject(mechanic_id), now, facts))
+
+
+# Moves of the clock
+
+
+@decides_anew
+def end_overdue_shift(mechanic_id: str, shift_id: str, now: datetime) -> bool:
+    """A shift that has lasted as long as one may ends, or closes with the session in hand.
+
+    Safe at any time; answers whether anything was due.
+    """
+    mechanic = _mechanic(mechanic_id)
+    if mechanic.shift_id != shift_id or mechanic.duty.closing:
+        return False
+    if now < _shift_of(mechanic).closes_at:
+        return False
+    if mechanic.duty.load > 0:
+        _close_with_session(mechanic, Cause.TWELVE_HOURS, now)
+    else:
+        _clock_out(mechanic, Cause.TWELVE_HOURS, now)
+    return True
+
+
+@decides_anew
+def clock_out_if_absent(mechanic_id: str, now: datetime) -> None:
+    """Who has missed too many offers in a row is not there."""
+    mechanic = mechanics.get(mechanic_id)
+    policy = policies.current(now)
+    if mechanic and rules.has_missed_too_many(mechanic, policy) and mechanic.duty.load == 0:
+        _clock_out(mechanic, Cause.THREE_MISSES, now)
+
+
+@decides_anew
+def count_anew(mechanic_id: str, shift_id: str) -> None:
+    """Derive the statistics of a shift that is over again: some rows were not to be seen yet."""
+    shift = store.find(mechanic_id, shift_id)
+    if shift.ended_at is None:
+        return
+    tally = _tally(shift, shift.ended_at)
+    if tally != shift.tally:
+        with Transaction() as tx:
+            store.put(tx, replace(shift, tally=tally))
+
+
+# Reads
 
 
 def clock_state(mechanic_id: str) -> ClockState:
     """Where a mechanic stands now. Raises NotFound without a profile."""
     mechanic = _mechanic(mechanic_id)
     shift = store.find(mechanic_id, mechanic.shift_id) if mechanic.shift_id else None
-    return ClockState(mechanic.duty.on_shift, mechanic.duty.load, shift)
+    duty = mechanic.duty
+    return ClockState(duty.on_shift, duty.load, shift, duty.closing)
 
 
 def shifts_of(mechanic_id: str, limit: int, cursor: str | None) -> tuple[list[Shift], str | None]:
@@ -105,6 +237,10 @@ def _mechanic(mechanic_id: str) -> Mechanic:
     return mechanic
 
 
-def _refuse(why: Callable[[Mechanic], Conflict | None], mechanic: Mechanic) -> None:
-    if conflict := why(mechanic):
+def _shift_of(mechanic: Mechanic) -> Shift:
+    return store.find(mechanic.id, mechanic.shift_id or "")
+
+
+def _refuse(conflict: Conflict | None) -> None:
+    if conflict:
         raise conflict

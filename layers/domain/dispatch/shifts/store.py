@@ -2,6 +2,7 @@
 
 import msgspec
 
+from dispatch.core.due import due_keys
 from dispatch.core.table import Key, Transaction, get, query
 from dispatch.shifts.model import Shift
 
@@ -15,12 +16,16 @@ def _key(mechanic_id: str, shift_id: str) -> Key:
     return Key(subject(mechanic_id), f"SHIFT#{shift_id}")
 
 
-def put(tx: Transaction, shift: Shift) -> None:
+def put(tx: Transaction, shift: Shift, *, closing: bool = False) -> None:
+    """What is open is due at its end; what is closing ends with the session in hand."""
+    key = _key(shift.mechanic_id, shift.id)
+    is_due = shift.ended_at is None and not closing
     tx.put(
         {
-            **_key(shift.mechanic_id, shift.id)._asdict(),
+            **key._asdict(),
             "entity": "shift",
             "log": msgspec.json.encode(shift).decode(),
+            **(due_keys(key.pk, shift.closes_at) if is_due else {}),
         }
     )
 

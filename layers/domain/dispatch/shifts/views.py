@@ -3,49 +3,102 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import Field
+
 from dispatch.core.examples import CLOCKED_IN_AT, SHIFT_ID
 from dispatch.core.views import Instant, View, by_example
-from dispatch.shifts.model import Shift
+from dispatch.shifts.model import Cause, Shift
 from dispatch.shifts.service import ClockState
 
 _OPEN: dict[str, Any] = {
     "id": SHIFT_ID,
     "started_at": CLOCKED_IN_AT,
+    "closes_at": "2026-03-03T01:58:04.000Z",
     "ended_at": None,
+    "cause": None,
     "minutes": None,
     "location": "Queen Street garage",
     "notes": None,
+    "statistics": None,
 }
 _CLOSED = _OPEN | {
     "id": "01KJMQQY40GQPMRXTPRMADWVHN",
     "started_at": "2026-03-01T13:00:00.000Z",
+    "closes_at": "2026-03-02T01:00:00.000Z",
     "ended_at": "2026-03-01T17:30:24.000Z",
     "minutes": 270,
     "notes": "Two sessions, quiet otherwise",
+    "cause": "self",
+    "statistics": {
+        "offers_received": 4,
+        "offers_accepted": 2,
+        "offers_declined": 1,
+        "offers_missed": 0,
+        "micro_sessions": 1,
+        "full_sessions": 1,
+    },
 }
 
 
+class ShiftStatistics(View):
+    """What came of a shift's offers (targeted ones), and the sessions completed in it.
+
+    A plan of up to 15 minutes counts as micro, the rest as full.
+    """
+
+    offers_received: int
+    offers_accepted: int
+    offers_declined: int
+    offers_missed: int
+    micro_sessions: int
+    full_sessions: int
+
+
 class ShiftView(View):
-    """One shift; ``ended_at`` and ``minutes`` are null while it is open."""
+    """One shift; how it went is null while it is open."""
 
     id: str
     started_at: Instant
+    closes_at: Instant = Field(description="When it ends by itself, or with the session in hand")
     ended_at: Instant | None
+    cause: Cause | None = Field(description="Why it ended")
     minutes: int | None
     location: str | None
     notes: str | None
+    statistics: ShiftStatistics | None
+
+    @classmethod
+    def of(cls, shift: Shift) -> "ShiftView":
+        return cls(
+            id=shift.id,
+            started_at=shift.started_at,
+            closes_at=shift.closes_at,
+            ended_at=shift.ended_at,
+            cause=shift.cause,
+            minutes=shift.minutes,
+            location=shift.location,
+            notes=shift.notes,
+            statistics=ShiftStatistics.model_validate(shift.tally) if shift.ended_at else None,
+        )
 
 
 class ClockView(View):
     """Where the mechanic stands. After a clock-out ``shift`` is the one just closed."""
 
     model_config = by_example(
-        {"currently_on_shift": True, "clocked_in_at": CLOCKED_IN_AT, "load": 0, "shift": _OPEN}
+        {
+            "currently_on_shift": True,
+            "clocked_in_at": CLOCKED_IN_AT,
+            "load": 0,
+            "closing": False,
+            "shift": _OPEN,
+        }
     )
 
     currently_on_shift: bool
     clocked_in_at: Instant | None
     load: int
+    closing: bool = Field(description="No new offers; the shift ends with the session in hand")
     shift: ShiftView | None
 
     @classmethod
@@ -55,7 +108,8 @@ class ClockView(View):
             currently_on_shift=state.currently_on_shift,
             clocked_in_at=shift.started_at if shift and state.currently_on_shift else None,
             load=state.load,
-            shift=ShiftView.model_validate(shift) if shift else None,
+            closing=state.closing,
+            shift=ShiftView.of(shift) if shift else None,
         )
 
 
@@ -69,4 +123,4 @@ class ShiftList(View):
 
     @classmethod
     def of(cls, shifts: Iterable[Shift], cursor: str | None) -> "ShiftList":
-        return cls(items=[ShiftView.model_validate(shift) for shift in shifts], next_cursor=cursor)
+        return cls(items=[ShiftView.of(shift) for shift in shifts], next_cursor=cursor)

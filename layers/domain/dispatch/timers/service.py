@@ -1,7 +1,7 @@
 """Setting timers, and doing what is due when they ring."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,64 +12,71 @@ from dispatch.core.errors import NotFound
 from dispatch.core.logging import logger
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
+from dispatch.shifts import service as shifts
 from dispatch.timers import rules
-from dispatch.timers.model import Ring
+from dispatch.timers.model import FOR_MATCHING, Kind, Ring
 
-_DUE = {
-    "close_overdue": sessions.close_overdue,
-    "expire_offers": offers.expire_offers,
+Due = Mapping[Kind, Callable[[Mapping[str, str], datetime], object]]
+"""What a ring of each kind asks to look at."""
+
+_DUE: Due = {
+    Kind.CLOSE_OVERDUE: lambda of, now: sessions.close_overdue(of["session_id"], now),
+    Kind.EXPIRE_OFFERS: lambda of, now: offers.expire_offers(of["session_id"], now),
+    Kind.END_SHIFT: lambda of, now: shifts.end_overdue_shift(
+        of["mechanic_id"], of["shift_id"], now
+    ),
+    Kind.COUNT_SHIFT: lambda of, _now: shifts.count_anew(of["mechanic_id"], of["shift_id"]),
 }
 
 
 def handle(message: Mapping[str, Any], now: datetime) -> None:
     """A message of the timers queue: a ring, or a fact that may need one."""
     if "ring" in message:
-        answer_ring(message, now)
+        answer_ring(message, now, _DUE)
     else:
-        set_timer(message, now)
+        set_timers(message, now)
 
 
-def set_timer(fact: Mapping[str, Any], now: datetime) -> None:
-    """Set the timer that a fact needs. Setting it again changes nothing.
+def set_timers(fact: Mapping[str, Any], now: datetime) -> None:
+    """Set the timers that a fact needs. Setting them again changes nothing.
 
-    A schedule carries it however far off it is, to the minute; within the queue's longest delay a
-    delayed message rings to the second.
+    A schedule carries a ring however far off it is, to the minute; the last minutes are a delayed
+    message's, to the second.
     """
-    ring = rules.ring_for(fact)
-    if ring is None:
-        return
-    if ring.due_at > now:
-        _schedule(ring)
-    if ring.due_at - now <= rules.MAX_DELAY:
-        _send(ring, now)
+    for ring in rules.rings_for(fact):
+        if ring.scheduled and ring.due_at > now:
+            _schedule(ring, now)
+        if ring.due_at - now <= rules.MAX_DELAY:
+            send(ring, now)
 
 
-def answer_ring(message: Mapping[str, Any], now: datetime) -> None:
+def answer_ring(message: Mapping[str, Any], now: datetime, due: Due) -> None:
     """Do what is due. An early ring is sent again with what remains of its time."""
     ring = rules.ring_of(message)
-    if now < ring.due_at:
-        _send(ring, now)
+    if ring is None or ring.kind not in due:
+        logger.warning("a ring of a kind unknown here", extra={"ring": message["ring"]})
         return
-    look_at = _DUE.get(ring.kind)
-    if look_at is None:
-        logger.warning("a ring of a kind unknown here", extra={"ring": ring.kind})
+    if now < ring.due_at:
+        send(ring, now)
         return
     try:
-        look_at(ring.session_id, now)
+        due[ring.kind](ring.subject, now)
     except NotFound:
-        logger.info("nothing left to ring for", extra={"session_id": ring.session_id})
+        logger.info("nothing left to ring for", extra={"subject": dict(ring.subject)})
 
 
-def _send(ring: Ring, now: datetime) -> None:
+def send(ring: Ring, now: datetime) -> None:
+    """Put a ring on its queue, to be heard when it is due."""
+    for_matching = ring.kind in FOR_MATCHING
     aws.sqs().send_message(
-        QueueUrl=settings.timers_queue_url(),
+        QueueUrl=settings.matching_queue_url() if for_matching else settings.timers_queue_url(),
         MessageBody=json.dumps(rules.message(ring)),
         DelaySeconds=rules.delay_s(ring, now),
     )
 
 
-def _schedule(ring: Ring) -> None:
-    at = rules.schedule_at(ring)
+def _schedule(ring: Ring, now: datetime) -> None:
+    at = rules.schedule_at(ring, now)
     try:
         aws.scheduler().create_schedule(
             Name=ring.name,

@@ -1,0 +1,72 @@
+"""What follows from a fact where ranking may be needed: the work of the matching function.
+
+Everything here is safe at any time and any number of times, so a message that failed halfway is
+handled whole when it comes again.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from dispatch.core.events import EventType
+from dispatch.offers import service as offers
+from dispatch.offers.model import Cause
+from dispatch.shifts import service as shifts
+from dispatch.timers.model import Kind
+from dispatch.timers.service import Due, answer_ring
+
+_Fact = Mapping[str, Any]
+
+
+def react(message: _Fact, now: datetime) -> None:
+    """A message of the matching queue: a fact, or a ring. Types unknown here are passed over."""
+    if "ring" in message:
+        answer_ring(message, now, _DUE)
+        return
+    for follow in _WHAT_FOLLOWS.get(message["type"], ()):
+        follow(message, now)
+
+
+def _seek(fact: _Fact, now: datetime) -> None:
+    offers.seek_mechanic(fact["session_id"], now)
+
+
+def _clock_out_absent(fact: _Fact, now: datetime) -> None:
+    if fact["cause"] == Cause.TIMEOUT:
+        for mechanic_id in fact["mechanic_ids"]:
+            shifts.clock_out_if_absent(mechanic_id, now)
+
+
+def _place_capacity(fact: _Fact, now: datetime) -> None:
+    offers.place_capacity(fact["mechanic_id"], now)
+
+
+def _review_offers(fact: _Fact, now: datetime) -> None:
+    offers.review_offers(fact["mechanic_id"], now)
+
+
+def _count_shift(fact: _Fact, _now: datetime) -> None:
+    shifts.count_anew(fact["mechanic_id"], fact["shift_id"])
+
+
+_DUE: Due = {
+    Kind.SEEK: _seek,
+    Kind.TOP_UP: lambda of, now: offers.top_up(of["session_id"], now),
+    Kind.PLACE_CAPACITY: _place_capacity,
+    Kind.PLACE_CAPACITY_AGAIN: lambda of, now: offers.place_capacity(
+        of["mechanic_id"], now, again=True
+    ),
+    Kind.REVIEW_OFFERS: _review_offers,
+}
+
+_WHAT_FOLLOWS: Mapping[str, tuple[Callable[[_Fact, datetime], None], ...]] = {
+    EventType.SESSION_PENDING: (_seek,),
+    EventType.OFFER_DECLINED: (_seek,),
+    EventType.OFFERS_EXPIRED: (_seek, _clock_out_absent),
+    EventType.OFFER_ACCEPTED: (_review_offers,),
+    EventType.MECHANIC_CLOCKED_IN: (_place_capacity,),
+    EventType.MECHANIC_FREED: (_place_capacity,),
+    EventType.MECHANIC_CLOCKED_OUT: (_review_offers, _count_shift),
+    EventType.SHIFT_CLOSING: (_review_offers,),
+    EventType.MECHANIC_CHANGED: (_review_offers,),
+}

@@ -1,0 +1,80 @@
+"""Repairs what a lost message or ring has left: finds it by index, never by a scan.
+
+Nothing is found when all goes well, so every repair is counted, and alarms.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from dispatch.core.due import Overdue, overdue
+from dispatch.core.errors import NotFound
+from dispatch.core.logging import MetricUnit, logger, metrics
+from dispatch.offers import service as offers
+from dispatch.sessions import service as sessions
+from dispatch.shifts import service as shifts
+from dispatch.timers.model import Kind, Ring
+from dispatch.timers.service import send
+
+GRACE = timedelta(minutes=3)
+"""Longer than any ring that is not lost may be late: a schedule is up to two minutes."""
+
+
+def sweep(now: datetime) -> int:
+    """Do everything that is overdue. Answers how much there was to repair."""
+    found = 0
+    for item in overdue(by=now - GRACE):
+        repair = _REPAIRS.get(item.entity)
+        if repair is None:
+            logger.warning("overdue, and nobody knows what to do", extra={"entity": item.entity})
+            continue
+        try:
+            repaired = repair(item, now)
+        except NotFound:
+            logger.info("gone before it was repaired", extra={"entity": item.entity})
+            continue
+        if repaired:
+            found += 1
+            logger.warning("repaired", extra={"entity": item.entity, "overdue": item.key.pk})
+            metrics.add_metric(f"Repaired_{item.entity}", MetricUnit.Count, 1)
+    metrics.add_metric("Repairs", MetricUnit.Count, found)
+    return found
+
+
+def _session(item: Overdue, now: datetime) -> bool:
+    return sessions.close_overdue(_id(item), now)
+
+
+def _dispatch(item: Overdue, now: datetime) -> bool:
+    """Ends what should have ended. The search itself goes on where the roster is."""
+    session_id = _id(item)
+    expired = offers.expire_offers(session_id, now)
+    is_due = offers.is_seek_due(session_id)
+    if is_due and not expired:
+        _ring(Kind.SEEK, {"session_id": session_id}, now)
+    return expired or is_due
+
+
+def _mechanic(item: Overdue, now: datetime) -> bool:
+    _ring(Kind.PLACE_CAPACITY, {"mechanic_id": _id(item)}, now)
+    return True
+
+
+def _shift(item: Overdue, now: datetime) -> bool:
+    shift_id = item.key.sk.removeprefix("SHIFT#")
+    return shifts.end_overdue_shift(_id(item), shift_id, now)
+
+
+def _id(item: Overdue) -> str:
+    return item.key.pk.partition("#")[2]
+
+
+def _ring(kind: Kind, subject: Mapping[str, str], now: datetime) -> None:
+    send(Ring(kind=kind, subject=subject, due_at=now, name=f"sweeper-{kind}"), now)
+
+
+_REPAIRS: Mapping[str, Callable[[Overdue, datetime], bool]] = {
+    "session": _session,
+    "dispatch": _dispatch,
+    "mechanic": _mechanic,
+    "shift": _shift,
+}
