@@ -6,11 +6,11 @@ import pytest
 from moto import mock_aws
 
 from dispatch.core import aws as clients
-from dispatch.core import settings, time
-from dispatch.matching import service as matching
-from dispatch.policy import service as policies
+from dispatch.core import time
 from tests.clock import Clock
 from tests.fast.table import FastTable
+from tests.fast.world import FastWorld, running
+from tests.instances import forget_everything
 from tests.template_file import table
 from tests.world import REGION, World
 
@@ -22,13 +22,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="fast",
         help="what keeps the table in tests/integration: the fast table of the tests' own, or moto",
     )
-
-
-def forget_everything() -> None:
-    """Drop what an instance of a function keeps between invocations."""
-    settings.forget()
-    policies.forget()
-    matching.forget()
 
 
 @pytest.fixture
@@ -93,3 +86,10 @@ def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterato
 def world(aws: None, clock: Clock) -> World:
     """The whole backend in this process, with nobody in it yet."""
     return World(clock)
+
+
+@pytest.fixture
+def fast_world() -> Iterator[FastWorld]:
+    """The whole backend on the AWS of the tests' own, with nobody in it yet."""
+    with running(Clock()) as world:
+        yield world

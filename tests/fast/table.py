@@ -178,6 +178,19 @@ class FastTable:
             for each in declared["GlobalSecondaryIndexes"]
         }
 
+    def save(self) -> Callable[[], None]:
+        """Remember everything stored; the answer puts it back, as often as it is called."""
+        rows, stream = dict(self._rows), list(self._stream)
+
+        def put_back() -> None:
+            self._rows, self._stream = dict(rows), list(stream)
+            for index in (self._table, *self._indexes.values()):
+                index.partitions.clear()
+                for place, row in rows.items():
+                    index.move(place, None, row.item)
+
+        return put_back
+
     def inserted(self, since: int = 0) -> list[WireItem]:
         """What was inserted after the first ``since`` items of the stream."""
         return [write_item(item) for item in self._stream[since:]]
