@@ -190,7 +190,7 @@ async def _body(request: Request, fields: dict[str, Any]) -> Document:
     """The JSON object sent, no body being an empty one; ``fields`` are names and types."""
     try:
         body = json.loads(await request.body() or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _invalid([{"pointer": "", "detail": "is not valid JSON"}]) from None
     if not isinstance(body, dict):
         raise _invalid([{"pointer": "", "detail": "must be an object"}])

@@ -119,10 +119,11 @@ class _Story:
         self._mechanics = {id_: _Person(stack, "mechanic", id_) for id_ in NAMES}
 
     def tell(self) -> None:
-        """The main job, then a booking that nobody answers in time."""
+        """The main job, a booking that nobody answers in time, and the night."""
         self._people_arrive()
         self._main_job()
         self._nobody_answers()
+        self._night()
 
     def _people_arrive(self) -> None:
         self._step("Five mechanics, three of them on shift")
@@ -144,9 +145,10 @@ class _Story:
             )
         self._screen.print(table)
 
-    def _book(self, customer_id: str) -> tuple[_Person, str]:
+    def _book(self, customer_id: str, **wishes: Any) -> tuple[_Person, str]:
         customer = _Person(self._stack, "customer", customer_id)
         intake = {
+            **wishes,
             "plan": "free",
             "payment_method": "free",
             "name": "Jo Driver",
@@ -232,6 +234,61 @@ class _Story:
         self._screen.print(table)
         self._show_pushes("broadcast_announced")
         self._show_timeline(customer, session_id)
+
+    def _night(self) -> None:
+        self._step("Night: everybody is off shift, and two drivers join the waitlist")
+        for mechanic in self._mechanics.values():
+            if mechanic.call("GET", "/mechanic/clock")["currently_on_shift"]:
+                mechanic.call("POST", "/mechanic/clock", {"action": "clock_out"})
+        drivers = [_Person(self._stack, "customer", f"night-driver-{n}") for n in (1, 2)]
+        place = {"country": "Canada", "city": "Toronto", "postal_code": "M5V 1A1"}
+        self._stack.seed(customers=[{"id": f"night-driver-{n}", **place} for n in (1, 2)])
+        self._stack.drain()
+        found = drivers[0].call("GET", "/mechanics/available")
+        ways = ", ".join(found["options"])
+        self._screen.print(f"  availability [yellow]{found['availability']}[/], ways on: {ways}")
+        if found["availability"] != "all_offline":
+            raise _Failed(f"at night the mechanics are {found['availability']}, not all offline")
+        table = Table("waits", "for", "place", title="Waitlist")
+        for number, driver in enumerate(drivers, 1):
+            driver.call(
+                "PUT", f"/devices/{number}", {"platform": "fcm", "token": f"night-{number}"}
+            )
+            entry = driver.call("POST", "/customer/waitlist/join", {"target": "any"}, expect=201)
+            table.add_row(f"night-driver-{number}", entry["target"], str(entry["place"]))
+        self._screen.print(table)
+
+        self._step(
+            "One mechanic clocks in: the first in line is told, and five minutes later the next"
+        )
+        early_bird = next(iter(self._mechanics))
+        self._mechanics[early_bird].call("POST", "/mechanic/clock", {"action": "clock_in"})
+        self._stack.drain()
+        self._show_turn("night-driver-1")
+        self._stack.advance(5 * 60)
+        self._show_turn("night-driver-2")
+
+        self._step(f"The second books with {NAMES[early_bird]}, who is asked first, and accepts")
+        customer, session_id = self._book("night-driver-2", preferred_mechanic_id=early_bird)
+        (offer,) = self._mechanics[early_bird].call("GET", "/mechanic/queue")["mine"]
+        self._answer(offer, "accept")
+        self._stack.drain()
+        session = customer.call("GET", f"/sessions/{session_id}")
+        (entry,) = customer.call("GET", "/customer/waitlist")["items"]
+        outcome = session["preferred"]["outcome"]
+        self._screen.print(
+            f"  [green]{session['status']}[/], preferred mechanic: {outcome},"
+            f" waitlist: {entry['status']}"
+        )
+        if (outcome, entry["status"]) != ("accepted", "claimed"):
+            raise _Failed("the night did not end well")
+
+    def _show_turn(self, driver_id: str) -> None:
+        told = [p for p in self._stack.pushes(driver_id) if p["type"] == "waitlist_told"]
+        if not told:
+            raise _Failed(f"{driver_id} was not told that it is their turn")
+        title, body = _alert(told[-1]["payload"])
+        self._screen.print(f"  pushed to [cyan]{driver_id}[/]: {title}. {body}")
 
     # What it looks like
 

@@ -149,11 +149,19 @@ def _as_served(operation: Document, route: Route) -> Document:
     if route.authorizer:
         responses["401"] = _gateway_answer("No valid access token", "Unauthorized")
     responses["default"] = _as_problem({"description": "Any other error"})
+    operation = dict(operation)
+    if "parameters" in operation:
+        operation["parameters"] = [_without_nulls(part) for part in operation["parameters"]]
     return {
         **operation,
         "security": [{"accessToken": []}] if route.authorizer else [],
         "responses": dict(sorted(responses.items())),
     }
+
+
+def _without_nulls(parameter: Document) -> Document:
+    """FastAPI shows null as the example of a model's field that has none."""
+    return {name: value for name, value in parameter.items() if (name, value) != ("example", None)}
 
 
 def _as_problem(response: Document) -> Document:

@@ -19,6 +19,7 @@ from local.waiting import MotoEngine, Schedule
 _IDLE_S = 0.25
 _DRAIN_S = 120.0
 _LONG = timedelta(hours=3)
+_ONE_SECOND = timedelta(seconds=1)
 # moto counts in milliseconds, and a message is visible only after its instant.
 _JUST_AFTER = timedelta(milliseconds=1)
 
@@ -125,9 +126,9 @@ class Pumps:
         and at the end.
         """
         async with self._advancing:
-            target = self._clock.now() + by
             stop_for_regular = by <= _LONG
-            await self.drain()
+            await self.drain()  # what is done by then has its deadlines within the time asked for
+            target = self._clock.now() + by
             while due := await self._next_due(target, stop_for_regular):
                 self._clock.move_to(due + _JUST_AFTER)
                 await self.drain()
@@ -192,14 +193,19 @@ class Pumps:
         self._bell.ring()
 
     async def _next_due(self, target: datetime, stop_for_regular: bool) -> datetime | None:
-        """The first instant, up to ``target``, at which something falls due."""
+        """The first instant, up to ``target``, at which something falls due.
+
+        A queue counts its delays in whole seconds: a message is due a part of a second before it
+        is visible.
+        """
         waiting = await self._engine.waiting()
         instants = [schedule.at for schedule in self._one_time.pending(waiting.schedules)]
         if stop_for_regular:
             instants += [regular.next_at for regular in self._regular]
-        states = [waiting.queues[queue.arn] for queue in self._queues]
-        instants += [state.next_at for state in states if state.next_at is not None]
-        return min((instant for instant in instants if instant <= target), default=None)
+        due = [instant for instant in instants if instant <= target]
+        visible = [waiting.queues[queue.arn].next_at for queue in self._queues]
+        due += [instant for instant in visible if instant and instant < target + _ONE_SECOND]
+        return min(due, default=None)
 
     async def _whats_left(self) -> str:
         waiting = await self._engine.waiting()

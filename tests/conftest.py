@@ -65,6 +65,9 @@ def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterato
         monkeypatch.setenv("TIMERS_QUEUE_URL", queue)
         matching = clients.sqs().create_queue(QueueName="matching")["QueueUrl"]
         monkeypatch.setenv("MATCHING_QUEUE_URL", matching)
+        monkeypatch.setenv(
+            "TIMERS_DEAD_LETTER_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers-dead"
+        )
         monkeypatch.setenv("TIMERS_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers")
         sns = clients.sns()
         monkeypatch.setenv("TOPIC_ARN", sns.create_topic(Name="events")["TopicArn"])

@@ -1,12 +1,28 @@
-"""HTTP: public profiles of mechanics."""
+"""HTTP: who is available, and public profiles of mechanics."""
+
+from typing import Annotated
+
+from fastapi import Query
 
 from dispatch.core import http, time
 from dispatch.core.http import AnyCaller, answers
+from dispatch.matching.requests import BrowseParameters
+from dispatch.matching.service import browse_mechanics
+from dispatch.matching.views import AvailableList
 from dispatch.mechanics import service
 from dispatch.mechanics.views import MechanicView
 from dispatch.policy import service as policies
 
 app = http.create_app("Mechanics")
+
+
+@app.get("/mechanics/available", responses=answers(503))
+async def available(wanted: Annotated[BrowseParameters, Query()], who: AnyCaller) -> AvailableList:
+    """Who matches, best first, and whether anybody of them is on shift."""
+    found = browse_mechanics(
+        wanted.to_query(), who.id, time.now(), limit=wanted.limit, cursor=wanted.cursor
+    )
+    return AvailableList.of(found)
 
 
 @app.get("/mechanics/{mechanic_id}", responses=answers(404))

@@ -438,6 +438,26 @@ def test_releasing_twice_is_releasing_once(world: World) -> None:
 def test_only_what_was_accepted_can_be_released(world: World) -> None:
     world.mechanic("a")
     world.book()
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(IllegalMove):
         sessions.release_session(world.offer_to("a").id, "a", "why", world.now)
-    assert refused.value.reason == "expired"
+
+
+@pytest.mark.parametrize("in_hand", [False, True])
+def test_nobody_releases_what_another_has_taken(world: World, in_hand: bool) -> None:
+    """Everybody has seen the broadcast's id; only its taker may give it back."""
+    world.mechanic("a")
+    world.mechanic("b")
+    if in_hand:
+        world.book("first")
+        world.accept(world.offer_to("b").id, "b")
+    session = world.book("second")
+    row = world.broadcast(session.id)
+    world.accept(row.id, "a")
+    with pytest.raises(Conflict) as refused:
+        sessions.release_session(row.id, "b", "not mine", world.now)
+    assert refused.value.reason == "taken"
+    assert world.session(session.id).mechanic_id == "a"
+    assert (world.load("a"), world.load("b")) == (1, int(in_hand))
+    sessions.release_session(row.id, "a", "mine", world.now)
+    with pytest.raises(Conflict):
+        sessions.release_session(row.id, "b", "not mine", world.now)

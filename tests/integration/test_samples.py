@@ -115,6 +115,7 @@ def test_the_samples_tell_a_session_from_booking_to_its_end(invoke: Invoke, worl
         ("sessions.get", 200),
         ("sessions.list", 200),
         ("sessions.events", 200),
+        ("mechanics.available", 200),
         ("mechanics.get", 200),
         ("sessions.cancel", 200),
         ("notify.SessionCancelled", None),

@@ -28,6 +28,7 @@ from dispatch.core.table import (
     decode,
     encode,
     get,
+    get_many,
     query,
 )
 from tests.clock import NOON
@@ -461,6 +462,50 @@ def test_whole_numbers_come_back_as_int_others_as_decimal() -> None:
 def test_floats_are_refused_rather_than_stored_inexactly() -> None:
     with pytest.raises(TypeError):
         encode({"rating": 4.46})
+
+
+# Many at once
+
+
+def test_many_are_read_at_once_and_who_is_not_there_is_not_there() -> None:
+    put_rows(3)
+    keys = [Key("LIST", f"ROW#{n:03d}") for n in (2, 0, 7)]
+    assert sorted(item["sk"] for item in get_many(keys)) == ["ROW#000", "ROW#002"]
+    assert get_many([]) == []
+
+
+def test_what_is_left_out_for_load_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    put_rows(3)
+    client, asked = aws.dynamodb(), list[int]()
+    real = client.batch_get_item
+
+    def only_the_first(RequestItems: Any) -> Any:  # noqa: N803
+        ((table, wanted),) = RequestItems.items()
+        first, *left = wanted["Keys"]
+        asked.append(len(wanted["Keys"]))
+        answer = real(RequestItems={table: wanted | {"Keys": [first]}})
+        if left:
+            answer["UnprocessedKeys"] = {table: wanted | {"Keys": left}}
+        return answer
+
+    monkeypatch.setattr(client, "batch_get_item", only_the_first)
+    found = get_many([Key("LIST", f"ROW#{n:03d}") for n in range(3)])
+    assert [item["sk"] for item in found] == ["ROW#000", "ROW#001", "ROW#002"]
+    assert (asked, len(waits)) == ([3, 2, 1], 2)
+
+
+def test_a_table_that_leaves_out_for_ever_is_busy(
+    monkeypatch: pytest.MonkeyPatch, waits: list[float]
+) -> None:
+    def none(RequestItems: Any) -> Any:  # noqa: N803
+        return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+    monkeypatch.setattr(aws.dynamodb(), "batch_get_item", none)
+    with pytest.raises(Busy):
+        get_many([CAR])
+    assert sum(waits) < 8
 
 
 # Queries and cursors

@@ -96,6 +96,8 @@ def _uses(module: Module, node: ast.AST) -> set[str]:
             return {f"dynamodb:{CLAUSES[verb]}"}
         case ast.Call(func=ast.Name(id=name)) if module.imported.get(name) == (TABLE, "get"):
             return {"dynamodb:GetItem"}
+        case ast.Call(func=ast.Name(id=name)) if module.imported.get(name) == (TABLE, "get_many"):
+            return {"dynamodb:BatchGetItem"}
         case ast.Call(func=ast.Name(id=name)) if module.imported.get(name) == (TABLE, "query"):
             index = [ast.unparse(k.value).lower() for k in node.keywords if k.arg == "index"]
             return {" ".join(["dynamodb:Query", *index])}

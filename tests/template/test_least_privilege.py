@@ -96,6 +96,10 @@ def test_the_environment_has_exactly_what_the_code_reads(name: str) -> None:
             {"s3:GetObject", "settings.snapshot_bucket"},
         ),
         (
+            "from dispatch.mechanics.service import get_many\nget_many(['mechanic-1'])",
+            {"dynamodb:BatchGetItem"},
+        ),
+        (
             "from dispatch.offers import store\nstore.open_broadcasts('CA')",
             {"dynamodb:Query open_broadcasts"},
         ),

@@ -56,6 +56,14 @@ def test_errors_are_problem_documents() -> None:
     assert list(responses["default"]["content"]) == ["application/problem+json"]
 
 
+def test_a_parameter_without_an_example_shows_none() -> None:
+    part = a_part("/a")
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "default": None}}
+    part["paths"]["/a"]["get"]["parameters"] = [limit | {"example": None}, limit | {"example": 3}]
+    shown = merged(an_api(("/a", "A", None)), {"A": part})["paths"]["/a"]["get"]["parameters"]
+    assert shown == [limit, limit | {"example": 3}]
+
+
 @pytest.mark.parametrize(
     ("routes", "parts", "said"),
     [

@@ -61,6 +61,7 @@ class SmallWorld(random.Random):
             keyword_keys=tuple(self.some(*"abcdef")),
             brands=tuple(name.upper() for name in brands),
             brand_keys=brands,
+            name_key=self.choice(["", "ada", "ada chen", "adam", "bo", "zoë"]),
         )
 
     def duty(self) -> Duty:
@@ -380,6 +381,13 @@ def test_a_row_is_unpacked_as_it_was_packed() -> None:
         assert row.entry
         assert unpacked
         assert unpacked == replace(row.entry, id="mechanic-1")
+
+
+def test_what_was_packed_before_names_were_is_read_without() -> None:
+    *older, name = json.loads(pack_inputs(an_entry(name="Zoé Ångström")))
+    assert name == "zoe angstrom"
+    unpacked = unpack_entry("mechanic-1", json.dumps(older), FREE, 30)
+    assert unpacked == replace(an_entry(FREE, name="Zoé Ångström"), name_key="")
 
 
 def test_older_code_reads_what_newer_code_has_added_at_the_end() -> None:

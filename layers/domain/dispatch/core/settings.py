@@ -40,6 +40,11 @@ def timers_queue_arn() -> str:
 
 
 @cache
+def timers_dead_letter_queue_arn() -> str:
+    return _required("TIMERS_DEAD_LETTER_QUEUE_ARN")
+
+
+@cache
 def matching_queue_url() -> str:
     return _required("MATCHING_QUEUE_URL")
 
@@ -84,6 +89,7 @@ def forget() -> None:
         topic_arn,
         timers_queue_url,
         timers_queue_arn,
+        timers_dead_letter_queue_arn,
         matching_queue_url,
         schedule_group,
         scheduler_role_arn,

@@ -113,6 +113,26 @@ def get(key: Key) -> Item | None:
     return decode(raw) if raw else None
 
 
+def get_many(keys: Sequence[Key]) -> list[Item]:
+    """Those of up to a hundred items that exist, as they are now, in any order.
+
+    Raises Busy where the table goes on leaving some out for load.
+    """
+    if not keys:
+        return []
+    table, found = settings.table_name(), list[Item]()
+    asked = [encode(key._asdict()) for key in keys]
+    left: Any = {table: {"Keys": asked, "ConsistentRead": True}}
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
+        answer = aws.dynamodb().batch_get_item(RequestItems=left)
+        found += [decode(raw) for raw in answer["Responses"].get(table, [])]
+        left = answer.get("UnprocessedKeys")
+        if not left:
+            return found
+        back_off(attempt)
+    raise Busy("The table has too much to do. Try again in a second.")
+
+
 def query(
     pk: str,
     *,

@@ -158,7 +158,7 @@ def wrong(detail: str) -> PydanticCustomError:
 
 
 def _refuse(value: object) -> None:
-    if value:
+    if value is not None and value != []:
         raise wrong("is not available yet; leave it out")
 
 

@@ -12,13 +12,18 @@ only those who make it are looked at one by one. ``docs/adr/0002-roster-in-memor
 
 import heapq
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from dispatch.matching import rules
-from dispatch.matching.model import Among, MatchRequest, Ranked
+from dispatch.matching.model import Among, Filters, Glimpse, MatchRequest, Ranked, Standing
+from dispatch.matching.paging import START, Position, mark
 from dispatch.mechanics.model import Presence, RosterEntry
 from dispatch.mechanics.rules import has_lapsed, is_qualified, presence
 from dispatch.policy.model import Policy
@@ -46,6 +51,7 @@ class Roster:
         self._bitmaps: dict[str, dict[Any, int]] = defaultdict(dict)
         self._sets: dict[_Feature, set[int]] = {}
         self._crowded: dict[_Feature, int] = {}
+        self._by_name: list[int] | None = None
         self._day = date.min
 
     def __len__(self) -> int:
@@ -82,8 +88,11 @@ class Roster:
                 slot = self._seat(entry)
                 changed = self._features(entry)
             else:
-                changed = self._features(self._occupant(slot)) ^ self._features(entry)
+                before = self._occupant(slot)
+                changed = self._features(before) ^ self._features(entry)
                 self._entries[slot] = entry
+                if before.name_key != entry.name_key:
+                    self._by_name = None
             for feature in changed:
                 toggles[feature].append(slot)
         self._toggle(toggles)
@@ -99,6 +108,7 @@ class Roster:
                 toggles[feature].append(slot)
             self._entries[slot] = None
             self._vacant.append(slot)
+            self._by_name = None
         self._toggle(toggles)
 
     def best(
@@ -111,11 +121,7 @@ class Roster:
     ) -> list[Ranked]:
         """The best ``k`` of the eligible, in the total order, without those of ``excluding``."""
         candidates = self._candidates(request, now, among, excluding)
-        scoring, on = self._policy.scoring, now.date()
-        return [
-            Ranked(entry, rules.score(entry, request, scoring, on))
-            for entry in self._best_of(candidates, request, k)
-        ]
+        return list(self._ranked(self._best_of(candidates, request, k), request, now))
 
     def audience(
         self, request: MatchRequest, limit: int, now: datetime, excluding: Collection[str] = ()
@@ -134,6 +140,31 @@ class Roster:
             candidates ^= near
             found += self._best_of(near, request, limit - len(found))
         return found
+
+    def browse(
+        self,
+        request: MatchRequest,
+        filters: Filters,
+        limit: int,
+        now: datetime,
+        position: Position = START,
+    ) -> Glimpse:
+        """The next ``limit`` of the eligible who pass the filters, in the total order.
+
+        Who counts as matching does not depend on ``online_only``, nor on the position.
+        """
+        matching = self._passing(self._candidates(request, now, Among.ALL, ()), request, filters)
+        on_shift = matching & ~self._bitmap("presence", Presence.OFFLINE)
+        listed = on_shift if filters.online_only else matching
+        shown = frozenset(position.shown)
+        best = self._best_of(listed, request, limit + 1 + len(shown), position.after)
+        left = [entry for entry in best if mark(entry.id) not in shown]
+        return Glimpse(
+            page=self._ranked(left[:limit], request, now),
+            has_more=len(left) > limit,
+            matching=matching.bit_count(),
+            on_shift=on_shift.bit_count(),
+        )
 
     def anyone_on_shift(
         self, request: MatchRequest, now: datetime, excluding: Collection[str] = ()
@@ -156,27 +187,77 @@ class Roster:
         out = [self._slots[id_] for id_ in excluding if id_ in self._slots]
         return candidates & ~(self._lapsed_by(now.date()) | _bitmap_of(out))
 
-    def _best_of(self, candidates: int, request: MatchRequest, k: int) -> list[RosterEntry]:
-        """The first ``k`` of the candidates in the total order."""
+    def _passing(self, candidates: int, request: MatchRequest, filters: Filters) -> int:
+        """Those who pass all filters but ``online_only``."""
+        if filters.local_only:
+            city = self._in_city(request) if request.prefer_local_mechanic else 0
+            candidates &= self._in_area(request) | city
+        if filters.brand_specialists_only:
+            key = filters.brand_key
+            candidates &= self._bitmap("brand", key) if key else self._bitmap("specialist", True)
+        if filters.min_rating:
+            candidates &= self._rated(filters.min_rating)
+        if filters.name_prefix:
+            candidates &= self._named(filters.name_prefix)
+        return candidates
+
+    def _rated(self, at_least: Decimal) -> int:
+        """Whose rating reaches that: by tenths of a star, in the lowest of them one by one."""
+        lowest = _tenths(at_least)
+        higher = (bits for tenths, bits in self._bitmaps["rating"].items() if tenths > lowest)
+        here = self._bitmap("rating", lowest)
+        if at_least != lowest * _TENTH:
+            slots = (s for s in _slots_of(here) if rules.is_rated(self._occupant(s), at_least))
+            here = _bitmap_of(slots)
+        return reduce(or_, higher, here)
+
+    def _named(self, prefix: str) -> int:
+        """Whose name begins so. Slots are sorted by name anew when a name has changed."""
+
+        def beginning(slot: int) -> str:
+            return self._occupant(slot).name_key[: len(prefix)]
+
+        if self._by_name is None:
+            self._by_name = sorted(self._slots.values(), key=lambda s: self._occupant(s).name_key)
+        first = bisect_left(self._by_name, prefix, key=beginning)
+        last = bisect_right(self._by_name, prefix, lo=first, key=beginning)
+        return _bitmap_of(self._by_name[first:last])
+
+    def _ranked(
+        self, entries: Iterable[RosterEntry], request: MatchRequest, now: datetime
+    ) -> tuple[Ranked, ...]:
+        scoring, on = self._policy.scoring, now.date()
+        return tuple(Ranked(e, rules.score(e, request, scoring, on)) for e in entries)
+
+    def _best_of(
+        self, candidates: int, request: MatchRequest, k: int, after: Standing | None = None
+    ) -> list[RosterEntry]:
+        """The first ``k`` of the candidates in the total order, of those behind ``after``."""
         found: list[RosterEntry] = []
-        if k > 0:
-            for equals in self._by_score(candidates, request):
-                members = [self._occupant(slot) for slot in _slots_of(equals)]
-                found += heapq.nsmallest(k - len(found), members, key=rules.order)
-                if len(found) == k:
-                    break
+        if k <= 0:
+            return found
+        for points, equals in self._by_score(candidates, request):
+            if after is not None and points > -after[0]:
+                continue
+            members = [self._occupant(slot) for slot in _slots_of(equals)]
+            if after is not None and points == -after[0]:
+                members = [m for m in members if rules.standing(points, m) > after]
+            found += heapq.nsmallest(k - len(found), members, key=rules.order)
+            if len(found) == k:
+                break
         return found
 
-    def _by_score(self, candidates: int, request: MatchRequest) -> Iterator[int]:
-        """The candidates in groups of equal score, the highest score first.
+    def _by_score(self, candidates: int, request: MatchRequest) -> Iterator[tuple[int, int]]:
+        """The candidates in groups of equal score, with that score, the highest first.
 
         The heap holds, for each combination of place, presence and keyword count, the highest sum
         its members can still have: combinations that do not matter yet are not even intersected.
         """
         statics = sorted(self._bitmaps["static"].items(), reverse=True)
+        extra = self._policy.scoring.brand_specialist if request.brand_key is not None else 0
         counts = self._by_keyword_count(candidates, request)
         parts = [
-            (place + being + many, here, matching)
+            (place + being + many + extra, here, matching)
             for place, at in self._by_place(candidates, request)
             for being, here in self._by_presence(at)
             for many, matching in counts
@@ -188,7 +269,7 @@ class Roster:
         while heap:
             negative, part, step = heap[0]
             if equals and negative > due:
-                yield equals
+                yield -due, equals
                 equals = 0
             points, here, matching = parts[part]
             members = left[part] if step else here & matching
@@ -200,7 +281,7 @@ class Roster:
             else:
                 heapq.heappop(heap)
         if equals:
-            yield equals
+            yield -due, equals
 
     def _by_presence(self, candidates: int) -> Iterator[tuple[int, int]]:
         scoring = self._policy.scoring
@@ -279,6 +360,10 @@ class Roster:
         features.add(("subdivision", entry.subdivision))
         features.update(("keyword", key) for key in entry.keyword_keys)
         features.update(("brand", key) for key in entry.brand_keys)
+        if entry.brand_keys:
+            features.add(("specialist", True))
+        if entry.rating is not None:
+            features.add(("rating", _tenths(entry.rating)))
         if has_lapsed(entry, self._day):
             features.add(("lapsed", True))
         if entry.country is not None:
@@ -333,12 +418,20 @@ class Roster:
             slot = len(self._entries)
             self._entries.append(entry)
         self._slots[entry.id] = slot
+        self._by_name = None
         return slot
 
     def _occupant(self, slot: int) -> RosterEntry:
         entry = self._entries[slot]
         assert entry is not None, "a bit is set for a vacant slot"
         return entry
+
+
+_TENTH = Decimal("0.1")
+
+
+def _tenths(rating: Decimal) -> int:
+    return int(rating // _TENTH)  # exact, whatever the digits; a product would be rounded
 
 
 def _inhabited(*groups: tuple[int, int]) -> Iterator[tuple[int, int]]:

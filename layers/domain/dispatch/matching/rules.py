@@ -9,7 +9,17 @@ from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple, TypeVar
 
 from dispatch.core import places
-from dispatch.matching.model import Badge, MatchRequest, Priority, RequestType, Score
+from dispatch.matching.model import (
+    Availability,
+    Badge,
+    Filters,
+    MatchRequest,
+    Priority,
+    RequestType,
+    Score,
+    Standing,
+    WayOn,
+)
 from dispatch.mechanics.model import RosterEntry, RosterRow
 from dispatch.mechanics.rules import is_certified
 from dispatch.policy.model import Scoring
@@ -255,6 +265,43 @@ def order(entry: RosterEntry) -> tuple[bool, bool, Decimal, bool, datetime | Non
         since,
         entry.id,
     )
+
+
+def standing(match_score: int, entry: RosterEntry) -> Standing:
+    """Sorts mechanics in the total order: the higher score first, then by ``order``."""
+    return (-match_score, *order(entry))
+
+
+def is_listed(entry: RosterEntry, score: Score, filters: Filters) -> bool:
+    """Whether an eligible mechanic with that score passes the filters, ``online_only`` too."""
+    brand = filters.brand_key
+    return (
+        (entry.duty.on_shift or not filters.online_only)
+        and (score.is_local_match or not filters.local_only)
+        and entry.name_key.startswith(filters.name_prefix)
+        and is_rated(entry, filters.min_rating)
+        and (
+            not filters.brand_specialists_only
+            or (brand in entry.brand_keys if brand else bool(entry.brand_keys))
+        )
+    )
+
+
+def is_rated(entry: RosterEntry, at_least: Decimal) -> bool:
+    """Whether the exact mean of the stars reaches that. Everybody reaches zero, rated or not."""
+    return not at_least or (entry.rating is not None and entry.rating >= at_least)
+
+
+def availability(matching: int, on_shift: int) -> Availability:
+    """In a word, of how many match and how many of them are on shift. All busy is online."""
+    if not matching:
+        return Availability.NONE_MATCH
+    return Availability.ONLINE if on_shift else Availability.ALL_OFFLINE
+
+
+def ways_on(found: Availability) -> tuple[WayOn, ...]:
+    """What is left to do: all three ways while all are off shift, else there is no need."""
+    return tuple(WayOn) if found is Availability.ALL_OFFLINE else ()
 
 
 def badge(match_score: int, scoring: Scoring) -> Badge:

@@ -1,24 +1,39 @@
-"""Ranking on the live roster, which reads what changed, not what exists.
+"""Ranking and browsing on the live roster, which reads what changed, not what exists.
 
 Each instance of a function keeps one. It is loaded by country, from a snapshot where there is one,
-and refreshed from the change index.
+and refreshed from the change index. Beside it: how quickly mechanics answer.
 """
 
 import gc
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from time import perf_counter
+from typing import Any
 
 from dispatch.core.logging import MetricUnit, metrics
+from dispatch.core.table import Transaction
 from dispatch.core.time import parse_time
-from dispatch.matching import rules, store
-from dispatch.matching.model import Among, MatchRequest, Ranked, Ranking
+from dispatch.customers import service as customers
+from dispatch.customers.model import Location
+from dispatch.matching import paging, rules, store
+from dispatch.matching.model import (
+    Among,
+    BrowseList,
+    BrowseQuery,
+    Card,
+    MatchRequest,
+    Ranked,
+    Ranking,
+)
 from dispatch.matching.roster import Roster
-from dispatch.matching.store import Making, Snapshot
+from dispatch.matching.store import AlreadyCounted, Making, Snapshot
+from dispatch.mechanics import rules as mechanic_rules
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic, RosterRow
-from dispatch.mechanics.rules import roster_entry
+from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 
 OVERLAP = timedelta(seconds=120)
@@ -29,6 +44,17 @@ LOADED_ANEW_AFTER = timedelta(hours=24)
 
 SNAPSHOT_FROM = 2_000
 """Mechanics of a country. Fewer load from the index about as fast."""
+
+BROWSED_FOR = timedelta(seconds=1)
+"""How old a roster may be that is only looked at. Offers are made on a fresh one."""
+
+RESPONSES_OF = timedelta(days=7)
+"""How far back the average response looks, in whole hours."""
+
+RESPONSES_CACHED_FOR = timedelta(seconds=60)
+
+MANY_RESPONSES = 100
+"""From so many on, the average is cached: one more hardly moves it. Few are read at once."""
 
 _Known = dict[str, RosterRow]
 _Watermarks = dict[str, str]
@@ -67,11 +93,16 @@ def _timed_best(
     among: Among,
     excluding: Collection[str],
 ) -> list[Ranked]:
+    with _timed():
+        return roster.best(request, k, now, among, excluding)
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
     started = perf_counter()
-    top = roster.best(request, k, now, among, excluding)
+    yield
     took_ms = (perf_counter() - started) * 1000
     metrics.add_metric("MillisecondsToRank", MetricUnit.Milliseconds, took_ms)
-    return top
 
 
 def audience(
@@ -105,8 +136,121 @@ def anyone_on_shift(
 
 def score_of(mechanic: Mechanic, request: MatchRequest, policy: Policy, now: datetime) -> Ranked:
     """What this one mechanic scores, whether or not they are free or eligible."""
-    entry = roster_entry(mechanic)
+    entry = mechanic_rules.roster_entry(mechanic)
     return Ranked(entry, rules.score(entry, request, policy.scoring, now.date()))
+
+
+# Browsing
+
+
+def browse_mechanics(
+    query: BrowseQuery, by: str, now: datetime, *, limit: int, cursor: str | None = None
+) -> BrowseList:
+    """A page of the eligible who pass the filters, best first, whatever their presence.
+
+    Found on a roster up to a second old, and shown as their items are now: who has changed since so
+    that they do not belong here is left out, so a page may be shorter than ``limit`` before the
+    last. Raises Invalid for a cursor that this query did not hand out.
+    """
+    position = paging.START if cursor is None else paging.position_of(cursor, query)
+    policy = policies.current(now)
+    request = _request_of(query, by)
+    live = _live_for(request, policy, now, fresh_since=now - BROWSED_FOR)
+    if not query.filters.local_only:
+        live.load_everywhere()  # whoever matches is counted, wherever they are
+    with _timed():
+        found = live.roster.browse(request, query.filters, limit, now, position)
+    age_s = (now - live.refreshed_at).total_seconds()
+    metrics.add_metric("RosterAge", MetricUnit.Seconds, age_s)
+    availability = rules.availability(found.matching, found.on_shift)
+    return BrowseList(
+        availability=availability,
+        online_count=found.on_shift,
+        average_response_s=average_response_s(now),
+        cards=_cards(found.page, request, query, policy, now),
+        options=rules.ways_on(availability),
+        next_cursor=_behind(found.page, position, query) if found.has_more else None,
+    )
+
+
+def _request_of(query: BrowseQuery, by: str) -> MatchRequest:
+    location = query.location
+    if location == Location():
+        location = customers.location_of(by)
+    return rules.match_request(
+        request_type=query.request_type,
+        requested_brand=query.requested_brand,
+        keywords=query.keywords,
+        country=location.country,
+        state_province=location.state_province,
+        city=location.city,
+        postal_code=location.postal_code,
+        prefer_local_mechanic=query.prefer_local_mechanic,
+    )
+
+
+def _cards(
+    page: Collection[Ranked],
+    request: MatchRequest,
+    query: BrowseQuery,
+    policy: Policy,
+    now: datetime,
+) -> tuple[Card, ...]:
+    """The mechanics of a page as they are now, scored so; those who no longer belong there not."""
+    cards = []
+    for mechanic in mechanics.get_many(ranked.mechanic.id for ranked in page):
+        entry = mechanic_rules.roster_entry(mechanic)
+        if mechanic_rules.is_eligible(entry, policy, now.date(), request.brand_key):
+            score = rules.score(entry, request, policy.scoring, now.date())
+            if rules.is_listed(entry, score, query.filters):
+                presence = mechanic_rules.presence(mechanic.duty, policy.capacity)
+                order = rules.standing(score.match_score, entry)
+                cards.append((order, Card(mechanic, presence, score)))
+    return tuple(card for _, card in sorted(cards, key=lambda found: found[0]))
+
+
+def _behind(page: Collection[Ranked], position: paging.Position, query: BrowseQuery) -> str:
+    *_, last = page
+    moved_on = position.moved_on(
+        [ranked.mechanic.id for ranked in page],
+        rules.standing(last.score.match_score, last.mechanic),
+    )
+    return paging.cursor_of(moved_on, query)
+
+
+# How quickly mechanics answer
+
+
+def count_response(fact: Mapping[str, Any], now: datetime) -> None:
+    """Count how long an ``OfferAccepted`` took from offer to accept, once, however often told.
+
+    A broadcast was offered to nobody in particular: its accept has no ``response_s``.
+    """
+    seconds, at = fact.get("response_s"), parse_time(fact["at"])
+    if seconds is None or at <= now - RESPONSES_OF:
+        return
+    with suppress(AlreadyCounted), Transaction() as tx:
+        store.count_response(tx, fact["id"], Decimal(str(seconds)), at, at + 2 * RESPONSES_OF)
+
+
+_average: tuple[datetime, float] | None = None
+
+
+def average_response_s(now: datetime) -> float | None:
+    """Mean seconds from offer to accept over the last 168 whole hours; None without an accept.
+
+    Where there are many the answer may be a minute old.
+    """
+    global _average
+    if _average and timedelta(0) <= now - _average[0] < RESPONSES_CACHED_FOR:
+        return _average[1]
+    count, seconds = store.responses_since(now - RESPONSES_OF)
+    average = round(float(seconds / count), 1) if count else None
+    _average = (now, average) if average is not None and count >= MANY_RESPONSES else None
+    return average
+
+
+# Snapshots
 
 
 def renew_snapshots(now: datetime) -> None:
@@ -135,6 +279,9 @@ def _renew_snapshot(country: str | None, partitions: Iterable[str], now: datetim
         making = Making(built_at=built_at, renewed_at=now, watermarks=watermarks)
         store.put_snapshot(country, Snapshot(making, known.values()))
         metrics.add_metric("SnapshotsRenewed", MetricUnit.Count, 1)
+
+
+# The live roster
 
 
 class _LiveRoster:
@@ -241,5 +388,5 @@ def _live_for(
 
 def forget() -> None:
     """Load anew at the next ranking. For tests, which change tables."""
-    global _live
-    _live = None
+    global _live, _average
+    _live = _average = None

@@ -1,12 +1,15 @@
-"""Snapshots of the roster: one compressed object per country in S3.
+"""Snapshots of the roster, and how quickly mechanics answered.
 
-The first line says how the snapshot was made, every other is one row of the change index.
+A snapshot is one compressed object per country in S3. The first line says how it was made, every
+other is one row of the change index. Response times are summed up by the hour, in the table.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import BinaryIO, cast
 
@@ -14,6 +17,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from dispatch.core import aws, settings
+from dispatch.core.table import IS_NEW, SCHEMA, Item, Key, Transaction, query
+from dispatch.core.time import format_time
 from dispatch.mechanics.model import RosterRow
 from dispatch.mechanics.packing import pack_row, unpack_row
 
@@ -70,3 +75,67 @@ def _lines(snapshot: Snapshot) -> Iterator[bytes]:
 
 def _key(country: str | None) -> str:
     return f"roster/{country or 'unknown'}.jsonl.gz"
+
+
+# Response times
+
+SHARDS_PER_HOUR = 4
+"""Items that share an hour's sum, so that accepts at the same moment seldom meet in one."""
+
+_RESPONSES = "RESPONSES"
+_HOUR = timedelta(hours=1)
+
+
+class AlreadyCounted(Exception):
+    """This event's response is in the sum."""
+
+
+def count_response(
+    tx: Transaction, event_id: str, seconds: Decimal, at: datetime, until: datetime
+) -> None:
+    """Add the response to its hour's sum, provided that this event was not counted.
+
+    ``until`` is when nobody asks for that hour any more.
+    """
+    expires_ttl = int(until.timestamp())
+    tx.put(
+        {
+            "pk": f"RESPONSE#{event_id}",
+            "sk": "META",
+            "entity": "counted_response",
+            "expires_ttl": expires_ttl,
+        },
+        when=IS_NEW,
+        otherwise=_already_counted,
+    )
+    shard = zlib.crc32(event_id.encode()) % SHARDS_PER_HOUR
+    tx.update(
+        Key(_RESPONSES, f"{_hour(at)}#{shard}"),
+        "SET #entity = :entity, #schema = :schema, #expires_ttl = :expires_ttl"
+        " ADD #accepts :one, #seconds :seconds",
+        {
+            ":entity": "response_times",
+            ":schema": SCHEMA,
+            ":expires_ttl": expires_ttl,
+            ":one": 1,
+            ":seconds": seconds,
+        },
+    )
+
+
+def _already_counted(_old: Item | None) -> Exception:
+    return AlreadyCounted()
+
+
+def responses_since(since: datetime) -> tuple[int, Decimal]:
+    """How many responses were counted in the whole hours since, and their seconds in sum."""
+    whole = since + _HOUR - timedelta(microseconds=1)
+    items = query(_RESPONSES, between=(_hour(whole), "~")).items
+    return sum(item["accepts"] for item in items), sum(
+        (Decimal(item["seconds"]) for item in items), Decimal(0)
+    )
+
+
+def _hour(at: datetime) -> str:
+    """``2026-07-01T14``: sorts as hours do."""
+    return format_time(at)[:13]

@@ -102,8 +102,9 @@ class RosterEntry:
 
     ``subdivision`` is ISO 3166-2, ``area`` the postal area, both None where unknown. ``city`` and
     ``brands`` are in the mechanic's spelling; ``city_key``, ``brand_keys`` (in the order of
-    ``brands``) and ``keyword_keys`` are folded. ``certified`` holds until ``certified_until``, its
-    last day, which counts at ranking.
+    ``brands``), ``keyword_keys`` and ``name_key`` are folded. ``certified`` holds until
+    ``certified_until``, its last day, which counts at ranking. ``name_key`` is empty where the
+    entry was written before there was one.
     """
 
     id: str
@@ -123,6 +124,7 @@ class RosterEntry:
     keyword_keys: tuple[str, ...]
     brands: tuple[str, ...]
     brand_keys: tuple[str, ...]
+    name_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

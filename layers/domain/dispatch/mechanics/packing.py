@@ -32,6 +32,7 @@ class _Inputs(msgspec.Struct, array_like=True, frozen=True):
     keyword_keys: list[str]
     brands: list[str]
     brand_keys: list[str]
+    name_key: str = ""
 
 
 class _Row(msgspec.Struct, array_like=True, frozen=True):
@@ -109,6 +110,7 @@ def _inputs_of(entry: RosterEntry) -> _Inputs:
         keyword_keys=list(entry.keyword_keys),
         brands=list(entry.brands),
         brand_keys=list(entry.brand_keys),
+        name_key=entry.name_key,
     )
 
 
@@ -131,6 +133,7 @@ def _entry(mechanic_id: str, inputs: _Inputs, duty: Duty, completed_sessions: in
         keyword_keys=tuple(map(intern, inputs.keyword_keys)),
         brands=tuple(map(intern, inputs.brands)),
         brand_keys=tuple(map(intern, inputs.brand_keys)),
+        name_key=inputs.name_key,
     )
 
 

@@ -104,6 +104,7 @@ def roster_entry(mechanic: Mechanic) -> RosterEntry:
         keyword_keys=tuple(places.fold(name) for name in profile.service_keywords),
         brands=profile.brand_specializations,
         brand_keys=tuple(places.fold(name) for name in profile.brand_specializations),
+        name_key=places.fold(profile.name),
     )
 
 

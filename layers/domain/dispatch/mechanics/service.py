@@ -3,7 +3,7 @@
 The functions that take a transaction add one clause each to another use case's transaction.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,11 @@ def get(mechanic_id: str) -> Mechanic | None:
         return None
     found = store.find(mechanic_id)
     return found[0] if found else None
+
+
+def get_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
+    """Those who exist, as they are now, in any order; read at once, at most a hundred."""
+    return store.find_many(mechanic_ids)
 
 
 def profile_for(mechanic_id: str, by: str) -> Mechanic:

@@ -7,7 +7,7 @@ the profile nothing of presence. The index carries the blob and what changes alo
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from sys import intern
@@ -25,6 +25,7 @@ from dispatch.core.table import (
     Otherwise,
     Transaction,
     get,
+    get_many,
     query,
 )
 from dispatch.core.time import format_time, parse_time
@@ -68,6 +69,11 @@ def find(mechanic_id: str) -> tuple[Mechanic, str] | None:
     """The mechanic, and the index partition they are in."""
     item = get(key(mechanic_id))
     return (mechanic_of(item), item["roster_pk"]) if item else None
+
+
+def find_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
+    """Those who exist, in any order; at most a hundred."""
+    return [mechanic_of(item) for item in get_many([key(id_) for id_ in mechanic_ids])]
 
 
 def mechanic_of(item: Item) -> Mechanic:

@@ -104,6 +104,13 @@ def why_not_declinable(assignment: Assignment, mechanic_id: str, now: datetime) 
     return refused("taken" if assignment.status in {S.RESCINDED, *WON} else "expired")
 
 
+def why_not_releasable(assignment: Assignment, mechanic_id: str, now: datetime) -> Conflict:
+    """The refusal where this mechanic has not accepted it: only what was taken is given back."""
+    if is_open(assignment, now) and mechanic_id not in assignment.declined_by:
+        return IllegalMove(Move.RELEASE, assignment.status)
+    return why_not_declinable(assignment, mechanic_id, now)
+
+
 def why_not_acceptable(
     dispatch: Dispatch,
     assignment: Assignment,

@@ -8,6 +8,7 @@ that take a transaction.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from dispatch.core.errors import IllegalMove, NotFound, StaleVersion
@@ -39,6 +40,9 @@ from dispatch.offers.model import (
 )
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
+
+UNASSIGNED_SHOWN = 100
+"""Of what a mechanic could take, the queue shows the oldest this many."""
 
 KEPT = 10
 """How many of the best are written down beside the session."""
@@ -343,6 +347,7 @@ def _everyone(dispatch: Dispatch, policy: Policy, now: datetime) -> Ranking:
         policy,
         now,
         among=Among.ALL,
+        excluding=dispatch.excluded,
         fresh_since=dispatch.seek_due_at,
     )
 
@@ -883,11 +888,12 @@ def _unassigned(
     if mechanic is None or not mechanic.duty.on_shift:
         return []
     offered = frozenset(row.session_id for row in mine)
-    return [
+    seen = (
         row
         for row in _broadcasts_for(mechanic, policies.current(now), now)
         if rules.may_see_broadcast(row, mechanic.id, sessions_offered=offered, now=now)
-    ]
+    )
+    return list(islice(seen, UNASSIGNED_SHOWN))
 
 
 def _broadcasts_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Assignment]:

@@ -1,6 +1,6 @@
 """Items of the dispatch: its own, one per assignment, and the ranking's record."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,8 +32,9 @@ from dispatch.offers.model import (
     SessionBrief,
 )
 
-_BROADCASTS_READ = 100
-"""Of the open broadcasts of one country, a queue shows the oldest this many."""
+_PAGE = 100
+_PAGES = 20
+"""Of the open broadcasts of one country, the oldest this many pages are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +249,15 @@ def rows_of(mechanic_id: str, since: datetime, until: datetime) -> list[Assignme
     ]
 
 
-def open_broadcasts(country: str | None) -> list[Assignment]:
-    """Open broadcasts of customers in one country (None: of unknown location), oldest first."""
-    page = query(_open_partition(country), index=OPEN_BROADCASTS, limit=_BROADCASTS_READ)
-    return [_assignment(item) for item in page.items]
+def open_broadcasts(country: str | None) -> Iterator[Assignment]:
+    """Open broadcasts of customers in one country (None: of unknown location), oldest first.
+
+    Read page by page, as far as they are asked for.
+    """
+    cursor = None
+    for _ in range(_PAGES):
+        page = query(_open_partition(country), index=OPEN_BROADCASTS, limit=_PAGE, cursor=cursor)
+        yield from (_assignment(item) for item in page.items)
+        cursor = page.cursor
+        if cursor is None:
+            return

@@ -40,6 +40,12 @@ def _email(text: str) -> str:
 Email = Annotated[Line, AfterValidator(_email)]
 
 
+def _can_be_called(number: phonenumbers.PhoneNumber) -> bool:
+    """From anywhere: a number without its area code is possible within a town alone."""
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    return bool(possible == phonenumbers.ValidationResult.IS_POSSIBLE)
+
+
 class VehicleBody(Body):
     """The car in question."""
 
@@ -119,7 +125,7 @@ class IntakeBody(Body):
             number = phonenumbers.parse(text, info.data.get("customer_country") or HOME_REGION)
         except phonenumbers.NumberParseException:
             number = None
-        if number is None or not phonenumbers.is_possible_number(number):
+        if number is None or not _can_be_called(number):
             raise wrong("is not a phone number; write it as +1 416 555 0100")
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

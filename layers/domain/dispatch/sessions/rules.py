@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.core.errors import IllegalMove, Invalid
+from dispatch.matching.model import WayOn
 from dispatch.policy.model import Plan, Policy
 from dispatch.sessions.model import Intake, Move, Party, PaymentMethod, Refund, Session, Status
 
@@ -296,13 +297,10 @@ def next_step(session: Session, party: Party) -> str | None:
     return None
 
 
-THREE_WAYS_ON = ("schedule", "browse_offline", "join_waitlist")
-
-
-def ways_on(session: Session, *, all_offline: bool) -> tuple[str, ...]:
+def ways_on(session: Session, *, all_offline: bool) -> tuple[WayOn, ...]:
     """What a customer can do whom nobody serves now."""
     is_stuck = session.status is Status.PENDING and all_offline
-    return THREE_WAYS_ON if is_stuck or session.status is Status.UNFILLED else ()
+    return tuple(WayOn) if is_stuck or session.status is Status.UNFILLED else ()
 
 
 def for_outsider(session: Session) -> Session:

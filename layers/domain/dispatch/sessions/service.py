@@ -21,6 +21,7 @@ from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.customers.model import Location
 from dispatch.matching.keywords import find_keywords
+from dispatch.matching.model import WayOn
 from dispatch.matching.rules import match_request
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
@@ -311,12 +312,12 @@ def release_session(
     """The mechanic gives the session back before it is live: it is pending again, without them."""
     session = _settled(offers.assignment_for(assignment_id, by).session_id, now)
     assignment = offers.assignment_for(assignment_id, by)
-    if assignment.status is AssignmentStatus.RELEASED:
+    if assignment.mechanic_id == by and assignment.status is AssignmentStatus.RELEASED:
         return _as_it_is(session, now, once)
-    if session.assignment_id != assignment.id:
+    if (session.assignment_id, session.mechanic_id) != (assignment.id, by):
         if offer_rules.is_winners_repeat(assignment, by):
             raise StaleVersion  # given back between the two reads
-        raise offer_rules.why_not_declinable(assignment, by, now)
+        raise offer_rules.why_not_releasable(assignment, by, now)
     policy = _policy_of(session, now)
     released = rules.release(session, policy, now)
     dispatch = offers.dispatch_of(session.id)
@@ -624,7 +625,7 @@ class Details:
     contact: Contact | None
     mechanic: Mechanic | None
     preferred_outcome: str | None = None
-    options: tuple[str, ...] = ()
+    options: tuple[WayOn, ...] = ()
 
 
 def details(session: Session, viewer_id: str, now: datetime) -> Details:

@@ -19,7 +19,7 @@ from dispatch.core.examples import (
 )
 from dispatch.core.table import Page
 from dispatch.core.views import Instant, View, by_example
-from dispatch.matching.model import RequestType
+from dispatch.matching.model import RequestType, WayOn
 from dispatch.mechanics.views import PublicMechanic
 from dispatch.policy.model import SessionType
 from dispatch.sessions import examples, rules
@@ -182,10 +182,7 @@ class SessionView(View):
     mechanic: PublicMechanic | None
     customer: CustomerView | None
     preferred: PreferredView | None = None
-    options: tuple[str, ...] = Field(
-        (),
-        description="`schedule`, `browse_offline`, `join_waitlist`, once nobody is there",
-    )
+    options: tuple[WayOn, ...] = Field((), description="The ways on, once nobody is there")
     accepted_at: Instant | None
     mechanic_due_by: Instant | None = Field(description="Joins by then, or another is sought")
     customer_due_by: Instant | None = Field(description="Joins by then, or has missed it")

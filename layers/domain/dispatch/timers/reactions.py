@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatch.core.events import EventType
+from dispatch.matching import service as matching
 from dispatch.offers import service as offers
 from dispatch.offers.model import Cause
 from dispatch.shifts import service as shifts
@@ -63,7 +64,7 @@ _WHAT_FOLLOWS: Mapping[str, tuple[Callable[[_Fact, datetime], None], ...]] = {
     EventType.SESSION_PENDING: (_seek,),
     EventType.OFFER_DECLINED: (_seek,),
     EventType.OFFERS_EXPIRED: (_seek, _clock_out_absent),
-    EventType.OFFER_ACCEPTED: (_review_offers,),
+    EventType.OFFER_ACCEPTED: (_review_offers, matching.count_response),
     EventType.MECHANIC_CLOCKED_IN: (_place_capacity,),
     EventType.MECHANIC_FREED: (_place_capacity,),
     EventType.MECHANIC_CLOCKED_OUT: (_review_offers, _count_shift),

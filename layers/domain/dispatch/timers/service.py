@@ -88,6 +88,8 @@ def _schedule(ring: Ring, now: datetime) -> None:
                 "Arn": settings.timers_queue_arn(),
                 "RoleArn": settings.scheduler_role_arn(),
                 "Input": json.dumps(rules.message(ring)),
+                "RetryPolicy": {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600},
+                "DeadLetterConfig": {"Arn": settings.timers_dead_letter_queue_arn()},
             },
         )
     except ClientError as error:
