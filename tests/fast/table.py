@@ -181,13 +181,13 @@ class FastTable:
     def save(self) -> Callable[[], None]:
         """Remember everything stored; the answer puts it back, as often as it is called."""
         rows, stream = dict(self._rows), list(self._stream)
+        indexes = (self._table, *self._indexes.values())
+        saved = [(index, _copied(index.partitions)) for index in indexes]
 
         def put_back() -> None:
             self._rows, self._stream = dict(rows), list(stream)
-            for index in (self._table, *self._indexes.values()):
-                index.partitions.clear()
-                for place, row in rows.items():
-                    index.move(place, None, row.item)
+            for index, partitions in saved:
+                index.partitions = _copied(partitions)
 
         return put_back
 
@@ -202,6 +202,18 @@ class FastTable:
             self._check_name(request)
             row = self._rows.get(self._place(request["Key"]))
             return {"Item": write_item(row.item)} if row else {}
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Those that exist, in another order than they were asked for."""
+        with self._answering("BatchGetItem", request, {"RequestItems"}):
+            ((name, asked),) = request["RequestItems"].items()
+            _know(asked, {"Keys", "ConsistentRead"})
+            self._check_name({"TableName": name})
+            places = [self._place(key) for key in asked["Keys"]]
+            if not 1 <= len(places) <= MAX_OPERATIONS or len(set(places)) < len(places):
+                raise InvalidRequest("1 to 100 keys, and none of them twice")
+            rows = [self._rows[place] for place in reversed(places) if place in self._rows]
+            return {"Responses": {name: [write_item(row.item) for row in rows]}}
 
     def query(self, **request: Any) -> dict[str, Any]:
         with self._answering("Query", request, _QUERY_PARAMETERS):
@@ -288,6 +300,12 @@ class FastTable:
             for write, row in zip(writes, after, strict=True):
                 if write.writes:
                     self._store(write.place, row)
+            return {}
+
+    def delete_item(self, **request: Any) -> dict[str, Any]:
+        with self._answering("DeleteItem", request, {"Key"}):
+            self._check_name(request)
+            self._store(self._place(request["Key"]), None)
             return {}
 
     def _checked(self, operations: Sequence[Mapping[str, Any]]) -> list[_Write]:
@@ -395,7 +413,7 @@ class FastTable:
         with self._lock:
             try:
                 yield
-            except InvalidRequest as error:
+            except (InvalidRequest, InvalidUpdate) as error:
                 raise _client_error(operation, "ValidationException", str(error)) from error
             except _Cancelled as error:
                 codes = ", ".join(reason["Code"] for reason in error.reasons)
@@ -453,6 +471,10 @@ class Pages:
 
 
 # Keys
+
+
+def _copied(partitions: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
+    return {pk: list(entries) for pk, entries in partitions.items()}
 
 
 def _keys_of(declared: Mapping[str, Any]) -> tuple[str, str]:

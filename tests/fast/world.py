@@ -18,6 +18,7 @@ from ulid import ULID
 from dispatch.core import aws, ids, relay, time
 from dispatch.core.errors import Busy, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
+from dispatch.core.logging import metrics
 from dispatch.core.table import Item, decode
 from tests.clock import Clock
 from tests.fast.faults import Faults, Killed
@@ -41,6 +42,7 @@ ENVIRONMENT = {
     # A queue goes by the name of its subscription, in its URL and its ARN.
     "TIMERS_QUEUE_URL": "TimersSubscription",
     "TIMERS_QUEUE_ARN": "TimersSubscription",
+    "TIMERS_DEAD_LETTER_QUEUE_ARN": "timers-dead",
     "MATCHING_QUEUE_URL": "MatchingSubscription",
     "FCM_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/GCM/x",
     "APNS_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS/x",
@@ -259,8 +261,9 @@ def running(clock: Clock) -> Iterator[FastWorld]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        patch.setattr(aws, "_client", world.clients.__getitem__)
+        patch.setattr(aws, "_client", lambda service, **_: world.clients[service])
         patch.setattr(ids, "ULID", _Ulids())
+        patch.setattr(metrics, "add_metric", lambda *_, **__: None)
         patch.setattr("dispatch.core.table.time.sleep", lambda _: None)
         patch.setattr("dispatch.matching.service.gc.freeze", lambda: None)
         forget_everything()

@@ -118,6 +118,12 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "Item": read_item,
     "Items": lambda items: [read_item(item) for item in items],
     "LastEvaluatedKey": read_item,
+    "Responses": lambda tables: {
+        _place({"Put": {"Item": item}}): read_item(item)
+        for (items,) in [tables.values()]
+        for item in items
+    },
+    "UnprocessedKeys": dict,
     "Count": int,
     "ScannedCount": int,
 }
@@ -521,6 +527,33 @@ INVALID_QUERIES = {
 @pytest.mark.parametrize("case", INVALID_QUERIES)
 def test_what_cannot_be_asked_is_invalid(twins: Twins, case: str) -> None:
     assert twins.ask("query", **INVALID_QUERIES[case])["Refused"] == "ValidationException"
+
+
+@pytest.mark.parametrize(
+    ("keys", "refused"),
+    [
+        (KEYS, None),
+        (KEYS[1:], None),
+        ([], "ValidationException"),
+        ([KEY, KEY], "ValidationException"),
+        ([KEY | {"sk": {"S": f"{n}"}} for n in range(101)], "ValidationException"),
+        ([KEY | {"sk": ONE}], "ValidationException"),
+        ([{"pk": {"S": "A"}}], "ValidationException"),
+    ],
+    ids=["some are there", "none is", "none", "one twice", "too many", "of a wrong type", "half"],
+)
+def test_several_are_got_at_once(twins: Twins, keys: list[Wire], refused: str | None) -> None:
+    request = {"RequestItems": {twins.name: {"Keys": keys, "ConsistentRead": True}}}
+    ours = _answer(twins.fast.batch_get_item, request)
+    theirs = _answer(twins._ministack.batch_get_item, request)
+    assert ours.get("Refused") == theirs.get("Refused") == refused
+    assert ours.get("Responses") == theirs.get("Responses")
+
+
+def test_one_is_deleted(twins: Twins) -> None:
+    for key in (KEY, OTHER):
+        twins.ask("delete_item", Key=key)
+        twins.compare()
 
 
 def test_a_page_holds_a_megabyte(twins: Twins) -> None:
