@@ -7,14 +7,19 @@ try again. In the end everything stored, sent or still to come is that of a clea
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+from botocore.exceptions import ClientError
 
+from dispatch.core.events import Event, EventType
+from dispatch.core.table import Transaction
+from dispatch.customers import service as customers
 from tests.clock import Clock
 from tests.fast.faults import Fault
 from tests.fast.state import State, differences, state_of
 from tests.fast.world import FastWorld, running
-from tests.stories import STORIES, Plot
+from tests.stories import STORIES, Plot, Story
 
 BEFORE = (Fault.REFUSED, Fault.KILLED_BEFORE)
 AFTER = (Fault.UNHEARD, Fault.KILLED_AFTER)
@@ -23,9 +28,9 @@ AFTER = (Fault.UNHEARD, Fault.KILLED_AFTER)
 class Trial:
     """One story, told over and over from the same scene."""
 
-    def __init__(self, world: FastWorld, name: str) -> None:
+    def __init__(self, world: FastWorld, story: Story) -> None:
         self.world = world
-        self._plot: Plot = STORIES[name](world)
+        self._plot = story(world)
         self._back = world.save()
         self.clean = self.run()
         self.calls = list(world.faults.calls)
@@ -76,7 +81,7 @@ def world() -> Iterator[FastWorld]:
 
 @pytest.mark.parametrize("name", STORIES)
 def test_whichever_call_fails_the_story_ends_as_it_should(world: FastWorld, name: str) -> None:
-    trial = Trial(world, name)
+    trial = Trial(world, STORIES[name])
     wrong = [why for each in _some_faults(trial.calls) if (why := trial.why_not(*each))]
     assert not wrong, "\n".join(wrong)
 
@@ -86,6 +91,36 @@ def test_whichever_call_fails_the_story_ends_as_it_should(world: FastWorld, name
 @pytest.mark.parametrize("name", STORIES)
 def test_however_it_fails(world: FastWorld, name: str, keyed: bool) -> None:
     world.keyed = keyed
-    trial = Trial(world, name)
+    trial = Trial(world, STORIES[name])
     wrong = [why for each in _all_faults(trial.calls) if (why := trial.why_not(*each))]
     assert not wrong, "\n".join(wrong)
+
+
+# The trial itself
+
+
+def _tells_twice(world: FastWorld) -> Plot:
+    """A consumer that is not safe to repeat."""
+
+    def record() -> None:
+        with Transaction() as tx:
+            tx.record(Event(EventType.ALL_OFFLINE, "SESSION#x", world.now))
+        customers.location_of("customer")
+
+    return Plot(lambda: world.scheduled(record), lambda: None)
+
+
+def _gives_up(world: FastWorld) -> Plot:
+    """A consumer that swallows what went wrong."""
+
+    def then() -> None:
+        with suppress(ClientError):
+            customers.upsert({"id": "customer"})
+
+    return Plot(then, lambda: None)
+
+
+@pytest.mark.parametrize("story", [_tells_twice, _gives_up])
+def test_a_trial_notices(world: FastWorld, story: Story) -> None:
+    trial = Trial(world, story)
+    assert any(trial.why_not(*each) for each in _some_faults(trial.calls))

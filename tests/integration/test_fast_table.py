@@ -16,8 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from local import engines, processes
+from tests.clock import Clock
 from tests.fast.table import FastTable
 from tests.fast.values import read_item, write_item
+from tests.fast.world import TABLE, FastWorld, running
+from tests.stories import STORIES
 from tests.template_file import table
 from tests.world import ACCOUNT, REGION
 
@@ -101,14 +104,21 @@ def _named(table_name: str, operation: Request) -> Request:
 def _answer(call: Callable[..., Mapping[str, Any]], request: Request) -> dict[str, Any]:
     """The answer, or what it was refused for, so that equal ones compare equal."""
     try:
-        answer = call(**request)
+        return _told(call(**request))
     except ClientError as error:
-        response: Any = error.response
-        reasons = [
-            (reason["Code"], read_item(reason.get("Item", {})))
-            for reason in response.get("CancellationReasons", ())
-        ]
-        return {"Refused": response["Error"]["Code"], "Reasons": reasons}
+        return _refused(error)
+
+
+def _refused(error: ClientError) -> dict[str, Any]:
+    response: Any = error.response
+    reasons = [
+        (reason["Code"], read_item(reason.get("Item", {})))
+        for reason in response.get("CancellationReasons", ())
+    ]
+    return {"Refused": response["Error"]["Code"], "Reasons": reasons}
+
+
+def _told(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _READ[name](content) for name, content in answer.items() if name != "ResponseMetadata"
     }
@@ -386,6 +396,61 @@ def test_both_answer_alike(ministack: Any, story: list[Any]) -> None:
 @given(story=stories)
 def test_both_answer_alike_for_long(ministack: Any, story: list[Any]) -> None:
     _run(ministack, story)
+
+
+# What our own code asks of them
+
+
+class Both:
+    """The fast table as the world's client, while ministack is asked the same."""
+
+    def __init__(self, fast: FastTable, ministack: Any) -> None:
+        self._fast, self._ministack = fast, ministack
+
+    def __getattr__(self, call: str) -> Any:
+        def ask(**request: Any) -> Any:
+            theirs = _answer(getattr(self._ministack, call), request)
+            try:
+                answer = getattr(self._fast, call)(**request)
+            except ClientError as error:
+                self._compare(_refused(error), theirs, request)
+                raise
+            self._compare(_told(answer), theirs, request)
+            return answer
+
+        return ask
+
+    @staticmethod
+    def _compare(ours: Any, theirs: Any, request: Request) -> None:
+        assert ours == theirs, f"{request}"
+
+
+@pytest.fixture
+def mirrored(ministack: Any) -> Iterator[FastWorld]:
+    """A world on both tables."""
+    ministack.create_table(TableName=TABLE, **table())
+    with running(Clock()) as world:
+        world.clients["dynamodb"] = world.faults.around("dynamodb", Both(world.table, ministack))
+        yield world
+        assert _all(world.table, TABLE) == _all(ministack, TABLE)
+    ministack.delete_table(TableName=TABLE)
+
+
+FEW = 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if number % (len(STORIES) // FEW) == 0 else pytest.mark.long)
+        for number, name in enumerate(STORIES)
+    ],
+)
+def test_every_story_gets_the_same_from_both(mirrored: FastWorld, name: str) -> None:
+    plot = STORIES[name](mirrored)
+    plot.then()
+    mirrored.drain()
+    plot.end()
 
 
 # What both refuse
