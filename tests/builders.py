@@ -19,6 +19,7 @@ from dispatch.offers.model import (
     Dispatch,
     Match,
     MatchType,
+    OfferKind,
     OpenOffer,
     SessionBrief,
     VehicleBrief,
@@ -30,9 +31,11 @@ from tests.clock import NOON
 ONE_MS = timedelta(milliseconds=1)
 ONE_SECOND = timedelta(seconds=1)
 ONE_MINUTE = timedelta(minutes=1)
+TWO_MINUTES = timedelta(minutes=2)
 FIVE_MINUTES = timedelta(minutes=5)
 TEN_MINUTES = timedelta(minutes=10)
 HALF_AN_HOUR = timedelta(minutes=30)
+ONE_HOUR = timedelta(hours=1)
 
 CUSTOMER = "customer-1"
 MECHANIC = "mechanic-1"
@@ -147,7 +150,8 @@ def _come_through(status: Status) -> dict[str, Any]:
             return signed | {"ended_at": NOON + HALF_AN_HOUR, "ended_by": Party.TIMER}
         case Status.NO_SHOW:
             came = {"mechanic_joined_at": NOON, "customer_due_by": NOON + TEN_MINUTES}
-            return signed | accepted | came | {"ended_at": NOON + TEN_MINUTES}
+            ended = {"ended_at": NOON + TEN_MINUTES, "ended_by": Party.TIMER}
+            return signed | accepted | came | ended
         case _:
             return {}
 
@@ -167,6 +171,7 @@ def a_brief(**fields: Any) -> SessionBrief:
             "keywords": ("check engine light", "engine diagnostic"),
             "concern_preview": CONCERN,
             "city": "Toronto",
+            "minutes": 15,
             **fields,
         }
     )
@@ -206,7 +211,7 @@ def an_offer(status: AssignmentStatus = AssignmentStatus.OFFERED, **fields: Any)
 
 
 def a_broadcast(status: AssignmentStatus = AssignmentStatus.QUEUED, **fields: Any) -> Assignment:
-    """Open to everybody since noon."""
+    """Open to everybody since noon, as long as the session is pending."""
     return an_offer(
         status,
         **{
@@ -214,10 +219,15 @@ def a_broadcast(status: AssignmentStatus = AssignmentStatus.QUEUED, **fields: An
             "match_type": MatchType.BROADCAST,
             "mechanic_id": None,
             "match": None,
-            "expires_at": None,
+            "expires_at": NOON + HALF_AN_HOUR,
             **fields,
         },
     )
+
+
+def a_held_broadcast(**fields: Any) -> Assignment:
+    """Kept for the preferred mechanic for two minutes from noon."""
+    return a_broadcast(AssignmentStatus.HELD, **{"opens_at": NOON + TWO_MINUTES, **fields})
 
 
 def an_open_offer(mechanic_id: str = MECHANIC, **fields: Any) -> OpenOffer:
@@ -232,6 +242,14 @@ def an_open_offer(mechanic_id: str = MECHANIC, **fields: Any) -> OpenOffer:
     )
 
 
+def a_preferred_offer(mechanic_id: str = MECHANIC, **fields: Any) -> OpenOffer:
+    """To the customer's choice, alone, for two minutes from noon."""
+    return an_open_offer(
+        mechanic_id,
+        **{"expires_at": NOON + TWO_MINUTES, "kind": OfferKind.PREFERRED, **fields},
+    )
+
+
 def a_dispatch(**fields: Any) -> Dispatch:
     """Pending since noon; nobody asked yet."""
     return Dispatch(
@@ -239,6 +257,7 @@ def a_dispatch(**fields: Any) -> Dispatch:
             "session_id": SESSION,
             "period": 1,
             "pending_since": NOON,
+            "pending_until": NOON + HALF_AN_HOUR,
             "policy_version": 1,
             "customer_id": CUSTOMER,
             "brief": a_brief(),

@@ -14,6 +14,7 @@ ONE_DAY = timedelta(days=1)
 FREE = Duty(on_shift=True)
 BUSY = Duty(on_shift=True, load=1)
 OFF = Duty()
+CLOSING = Duty(on_shift=True, load=1, closing=True)
 
 
 def a_record(**fields: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from dispatch.timers import rules as timer_rules
 from dispatch.timers import service as timers
 from dispatch.timers.model import FOR_MATCHING, Ring
 from dispatch.timers.reactions import react
+from dispatch.waitlist import service as waitlist
 from tests.clock import Clock
 from tests.template_file import subscriptions
 
@@ -69,6 +70,7 @@ class World:
             "MatchingSubscription": react,
             "TimersSubscription": timers.handle,
             "NotifySubscription": notifications.notify,
+            "TurnsSubscription": waitlist.hear,
         }
 
     @property

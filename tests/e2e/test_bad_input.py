@@ -201,6 +201,7 @@ MEGABYTES = {
 CALLS_WITH_BODY = [
     ("POST", "/intake/start", "customer"),
     ("POST", f"/sessions/{NO_SUCH_ID}/waiver", "customer"),
+    ("POST", "/customer/waitlist/join", "customer"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/decline", "mechanic"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/release", "mechanic"),
     ("POST", "/mechanic/clock", "mechanic"),
@@ -541,6 +542,9 @@ CUSTOMERS_ONLY = [
     ("POST", "/intake/start"),
     ("POST", f"/sessions/{NO_SUCH_ID}/waiver"),
     ("POST", f"/sessions/{NO_SUCH_ID}/cancel"),
+    ("POST", "/customer/waitlist/join"),
+    ("GET", "/customer/waitlist"),
+    ("DELETE", f"/customer/waitlist/{NO_SUCH_ID}"),
 ]
 
 

@@ -23,6 +23,8 @@ ENTRY_POINTS = {
     "mechanics": "mechanics/api.py",
     "clock": "clock/api.py",
     "queue": "queue/api.py",
+    "waitlist": "waitlist/api.py",
+    "turns": "waitlist/consumer.py",
     "notifications": "notifications/api.py",
     "notify": "notifications/consumer.py",
     "matching": "matching/consumer.py",
@@ -52,8 +54,10 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Hand a sample to its entry point. New things get the ids that the samples speak of."""
     session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
+    entry_id = SAMPLES["waitlist.leave"]["pathParameters"]["entry_id"]
     ids = itertools.chain(["01JZ2N6A000000000000000000", assignment_id])
     monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
+    monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
     monkeypatch.setattr(
         "dispatch.offers.service.new_id", lambda now: next(ids, None) or new_id(now)
     )
@@ -141,10 +145,25 @@ def test_an_offer_is_released_and_declined_by_the_samples(invoke: Invoke) -> Non
     assert _status(invoke("sessions.end"))[0] == 404
 
 
-@pytest.mark.parametrize(
-    "name",
-    sorted(n for n in SAMPLES if n.partition(".")[0] in ("matching", "timers", "notify", "relay")),
-)
+def test_the_samples_tell_of_waiting_and_of_the_turn(invoke: Invoke) -> None:
+    def statuses() -> list[str]:
+        return [entry["status"] for entry in json.loads(invoke("waitlist.list")["body"])["items"]]
+
+    assert _status(invoke("waitlist.join"))[0] == 201
+    assert _status(invoke("clock.in"))[0] == 200
+    assert statuses() == ["waiting"]
+    assert invoke("turns.CapacityLeft") == {"batchItemFailures": []}
+    assert statuses() == ["told"]
+    assert invoke("turns.OfferAccepted") == {"batchItemFailures": []}
+    assert statuses() == ["claimed"]
+    assert _status(invoke("waitlist.leave"))[0] == 204
+    assert statuses() == ["claimed"]
+
+
+CONSUMERS = ("matching", "timers", "notify", "turns", "relay")
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SAMPLES if n.partition(".")[0] in CONSUMERS))
 def test_a_consumer_takes_its_sample_once_the_session_is_there(invoke: Invoke, name: str) -> None:
     for first in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
         invoke(first)

@@ -9,10 +9,16 @@ import pytest
 
 from dispatch.core.errors import Invalid
 from dispatch.mechanics.model import Duty, Mechanic, Presence, Status, Unavailable
-from dispatch.mechanics.rules import is_eligible, presence, profile_from, why_not_available
+from dispatch.mechanics.rules import (
+    is_eligible,
+    presence,
+    profile_from,
+    room,
+    why_not_available,
+)
 from dispatch.policy.model import Policy
 from tests.clock import NOON
-from tests.mechanic_builders import BUSY, FREE, OFF, a_mechanic, a_record, an_entry
+from tests.mechanic_builders import BUSY, CLOSING, FREE, OFF, a_mechanic, a_record, an_entry
 
 TODAY = NOON.date()
 POLICY = Policy()
@@ -61,16 +67,26 @@ def test_a_brand_specialist_request_needs_the_brand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("duty", "capacity", "expected"),
+    ("duty", "capacity", "expected", "more"),
     [
-        (OFF, 1, Presence.OFFLINE),
-        (FREE, 1, Presence.ONLINE),
-        (BUSY, 1, Presence.BUSY),
-        (BUSY, 2, Presence.ONLINE),
+        (OFF, 1, Presence.OFFLINE, 0),
+        (FREE, 1, Presence.ONLINE, 1),
+        (FREE, 2, Presence.ONLINE, 2),
+        (BUSY, 1, Presence.BUSY, 0),
+        (BUSY, 2, Presence.ONLINE, 1),
+        (Duty(on_shift=True, load=2), 1, Presence.BUSY, 0),
+        (CLOSING, 1, Presence.BUSY, 0),
+        (CLOSING, 2, Presence.BUSY, 0),
+        (Duty(on_shift=True, closing=True), 1, Presence.BUSY, 0),
+        (Duty(on_shift=False, closing=True), 1, Presence.OFFLINE, 0),
     ],
 )
-def test_presence(duty: Duty, capacity: int, expected: Presence) -> None:
+def test_presence_and_how_many_sessions_more_there_is_room_for(
+    duty: Duty, capacity: int, expected: Presence, more: int
+) -> None:
+    """A shift that is closing has room for none, whatever the load."""
     assert presence(duty, capacity) is expected
+    assert room(duty, capacity) == more
 
 
 @pytest.mark.parametrize(
@@ -80,6 +96,7 @@ def test_presence(duty: Duty, capacity: int, expected: Presence) -> None:
         (a_mechanic(OFF, status="suspended"), Unavailable.NOT_ELIGIBLE),
         (a_mechanic(OFF), Unavailable.OFF_SHIFT),
         (a_mechanic(BUSY), Unavailable.AT_CAPACITY),
+        (a_mechanic(CLOSING), Unavailable.AT_CAPACITY),
         (a_mechanic(FREE), None),
     ],
 )
@@ -87,6 +104,12 @@ def test_the_first_reason_that_holds_is_told(
     mechanic: Mechanic | None, reason: Unavailable | None
 ) -> None:
     assert why_not_available(mechanic, POLICY, TODAY) is reason
+
+
+def test_who_finishes_the_shift_takes_no_more_whatever_the_capacity() -> None:
+    roomy = replace(POLICY, capacity=5)
+    assert why_not_available(a_mechanic(BUSY), roomy, TODAY) is None
+    assert why_not_available(a_mechanic(CLOSING), roomy, TODAY) is Unavailable.AT_CAPACITY
 
 
 def test_the_wrong_brand_is_told_before_presence() -> None:

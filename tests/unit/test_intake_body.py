@@ -58,6 +58,12 @@ def test_the_rest_has_defaults() -> None:
     assert got == an_intake(vehicle=None, location=Location())
     assert (got.urgent, got.prefer_local_mechanic) == (False, True)
     assert (got.request_type, got.requested_brand) == (RequestType.GENERAL, None)
+    assert got.preferred_mechanic_id is None
+
+
+def test_a_mechanic_may_be_preferred() -> None:
+    assert intake(preferred_mechanic_id="mechanic-1").preferred_mechanic_id == "mechanic-1"
+    assert intake(preferred_mechanic_id=None).preferred_mechanic_id is None
 
 
 @pytest.mark.parametrize("name", ["nmae", "Plan", "", "customer country", "a/b"])
@@ -98,6 +104,12 @@ def test_anything_but_an_object_is_refused(body: Any) -> None:
         ("prefer_local_mechanic", "false"),
         ("prefer_local_mechanic", None),
         ("request_type", "brand"),
+        ("preferred_mechanic_id", ""),
+        ("preferred_mechanic_id", "  "),
+        ("preferred_mechanic_id", 7),
+        ("preferred_mechanic_id", ["mechanic-1"]),
+        ("preferred_mechanic_id", "x" * 201),
+        ("preferred_mechanic_id", "two\nlines"),
         ("vehicle", "Honda"),
         ("concern", 7),
         ("concern", "\ud800 rattles badly"),
@@ -119,7 +131,6 @@ def test_all_wrong_fields_are_told_at_once() -> None:
     ("name", "value"),
     [
         ("vehicle_id", "01K00000000000000000000000"),
-        ("preferred_mechanic_id", "mechanic-1"),
         ("scheduled_start", "2026-07-02T12:00:00Z"),
         ("attachments", ["upload-1"]),
     ],

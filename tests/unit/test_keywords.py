@@ -38,7 +38,11 @@ SPOKEN = {
         Check engin light | checkengine light on | lumière orange en forme de moteur | check enigne
         light since Monday | le checkengin est allumé | yellow engine shaped light | orange light
         that looks like an engine on my dash | un voyant qui ressemble à un moteur | j'ai un témoin
-        en forme de petit moteur
+        en forme de petit moteur |
+        the engine check light is blinking | chek engine lite is on | une lumière jaune en forme de
+        moteur vient d'allumer | ma lumière de check engine flash | check engine light won't go off
+        | check engine not going away | le voyant moteur ne s'éteint pas | Is it safe to drive with
+        the check engine light on? | la lumière de check engine est allumée depuis hier
     """,
     "ABS warning": """
         ABS warning light is on | The anti-lock brake light will not go away | my abs sensor needs
@@ -52,7 +56,8 @@ SPOKEN = {
         sensor front left | My ABS activates for no reason at low speed | le voyant d'ABS ne
         s'éteint plus | capteur ABS défectueux | message ABS dans le tableau | ABS lamp lit | alerte
         ABS | l'ABS est allumé | my ABS is acting up | ABS pump motor failure | anti-lock braking
-        system warning
+        system warning |
+        ABS light on and the pedal pulses
     """,
     "airbag light": """
         Airbag light on since the fender bender | air bag warning on my dash | SRS lamp keeps
@@ -83,7 +88,11 @@ SPOKEN = {
         sensors need batteries | manque de pression dans les pneus, voyant allumé |
         light on the dash looks like a tire with exclamation mark | exclamation point in a horseshoe
         on the dash | a dash light shaped like a flat tire | un point d'exclamation dans un fer à
-        cheval
+        cheval |
+        lumière de tire pressure allumée | voyant des pneus allumé même si la pression est correcte
+        | What does the tire pressure light mean? | tire pressure is low | tire pressure light
+        blinking | la pression de mes pneus baisse tout le temps | tpms light keeps flashing | Tire
+        light on after swapping to winters
     """,
     "engine diagnostic": """
         Engine misfires on cold mornings | car stalls at red lights | my engine is making a knocking
@@ -109,7 +118,16 @@ SPOKEN = {
         qui varie | diagnostic moteur | engine makes a tapping sound on start | the motor shakes the
         whole car | loses power going up hills | moteur qui hoquette | the idle goes up and down |
         oil light came on | voyant d'huile | no check engine light, but it stalls at idle | the car
-        has no power and no check engine light
+        has no power and no check engine light |
+        my check engine light is NOT on but it idles rough | mon voyant moteur n'est pas allumé,
+        mais ça broute | There's a weird knocking coming from under the hood when I accelerate |
+        Engine's knockin real bad | Just had an oil change and now there's a ticking from the engine
+        | F150 cranks but won't fire | oil light came on while idling | mon pick-up boucane bleu |
+        le moteur tourne carré | ça cogne dans le moteur | le check engine est pas allumé mais le
+        moteur broute | on vient de faire faire l'huile, pis là le moteur claque | just got the oil
+        changed and the oil light is on | ça broute au ralenti | l'auto broute à froid | mon auto
+        cale aux lumières | mon moteur claque à froid | mon auto manque de puissance dans les côtes
+        | mon char étouffe aux lumières
     """,
     "transmission diagnostic": """
         transmission is jerking when it shifts from second to third | the gearbox grinds going into
@@ -135,7 +153,11 @@ SPOKEN = {
         vitesses automatique | tranny grinding |
         la transmission saute quand elle change de vitesse | the transmission jerks when it changes
         gears | ma boîte de vitesses craque quand je change de rapport | La transmission donne un
-        coup en changeant de vitesse
+        coup en changeant de vitesse |
+        Tranny slips when it's cold out | trasmission slipping between 2nd and 3rd | transmision
+        fluid is leaking | ma transmission slippe | les vitesses rentrent mal | My F-150 won't shift
+        out of park | clunk when I put it in reverse | grinding when shifting into third gear | ma
+        transmission saute des vitesses
     """,
     "electrical diagnostic": """
         Electrical issue: dash goes black randomly | the same fuse blows every week | I think there
@@ -156,7 +178,17 @@ SPOKEN = {
         circuit | problèmes électriques intermittents | diagnostic électrique | power door locks
         dead | the car has electrical issues | electrical drain somewhere | car has random
         electrical glitches | brake lights fuse blows | problème électrique intermittent | les
-        fusibles sautent sans raison
+        fusibles sautent sans raison |
+        brake lights don't work | turn signal blinks fast | the window is stuck down | power window
+        won't go up | driver window won't roll up | can't roll down my back window | my tail lights
+        and brake lights stopped working | left blinker is blinking really fast | dash lights
+        flicker and radio cuts out | les lumières de brake marchent pas | mon flasher flashe trop
+        vite | ma fenêtre remonte pus | la vitre du conducteur est coincée | third brake light
+        doesn't work | my window fell into the door | passenger window won't close all the way | ma
+        vitre électrique monte plus | my signal lights are blinking super fast | The brake lights
+        are stuck on | no brake lights | turn signals not working on the left side | horn doesn't
+        honk | back window stuck halfway | windows won't go down | mes lumières de stop marchent
+        plus | mes clignotants clignotent trop vite | la fenêtre du passager descend pas
     """,
     "battery diagnostic": """
         My battery keeps dying overnight | need a jump start every morning | battery won't hold a
@@ -181,7 +213,14 @@ SPOKEN = {
         besoin d'un boost | boost nécessaire, plus de jus | I left my headlights on and now it's
         dead | ça prendrait un boost à mon char | mon auto n'a plus de jus | no juice this morning |
         left the interior light on all night, won't start | forgot to turn off my headlights last
-        night | j'ai laissé mes phares allumés toute la nuit | j'ai oublié d'éteindre mes lumières
+        night | j'ai laissé mes phares allumés toute la nuit | j'ai oublié d'éteindre mes lumières |
+        Battery's dead as a doornail, it's -35 in Winnipeg | batery keeps dieing | needed a boost
+        three times this week | Mon char veut pas partir à matin | mon char part pas quand y fait
+        frette | la batterie est à terre | j'ai besoin de me faire booster | my key fob battery died
+        and now the car won't start | car battery is dead and phone is dead too | my battery died,
+        key won't turn | batterie morte, clé bloquée | besoin d'un jump | Car's dead in the parking
+        lot at Costco, need a jump | Left my dome light on overnight and she's dead | Ma batterie
+        est à plat à cause du froid | mon char est mort, ça prend un boost
     """,
     "alternator diagnostic": """
         I think my alternator is going bad | alternator not charging at idle | the mechanic said the
@@ -194,7 +233,12 @@ SPOKEN = {
         Alternator replaced last year and it is dead again | test the alternator | is the alternator
         dying? | alternateur brûlé | l'alternateur est-il fini? | bruit d'alternateur | alternator
         failure | alternateur qui siffle | alternator belt squeal | weak alternator | l'alternateur
-        est mort | système de charge défaillant
+        est mort | système de charge défaillant |
+        dim headlights at idle, battery light on dash | alternater isn't putting out | Battery
+        light's on and the headlights are getting dim | my lights dim at idle and the battery
+        warning came on | l'alternateur charge pus |
+        phares faibles au ralenti, voyant de batterie allumé | mes lumières baissent pis la lumière
+        de batterie est allumée
     """,
     "HVAC diagnostic": """
         AC not cold anymore | the air conditioning smells musty | no heat in my car, only cold air
@@ -216,7 +260,15 @@ SPOKEN = {
         the passenger side | climatisation en panne depuis hier | windows fog and the defrost is
         weak |
         heat doesn't work | heat won't come on | my heat isn't working anymore | the heat quit
-        yesterday
+        yesterday |
+        blower motor only works on high | My heater blows cold air in -30 | The defroster's not
+        clearing the windshield | blower motor squeals | ça chauffe pas dans mon auto, y vente juste
+        frette | la chaufferette marche pus | la fan de chaufferette fait du bruit | l'air
+        climatisée marche pus | my heater's fan only blows on high | fan de la chaufferette marche
+        juste à la vitesse 4 | blower only works on setting 4 | chauffage marche juste d'un bord |
+        the AC blew a hose | The AC just blows hot air out the vents | Air conditionner not working
+        | Can't get any heat out of the vents | la chaufferette souffle frette | mon air climatisé
+        souffle pas froid
     """,
     "hybrid battery diagnostic": """
         Check hybrid system message on my Camry Hybrid | my Prius says the hybrid battery is weak |
@@ -232,7 +284,8 @@ SPOKEN = {
         hybride est morte | batterie de ma Prius à vérifier, elle est hybride | panne du système
         hybride | Prius battery failing | hybrid battery degraded | batterie de traction | hybrid
         pack battery check | la batterie de mon Prius | hybrid battery cooling fan | batterie
-        hybride à tester
+        hybride à tester |
+        Prius threw a hybrid battery code
     """,
     "EV charging diagnostic": """
         My Nissan Leaf won't charge at home | the charge port door of my EV is stuck | electric car
@@ -253,6 +306,10 @@ SPOKEN = {
         charging slowly | électrique: ne charge plus la nuit, ma voiture électrique | charge port
         fault | EV stuck at 50% charge | Leaf charging stops by itself | electric vehicle charger
         error | ma voiture électrique charge lentement | problème de recharge de mon auto électrique
+        |
+        My Bolt won't take a charge | Ioniq 5 won't charge on level 2 | la borne à la maison charge
+        pas mon auto | the charging station won't start charging my car | ma Leaf charge pas à la
+        borne
     """,
     "backup camera installation": """
         can you install a backup camera on my 2010 Corolla | back-up cam wanted | I want a reversing
@@ -265,7 +322,8 @@ SPOKEN = {
         blank | Can you add a reverse camera to a 2012 Sienna? | rear-view camera wiring | back up
         camera for RV | caméra de recul sans fil | ajouter une caméra de recul | ma caméra de recul
         est embrouillée | backup cam | rear camera install | reverse camera not displaying | caméra
-        de recul défectueuse | rearview camera retrofit | caméra de stationnement
+        de recul défectueuse | rearview camera retrofit | caméra de stationnement |
+        backup camera went black
     """,
     "dashcam installation": """
         install a dashcam front and rear | need my dash cam wired to the fuse box | dash-cam install
@@ -278,7 +336,8 @@ SPOKEN = {
         install | where to mount my dashcam | hard wire dashcam to fuse | Dashcam | faire installer
         une dashcam | une caméra de bord pour mon taxi | dash cam à brancher | dash cam | dashcam
         hardwire kit | fit a dashcam | caméra de tableau de bord | installer une dash cam | pose
-        d'une caméra de bord
+        d'une caméra de bord |
+        installer une dashcam dans mon taxi
     """,
     "remote starter installation": """
         remote starter install before winter | remote car starter stopped working | I'd like to
@@ -292,7 +351,9 @@ SPOKEN = {
         remote starter | remote engine start | démarreur à distance pour Honda Civic 2019 | je veux
         un démarreur à distance | pose de démarreur à distance | remote start | remote starter fob
         lost range | remote start system | démarreurs à distance | démarrage à distance | install
-        auto starter
+        auto starter |
+        command start quit on me | poser un starter à distance | installer un démarreur à distance
+        dans mon F-150 | remote starter's not working anymore
     """,
     "audio system installation": """
         install a subwoofer and amp | new head unit with CarPlay | want better speakers in my car
@@ -307,7 +368,8 @@ SPOKEN = {
         haut-parleurs dans les portes | installer une nouvelle radio avec CarPlay | système de son à
         installer | car audio upgrade | speaker installation | stereo installation | install car
         radio | new sound system | haut-parleurs à installer | système audio | radio à installer |
-        install an amplifier
+        install an amplifier |
+        les haut-parleurs grichent
     """,
     "GPS tracker installation": """
         install a gps tracker in my work vans | I need GPS tracking on my truck | hidden vehicle
@@ -320,20 +382,21 @@ SPOKEN = {
         motorcycle trailer | need a tracking device hidden in my truck | my gps-tracker stopped
         reporting | installation d'un traceur GPS | traceur GPS pour auto | faire poser un système
         de repérage | GPS tracker | vehicle GPS tracking | traceur GPS | GPS tracking device | poser
-        un traceur | balise GPS antivol | hide a tracker in my car
+        un traceur | balise GPS antivol | hide a tracker in my car |
+        poser un traceur GPS sur mon quad
     """,
     "alarm system installation": """
         install a car alarm | alarm installation for my Highlander, lots of thefts | I want an
-        anti-theft system | need an immobilizer put in | car alarm goes off by itself at night |
-        installer une alarme dans mon auto | faire poser un système antivol | l'alarme de mon auto
-        part toute seule | car alarm install | my alarm keeps going off in the driveway, car is a
-        Civic | Security system for my car | aftermarket alarm with shock sensor | anti-theft alarm
+        anti-theft system | need an immobilizer put in | installer une alarme dans mon auto | faire
+        poser un système antivol | car alarm install | Security system for my car | aftermarket
+        alarm with shock sensor | anti-theft alarm
         please | système d'alarme pour mon auto | poser une alarme | alarme antivol sur mon VUS |
-        car alarm for a Lexus RX | add an alarm to my van | my car alarm won't stop | Alarm system
+        car alarm for a Lexus RX | add an alarm to my van | Alarm system
         installation on a 2021 RAV4 | theft alarm for my pickup | installation d'alarme | alarme
         pour mon camion | système d'alarme automobile | car alarm | security alarm for my truck |
         installation d'un système d'alarme | alarme d'auto | vehicle alarm system | antivol à
-        installer
+        installer |
+        install an alarm, my last car was stolen | faire poser une alarme
     """,
     "brake repair": """
         my brakes are making a grinding noise | brake pedal goes to the floor | squealing brakes
@@ -356,7 +419,17 @@ SPOKEN = {
         hill | freins spongieux | brakes are making a terrible racket | bruit strident au freinage |
         brakes are fine but they squeal | brakes work fine when cold but grind when hot | can you
         check if my brakes are ok | mes freins sont bons mais grincent | les freins ne fonctionnent
-        pas bien
+        pas bien |
+        I changed the oil last month. Now brakes squeal. | Do you do brake jobs on weekends? | My
+        truck's got a nasty grinding sound whenever I hit the brakes | brakes are making a squeeling
+        noise | seized caliper on the rear | e-brake won't release | I have to pump the brakes to
+        stop | car vibrates when braking at highway speed | Y'a un bruit de ferraille quand je brake
+        | mes brakes grincent sans bon sens | les brakes sont finies | la pédale de brake descend au
+        plancher | j'ai changé l'huile le mois passé, maintenant les freins grincent | The brake
+        light on my dash came on | parking brake light stays on | brakes feel spongy and the brake
+        warning light is on | have to brake hard, pedal feels soft | brake pedal is hard | les
+        brakes crient | ça crie quand je freine | My front brakes are metal on metal | mes freins
+        vibrent pis sont mous
     """,
     "suspension repair": """
         clunking over speed bumps | front struts are leaking | the shocks are worn out | ball joint
@@ -373,7 +446,10 @@ SPOKEN = {
         bouncy suspension | shock absorbers | amortisseurs | suspension arrière affaissée | clunking
         suspension | bad ball joint | control arm | noise over bumps | bruit sur les bosses | broken
         spring front left | suspension qui grince | front shocks knocking | car bottoms out on
-        bumps, shocks? | strut mount noise | amortisseurs fatigués | suspension cassée à l'avant
+        bumps, shocks? | strut mount noise | amortisseurs fatigués | suspension cassée à l'avant |
+        rear struts are leaking | Front end clunks over potholes | les ball joints sont finis | mes
+        shocks sont finis | Shocks are done, bounces like a boat | creaking from front suspension
+        when turning
     """,
     "engine repair": """
         blown head gasket | my engine seized on the highway | need the engine rebuilt | how much to
@@ -412,7 +488,9 @@ SPOKEN = {
         replacement price | no pressure in the clutch pedal | embrayage à changer | mon embrayage
         fait du bruit | la clutch est molle | problème d'embrayage | clutch pedal | worn clutch |
         embrayage usé | clutch cable broken | l'embrayage glisse | new clutch | burnt clutch |
-        embrayage bruyant
+        embrayage bruyant |
+        clutch is going, it slips in 4th | la clutch est brûlée | l'embrayage broute en première |
+        l'embreyage glisse
     """,
     "steering repair": """
         the steering wheel shakes at 100 km/h | steering feels loose | hard to steer at low speed |
@@ -429,7 +507,11 @@ SPOKEN = {
         wheel shake | direction dure | le volant tire à droite | tie rods | fuite de liquide de
         servodirection | direction qui grince | volant lourd | steering makes noise | hard to steer,
         power steering fluid empty | steering wheel clicks when turning | steering pulls right |
-        direction trop lâche, du jeu dans le volant | le volant croche
+        direction trop lâche, du jeu dans le volant | le volant croche |
+        Tie rods are shot | steering's really stiff in the morning | power steering whines when I
+        crank the wheel | mon steering est dur | y'a du lousse dans le steering | Volant qui vibre
+        sur l'autoroute | mes freins sont corrects mais la direction est dure | power steering pump
+        groans when it's cold | le volant tire d'un bord
     """,
     "wheel bearing repair": """
         wheel bearings are gone | front left hub bearing is growling | I hear a humming noise from
@@ -442,7 +524,9 @@ SPOKEN = {
         humming | front bearing is shot | Wheel-bearing play on the left | replace hub assembly |
         roulement de roue usé | changer un roulement de roue | ça gronde à la roue avant, plus fort
         avec la vitesse | wheel bearings | hub bearing noise | roulement usé | roulements de roue |
-        growling wheel bearing | bruit de roulement | worn wheel bearing
+        growling wheel bearing | bruit de roulement | worn wheel bearing |
+        Hub bearing howling on the passenger side | le bearing en avant est fini | roaring noise
+        from back wheels at 80 km/h | ma roue fait un grondement
     """,
     "exhaust repair": """
         exhaust leak near the manifold | my exhaust is really loud | catalytic converter was stolen
@@ -459,7 +543,14 @@ SPOKEN = {
         échappement bruyant | catalytic converter | tuyau d'échappement cassé | silencieux bruyant |
         pot d'échappement | exhaust pipe hanging | le silencieux est rouillé | exhaust fell off | my
         car is super loud, muffler probably | converter rattles, catalytic maybe | le muffler est
-        percé | bruit d'échappement
+        percé | bruit d'échappement |
+        mon silencieux est troué | My muffler's rusted right out | exaust leak, super loud on start
+        up | smells like rotten eggs from the exhaust | someone stole my cat converter | le muffler
+        est percé, ça fait un méchant vacarme | mon muffleur est fini | the muffler fell off on the
+        401 | trou dans le silencieux | mon exhaust est percé | smoke coming out the tail pipe |
+        exhaust is hanging by a thread | hole in my exhaust pipe | there's a hole in the muffler |
+        le silencieux est arraché | trou dans mon exhaust | mon système d'échappement fait un
+        vacarme d'enfer
     """,
     "cooling system repair": """
         car overheats in traffic | the water pump is leaking | losing coolant but no puddle |
@@ -477,7 +568,11 @@ SPOKEN = {
         surchauffe du moteur | water pump | thermostat stuck | pompe à eau | liquide de
         refroidissement qui fuit | car is overheating | radiator hose burst | moteur qui chauffe |
         ventilateur de radiateur | car boils over in summer | temperature light came on | I keep
-        adding coolant every week | fuite au radiateur | le ventilateur du radiateur ne part plus
+        adding coolant every week | fuite au radiateur | le ventilateur du radiateur ne part plus |
+        Rad is leaking | rad's leaking antifreeze all over the driveway | She's running hot on the
+        highway | mon moteur chauffe | mon prestone baisse tout le temps | le prestone coule | temp
+        gauge goes to H | radiator's leaking green stuff | losing coolant but no visible leak |
+        engine temp goes way up in traffic | le liquide de refroidissement coule
     """,
     "fuel system repair": """
         fuel injectors are clogged | smell of gas inside the car | fuel pump replacement | fuel leak
@@ -492,7 +587,9 @@ SPOKEN = {
         pump | fuel injector | gas leak from the tank | injecteurs | pompe à carburant | clogged
         injector | fuel line leak | gas smell | odeur d'essence | fuel injector cleaning | the car
         smells of gasoline | pompe à essence défectueuse | petrol leak near the tank | my fuel
-        filter is dirty
+        filter is dirty |
+        gas smell after filling up | fuel pump's whining | mon tank à gaz coule | ça sent le gaz
+        dans mon char | ça pue le gaz | la pompe à essence fait du bruit
     """,
     "oil leak repair": """
         my car is leaking oil on the driveway | oil drips under the engine | valve cover gasket
@@ -508,7 +605,9 @@ SPOKEN = {
         leaking oil | oil drip | oil puddle | le moteur fuit de l'huile | perd de l'huile | oil pan
         leak | fuites d'huile | oil seeping from the valve cover | l'huile coule | engine is leaking
         oil | oil spots under my car | mon moteur coule l'huile | fuite d'huile importante | oil
-        dripping from the bottom of the motor
+        dripping from the bottom of the motor |
+        car's leaking oil like crazy | Oil changed last week, now there's a leak of oil under the
+        engine | y'a une tache d'huile en dessous de mon char
     """,
     "starter motor repair": """
         starter is grinding | I turn the key and hear only a click | bad starter on my Ranger | the
@@ -521,7 +620,13 @@ SPOKEN = {
         failing | mon démarreur fait du bruit | problème de démarreur | démarreur brûlé | le
         démarreur ne veut plus tourner | starter clicks | bad starter | starter motor | démarreur
         brisé | starter won't turn | starter replacement | remplacement du démarreur | le démarreur
-        ne fonctionne plus
+        ne fonctionne plus |
+        car clicks but won't start | ça clique mais ça démarre pas | Won't start, just clicks | I
+        turn the key and nothing, just one loud click | It just clicks when I try and start her up |
+        Mon char part pus à matin, y fait juste clic clic | le starter est mort | Car won't turn
+        over, just a clicking noise | won't crank, hear one click | clicks but doesn't turn over |
+        mon démarreur clique mais ça part pas | need a new starter for my Ram | L'auto démarre pas,
+        j'entends juste clic-clic-clic | Quand je tourne la clé ça fait clic pis rien
     """,
     "headlight replacement": """
         my left headlight burned out | low beam bulb is out | foggy headlights need restoring |
@@ -535,7 +640,9 @@ SPOKEN = {
         bulbs | phare cassé | mes phares sont jaunis | phare du côté conducteur brûlé | remplacer
         les ampoules des phares | un phare n'éclaire plus | headlight out | burnt headlight | dim
         headlights | phare avant brûlé | headlight bulb | ampoule de phare | cloudy headlights |
-        phares ternes | headlamp replacement
+        phares ternes | headlamp replacement |
+        one headlight burnt out | headlights are foggy and yellow | ma lumière d'en avant est brûlée
+        | une headlight brûlée | left low beam out | my headlights are so dim I can't see at night
     """,
     "oil change": """
         Time to change my oil | oil and filter change please | synthetic oil change for a Rav4 |
@@ -550,7 +657,12 @@ SPOKEN = {
         d'huile et filtre | j'ai besoin d'un changement d'huile | changer l'huile du moteur |
         vidange complète | faire la vidange de ma voiture | oil change | change oil | vidange |
         vidange d'huile | changer l'huile | synthetic oil change | engine oil change due | oil needs
-        changing | huile à changer
+        changing | huile à changer |
+        Looking to get my oil changed before a road trip | I'd like a lube, oil and filter | faut
+        changer l'huile pis le filtre | I haven't changed the oil in two years | My last oil change
+        was a year ago, I need one | je viens pour un changement d'huile | can I just get an oil
+        change tomorrow? | just need an oil change | do you do oil changes? | Synthetic oil change
+        for a Mazda 3 | changement d'huile sur mon RAV4
     """,
     "tire rotation": """
         tire rotation and balance | I need my tires rotated | rotating the tyres every 10,000 km |
@@ -563,7 +675,8 @@ SPOKEN = {
         pneus avant l'hiver | rotate tires | tires rotated | permuter les pneus | tire rotations |
         rotate my four tires | tyre rotation |
         pneus à faire tourner | faire tourner les quatre roues | il est temps de faire tourner mes
-        pneus | inverser les pneus avant et arrière
+        pneus | inverser les pneus avant et arrière |
+        Need my tires rotated | faire une rotation des pneus
     """,
     "brake pad replacement": """
         my brake pads are down to 2 mm | replace front pads and rotors | new break pads | brakes
@@ -577,7 +690,9 @@ SPOKEN = {
         changer mes plaquettes de freins | plaquettes de frein à remplacer | mes plaquettes couinent
         | plaquettes avant usées à 90 % | worn brake pads | brake pad change | plaquettes |
         plaquettes usées | new pads | front brake pads | changement de plaquettes | pads and rotors
-        | plaquettes de frein arrière
+        | plaquettes de frein arrière |
+        brake pads are down to 2 mm | need front brake pads and rotors changed, how much? | changer
+        mes plaquettes pis mes disques
     """,
     "timing belt replacement": """
         When should my timing belt be replaced | cam belt due on my VW | timing chain rattles on
@@ -589,7 +704,9 @@ SPOKEN = {
         belt | timing belt due at 100k miles | timing belt broke | cambelt replacement | timing-belt
         noise | la courroie de distribution est due | courroie de distribution usée | changement de
         courroie de distribution | timing belt | belt timing service | timing belt change | courroie
-        de distribution | cam belt | changer courroie distribution | old timing belt
+        de distribution | cam belt | changer courroie distribution | old timing belt |
+        timing belt's due at 160k | changement de strap de timing | the dealer says my timing chain
+        is stretched
     """,
     "air filter replacement": """
         dirty air filter | cabin filter smells | engine air filter change | swap out the air filters
@@ -600,7 +717,8 @@ SPOKEN = {
         clogged air filter | air filter change | cabin filter change | replace both engine and cabin
         air filters | filtre à air sale | changer mon filtre à air | filtre de cabine à changer |
         air filter | engine air filter | filtre à air | cabin air filter | filtres à air | air
-        filter dirty | filtre d'habitacle
+        filter dirty | filtre d'habitacle |
+        cabin air filter stinks
     """,
     "spark plug replacement": """
         change the spark plugs | fouled plugs in my V6 | sparkplugs due at 100k | one spark plug is
@@ -611,7 +729,8 @@ SPOKEN = {
         voiture | Spark plugs need replaced | bad spark plug in cylinder 3 | change plugs on my
         Corvette | iridium spark plugs | install new spark plugs | bougies à changer | bougies
         d'allumage usées | remplacement des bougies | spark plug | old spark plugs | bougies
-        d'allumage | bougies usées | fouled spark plugs | remplacer les bougies
+        d'allumage | bougies usées | fouled spark plugs | remplacer les bougies |
+        It's due for plugs | changer les spark plugs | want the spark plugs done on my Sienna
     """,
     "coolant flush": """
         flush the cooling system | coolant change every 5 years | radiator flush | drain and refill
@@ -647,7 +766,9 @@ SPOKEN = {
         plus | wipers squeak | Wiper blades | rear wiper blade torn | windshield wipers won't turn
         off | change my wipers | essuie-glaces à changer | mon essuie-glace grince | remplacer les
         balais d'essuie-glaces | wipers | wiper blade | essuie-glace | balais d'essuie-glaces |
-        windshield wiper blades | worn wipers | essuie-glaces qui grincent
+        windshield wiper blades | worn wipers | essuie-glaces qui grincent |
+        wipers just smear the rain | wiper's streaking | mes wipers laissent des barres | changer
+        mes wipers | the engine is fine, just need wipers
     """,
     "pre-purchase inspection": """
         I need a pre purchase inspection | PPI for a 2015 Outback | want a car checked before I buy
@@ -669,7 +790,9 @@ SPOKEN = {
         d'acheter une Subaru usagée | I am about to purchase a used van, inspection needed |
         inspection d'un véhicule d'occasion avant achat |
         I'd like an inspection before I buy | can I get it inspected before I buy? | Before buying I
-        want an inspection | looked over by a mechanic before I buy
+        want an inspection | looked over by a mechanic before I buy |
+        Buying a used CR-V off Kijiji, can someone check it first? | je magasine un char usagé,
+        j'aimerais le faire checker avant de l'acheter | faire inspecter un char avant de l'acheter
     """,
     "BMW coding": """
         code my BMW after battery swap | my iDrive screen is frozen | BMW needs programming with
@@ -707,7 +830,8 @@ SPOKEN = {
         scanner une Mercedes | Mercedes STAR diagnosis | Mercedes error code | scan for my Mercedes
         GLC | Mercedes Xentry diagnostic | diagnose my Mercedes E350 | diagnostic STAR | diagnostic
         d'une Mercedes | code d'erreur sur ma Mercedes | Mercedes scan | STAR scan | Xentry for
-        Mercedes | Mercedes diagnostics | diagnostic Mercedes-Benz | Mercedes STAR session
+        Mercedes | Mercedes diagnostics | diagnostic Mercedes-Benz | Mercedes STAR session |
+        Mercedes STAR diagnostic needed
     """,
     "Audi VCDS diagnostic": """
         need someone with VCDS | scan my Audi A4 for codes | VAG-COM scan | Audi fault code readout
@@ -905,7 +1029,9 @@ SEVERAL = """
     brakes are OK, steering wheel shakes -> steering repair |
     les freins sont corrects mais le klaxon ne marche pas -> electrical diagnostic |
     les freins fonctionnent bien, le volant vibre -> steering repair |
-    no coolant leak but the engine overheats -> cooling system repair
+    no coolant leak but the engine overheats -> cooling system repair |
+    Check engine came on and the car's in limp mode -> check engine light, engine diagnostic |
+    coolant flush and transmission flush please -> coolant flush, transmission fluid change
 """
 
 # Words that ask for a service when little else is said, and for none in a longer text.
@@ -1125,7 +1251,47 @@ NOTHING = """
     la lumière allumée à la maison | I can't stand the heat | working in this heat | the summer heat
     broke records | read the reviews before I buy | my Tesla is not for sale | faire tourner la tête
     | engin de chantier | a brake on innovation | starter plan for beginners | frein aux dépenses
-    inutiles | guitar battery | pas de bruit de freins
+    inutiles | guitar battery | pas de bruit de freins |
+    I had to brake hard to avoid a deer | my key fob battery is dead | mon cellulaire n'a plus de
+    batterie | where is the nearest EV charging station | Je cherche la pompe à essence la plus
+    proche | Can you tell me the tire pressure for a Civic? | my backup plan is a bus; camera is in
+    the trunk | star rating of your Mercedes dealership | car alarm keeps going off at night | car
+    alarm goes off by itself at night | my alarm keeps going off in the driveway, car is a Civic |
+    my car alarm won't stop | l'alarme de mon auto part toute seule | sound system at the party |
+    Block heater not working | Need my winter tires put on | the dome light won't shut off | la
+    strap de fan sille | my phone's out of battery | Where's the closest gas station? | où est la
+    borne la plus proche? | the car in front braked suddenly | he didn't use his turn signal |
+    what's the right tire pressure for winter? | quelle pression pour mes pneus d'hiver? | 5 star
+    reviews for this app | my apartment window is stuck | j'ai freiné sec pour éviter un chevreuil |
+    j'ai dû braker pour un orignal | la pile de ma clé est morte | I ran a red light | my car is in
+    the shop until Friday | Do you guys work on Saturdays? | je suis pris dans le banc de neige |
+    I'm stuck in a snowbank | the battery in my remote died | how much is an hour of labour? | mon
+    permis est suspendu | fuel economy of a Civic hybrid | no lights on the dash, all good | brake
+    light bulb is burnt out | sunroof won't close | door clicks but won't open | seat belt clicks
+    but won't lock | the check engine light is not on | ABS light isn't on anymore | le témoin
+    moteur n'est plus allumé | What tire pressure should I run on my RAV4? | Find a charging station
+    near me | la station de recharge la plus proche | my car alarm goes off randomly | l'alarme de
+    mon char part la nuit | five star Mercedes garage | hood won't stay up | my trunk stays open |
+    rads | pick up from work | pus | mon pneu est à terre | ma hatch ferme plus | the water in my
+    house tastes weird | my house windows won't open | windshield washer fluid won't spray |
+    lave-glace gèle | mon Uber a cassé sa fenêtre | somebody broke my car window | rear window
+    smashed | window tint is peeling | cruise control won't set | want a trailer hitch installed |
+    rust proofing | antirouille | booster seat for my kid | siège d'appoint booster | I need a
+    booster shot | transmission's fine | belt squeals at start up | he cut me off and I had to brake
+    hard | brake hard to avoid an accident | I slammed on the brakes to miss a moose | my phone is
+    at 2% battery | la batterie de ma manette est morte | my remote's battery is dead | Is there a
+    charging station near the mall? | où je peux trouver une borne de recharge? | le prix de
+    l'essence à la pompe | what should my tire pressure be? | how many psi in my tires? | à quelle
+    pression je gonfle mes pneus? | my backup driver is my wife, she has a camera | 4.8 stars, is
+    that your rating? I own a Mercedes | my neighbour's car alarm woke me up | I closed the window
+    and drove off | roll down the window and talk to him | the window of opportunity is closing | my
+    office window won't open | Je regarde par la fenêtre, il neige | I clicked the link but it won't
+    start the session | the video won't start, I click play | I click start and nothing happens in
+    the app | ça clique pas entre nous | je clique sur le bouton mais la session part pas | the app
+    won't start | signal is weak up here, going fast through mountains | my trans friend drives a
+    bus | gas station near me | fuel up at the next station | rad concert last night | il crie après
+    le mécanicien | vente de garage samedi | vente de char usagé, il fait froid |
+    mon fils veut pas partir en vacances
 """
 
 

@@ -14,6 +14,7 @@ from dispatch.notifications.requests import DeviceBody
 from dispatch.offers.requests import DeclineBody
 from dispatch.sessions.requests import CancelBody, IntakeBody, ReasonBody, WaiverBody
 from dispatch.shifts.requests import ClockBody
+from dispatch.waitlist.requests import JoinBody
 
 Document = dict[str, Any]
 
@@ -95,7 +96,7 @@ def test_a_wrong_example_would_be_noticed() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [CancelBody, ClockBody, DeclineBody, DeviceBody, IntakeBody, ReasonBody, WaiverBody],
+    [CancelBody, ClockBody, DeclineBody, DeviceBody, IntakeBody, JoinBody, ReasonBody, WaiverBody],
     ids=lambda model: model.__name__,
 )
 def test_calls_take_the_bodies_they_show(model: type[Body]) -> None:

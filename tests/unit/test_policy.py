@@ -126,6 +126,27 @@ def test_what_an_older_document_lacks_has_its_default() -> None:
     assert from_document(older) == Policy(version=3, scoring=Scoring(certified=1))
 
 
+LATER_NUMBERS = (
+    "preferred_s",
+    "pending_s",
+    "pending_total_s",
+    "join_s",
+    "no_show_s",
+    "misses_to_clock_out",
+    "shift_s",
+    "waitlist_s",
+    "claim_s",
+)
+
+
+def test_a_document_of_the_first_release_has_the_defaults_of_what_came_later() -> None:
+    document = to_document(Policy(version=3, capacity=2)) | dict.fromkeys(LATER_NUMBERS, 1)
+    changed = from_document(document)
+    assert [getattr(changed, name) for name in LATER_NUMBERS] == [1] * len(LATER_NUMBERS)
+    first = without(document, *LATER_NUMBERS)
+    assert from_document(first) == Policy(version=3, capacity=2)
+
+
 def test_what_only_a_newer_release_knows_is_passed_over() -> None:
     newer = to_document(Policy(version=3))
     newer["surge"] = True

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -27,7 +28,7 @@ from dispatch.mechanics.packing import pack_inputs, pack_row, unpack_entry, unpa
 from dispatch.mechanics.rules import is_eligible, presence
 from dispatch.policy.model import Policy, Scoring
 from tests.clock import NOON
-from tests.mechanic_builders import BUSY, FREE, OFF, ONE_DAY, a_request, an_entry
+from tests.mechanic_builders import BUSY, CLOSING, FREE, OFF, ONE_DAY, a_request, an_entry
 
 IDS = [f"m{number}" for number in range(60)]
 AMONG = {
@@ -69,6 +70,7 @@ class SmallWorld(random.Random):
             on_shift=self.random() < 0.7,
             load=self.choice([0, 0, 1, 2]),
             waiting_since=self.choice([None, NOON, NOON + timedelta(seconds=1)]),
+            closing=self.random() < 0.2,
         )
 
     def request(self) -> MatchRequest:
@@ -174,7 +176,7 @@ class _AgreesWithScoringEveryone(RuleBasedStateMachine):
             for among in Among:
                 self.agree_on_the_best(request, now, world.randrange(15), among, excluding)
             self.agree_on_the_audience(request, now, world.randrange(15), excluding)
-            self.agree_on_anyone_being_there(request, now)
+            self.agree_on_anyone_being_there(request, now, excluding)
             self.nobody_abroad_exceeds_the_bound(request, now)
 
     def agree_on_the_best(
@@ -200,9 +202,12 @@ class _AgreesWithScoringEveryone(RuleBasedStateMachine):
         )
         assert self.roster.audience(request, limit, now, excluding) == nearest[:limit]
 
-    def agree_on_anyone_being_there(self, request: MatchRequest, now: datetime) -> None:
-        on_shift = self.among(request, now, Among.ON_SHIFT, ())
-        assert self.roster.anyone_on_shift(request, now) == bool(on_shift)
+    def agree_on_anyone_being_there(
+        self, request: MatchRequest, now: datetime, excluding: set[str]
+    ) -> None:
+        for out in ((), excluding):
+            on_shift = self.among(request, now, Among.ON_SHIFT, out)
+            assert self.roster.anyone_on_shift(request, now, out) == bool(on_shift)
 
     def nobody_abroad_exceeds_the_bound(self, request: MatchRequest, now: datetime) -> None:
         bound = best_possible_abroad(request, self.policy.scoring)
@@ -329,6 +334,20 @@ def test_all_busy_is_not_all_offline() -> None:
     assert not a_roster(an_entry(OFF)).anyone_on_shift(a_request(), NOON)
 
 
+def test_a_customer_who_is_a_mechanic_on_shift_is_alone_all_the_same() -> None:
+    roster = a_roster(an_entry(FREE, id="customer"))
+    assert roster.anyone_on_shift(a_request(), NOON, {"somebody else"})
+    assert not roster.anyone_on_shift(a_request(), NOON, {"customer"})
+
+
+def test_who_closes_the_shift_is_there_and_not_free() -> None:
+    roster = a_roster(an_entry(CLOSING), policy=Policy(capacity=2))
+    assert ids(roster) == []
+    assert ids(roster, among=Among.ON_SHIFT) == ["mechanic-1"]
+    assert roster.audience(a_request(), 50, NOON) == []
+    assert roster.anyone_on_shift(a_request(), NOON)
+
+
 def test_capacity_is_the_policys() -> None:
     roster = a_roster(an_entry(BUSY))
     assert ids(roster) == []
@@ -381,6 +400,27 @@ def test_a_row_is_unpacked_as_it_was_packed() -> None:
         assert row.entry
         assert unpacked
         assert unpacked == replace(row.entry, id="mechanic-1")
+
+
+@pytest.mark.parametrize("duty", [FREE, CLOSING, Duty(True, 2, NOON, closing=True)])
+def test_a_snapshot_knows_whose_shift_is_closing(duty: Duty) -> None:
+    unpacked = unpack_row(pack_row(a_row(CANADA, NOON, an_entry(duty)))).entry
+    assert unpacked
+    assert unpacked.duty == duty
+
+
+def test_in_a_snapshot_of_an_earlier_release_no_shift_is_closing() -> None:
+    row = json.loads(pack_row(a_row(CANADA, NOON, an_entry(CLOSING))))
+    assert row[-1] is True, "what is new stands at the end"
+    older = unpack_row(json.dumps(row[:-1]).encode()).entry
+    assert older
+    assert older == an_entry(replace(CLOSING, closing=False))
+
+
+def test_older_code_reads_a_snapshot_of_a_later_release() -> None:
+    packed = pack_row(HERE)
+    newer = json.dumps([*json.loads(packed), "something new"]).encode()
+    assert unpack_row(newer).entry == HERE.entry
 
 
 def test_what_was_packed_before_names_were_is_read_without() -> None:

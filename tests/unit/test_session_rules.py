@@ -1,6 +1,7 @@
 """A session's state machine, deadlines, refunds, and what callers are told (domain.md)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
@@ -8,13 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dispatch.core.errors import IllegalMove, Invalid
 from dispatch.policy.model import Plan, Policy, SessionType
 from dispatch.sessions import rules
 from dispatch.sessions.model import ACTIVE, Move, Party, PaymentMethod, Refund, Session, Status
 from tests.builders import (
+    BROADCAST,
     CIVIC,
     CONCERN,
     CUSTOMER,
@@ -22,10 +24,13 @@ from tests.builders import (
     HALF_AN_HOUR,
     MECHANIC,
     OFFER,
+    ONE_HOUR,
+    ONE_MINUTE,
     ONE_MS,
     ONE_SECOND,
     RIVAL,
     SESSION,
+    TEN_MINUTES,
     TORONTO,
     a_fact,
     a_session,
@@ -44,9 +49,12 @@ TABLE = {
     ("awaiting_waiver", "cancel"): "cancelled",
     ("pending", "accept"): "waiting",
     ("pending", "cancel"): "cancelled",
+    ("pending", "give up"): "unfilled",
     ("waiting", "join"): "waiting",
     ("waiting", "release"): "pending",
     ("waiting", "cancel"): "cancelled",
+    ("waiting", "miss the mechanic"): "pending",
+    ("waiting", "miss the customer"): "no_show",
     ("live", "end"): "completed",
 }
 # The second join makes two moves of the machine at once.
@@ -56,13 +64,17 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
     "sign": lambda session, now: rules.sign(session, POLICY, now),
     "abandon": rules.abandon,
     "accept": lambda session, now: rules.accept(
-        session, mechanic_id=MECHANIC, assignment_id=OFFER, now=now
+        session, POLICY, mechanic_id=MECHANIC, assignment_id=OFFER, now=now
     ),
-    "release": rules.release,
+    "release": lambda session, now: rules.release(session, POLICY, now),
     "join": lambda session, now: rules.join(session, Party.MECHANIC, POLICY, now),
     "end": lambda session, now: rules.end(session, Party.CUSTOMER, now),
     "cancel": lambda session, now: rules.cancel(session, None, now),
+    "give up": rules.give_up,
+    "miss the mechanic": lambda session, now: rules.miss_mechanic(session, POLICY, now),
+    "miss the customer": rules.miss_customer,
 }
+CLOCKS_MOVES = {"abandon", "give up", "miss the mechanic", "miss the customer"}
 
 
 # The state machine
@@ -149,7 +161,7 @@ def test_payment_is_free_if_and_only_if_the_plan_is(
         assert refused.value.members["errors"][0]["pointer"] == "/payment_method"
 
 
-# Signing, accepting, releasing
+# Pending: for how long in one period, and in all
 
 
 def test_signing_begins_the_first_pending_period_under_the_policy_of_that_moment() -> None:
@@ -159,23 +171,107 @@ def test_signing_begins_the_first_pending_period_under_the_policy_of_that_moment
     assert signed.policy_version == 7
 
 
+@pytest.mark.parametrize(
+    ("policy", "lasting"),
+    [
+        (POLICY, HALF_AN_HOUR),
+        (Policy(pending_s=60), ONE_MINUTE),
+        (Policy(pending_total_s=60), ONE_MINUTE),
+    ],
+)
+def test_a_period_lasts_half_an_hour_unless_there_is_less_in_all(
+    policy: Policy, lasting: timedelta
+) -> None:
+    signed = rules.sign(a_session(Status.AWAITING_WAIVER), policy, NOON)
+    assert signed.pending_until == NOON + lasting
+    assert signed.pending_left_s == policy.pending_total_s
+
+
+def accept(session: Session, now: datetime = NOON, policy: Policy = POLICY) -> Session:
+    return rules.accept(session, policy, mechanic_id=RIVAL, assignment_id=OFFER, now=now)
+
+
 def test_accepting_gives_the_session_its_mechanic() -> None:
-    accepted = rules.accept(a_session(), mechanic_id=RIVAL, assignment_id=OFFER, now=NOON)
+    accepted = accept(a_session())
     assert (accepted.mechanic_id, accepted.assignment_id) == (RIVAL, OFFER)
     assert accepted.accepted_at == NOON
 
 
+def test_who_accepts_is_to_join_within_five_minutes() -> None:
+    assert accept(a_session()).mechanic_due_by == NOON + FIVE_MINUTES
+    assert accept(a_session(), policy=Policy(join_s=60)).mechanic_due_by == NOON + ONE_MINUTE
+
+
+def test_an_accepted_session_is_not_sought_for_any_more() -> None:
+    assert accept(a_session()).pending_until is None
+
+
+def test_what_a_period_took_is_taken_from_the_time_in_all() -> None:
+    accepted = accept(a_session(pending_left_s=3600), NOON + TEN_MINUTES)
+    assert accepted.pending_left_s == 3000
+
+
+def test_the_time_with_a_mechanic_is_not_taken() -> None:
+    accepted = accept(a_session(pending_left_s=3600), NOON + TEN_MINUTES)
+    released = rules.release(accepted, POLICY, NOON + ONE_HOUR)
+    assert released.pending_left_s == 3000
+
+
+@pytest.mark.parametrize(
+    ("left_s", "lasting"),
+    [
+        (3600, HALF_AN_HOUR),
+        (1800, HALF_AN_HOUR),
+        (1799, HALF_AN_HOUR - ONE_SECOND),
+        (1, ONE_SECOND),
+    ],
+)
+def test_a_later_period_lasts_half_an_hour_unless_earlier_ones_have_left_less(
+    left_s: float, lasting: timedelta
+) -> None:
+    released = rules.release(a_session(Status.WAITING, pending_left_s=left_s), POLICY, NOON)
+    assert released.pending_until == NOON + lasting
+
+
+GIVE_BACK = [
+    pytest.param(rules.release, id="given back"),
+    pytest.param(rules.miss_mechanic, id="not joined"),
+]
+
+
 @pytest.mark.parametrize("joined", ["mechanic_joined_at", "customer_joined_at"])
-def test_a_released_session_is_pending_anew_as_if_nobody_had_come(joined: str) -> None:
-    session = a_session(Status.WAITING, policy_version=7, **{joined: NOON})
-    released = rules.release(session, NOON + FIVE_MINUTES)
-    assert (released.period, released.pending_since) == (2, NOON + FIVE_MINUTES)
-    assert released.policy_version == 7, "it keeps the policy under which it became pending"
-    assert released.mechanic_id is None
-    assert released.assignment_id is None
-    assert released.accepted_at is None
-    assert released.mechanic_joined_at is None
-    assert released.customer_joined_at is None
+@pytest.mark.parametrize("loses_mechanic", GIVE_BACK)
+def test_without_its_mechanic_it_is_pending_anew_as_if_nobody_had_come(
+    loses_mechanic: Callable[[Session, Policy, datetime], Session], joined: str
+) -> None:
+    session = a_session(
+        Status.WAITING, policy_version=7, customer_due_by=NOON + TEN_MINUTES, **{joined: NOON}
+    )
+    again = loses_mechanic(session, POLICY, NOON + FIVE_MINUTES)
+    assert (again.period, again.pending_since) == (2, NOON + FIVE_MINUTES)
+    assert again.pending_until == NOON + FIVE_MINUTES + HALF_AN_HOUR
+    assert again.policy_version == 7, "it keeps the policy under which it became pending"
+    assert again.mechanic_id is None
+    assert again.assignment_id is None
+    assert again.accepted_at is None
+    assert again.mechanic_due_by is None
+    assert again.customer_due_by is None
+    assert again.mechanic_joined_at is None
+    assert again.customer_joined_at is None
+    assert again.refund is None
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.CANCELLED])
+def test_the_winner_is_known_by_row_and_name(status: Status) -> None:
+    session = a_session(status, mechanic_id=MECHANIC, assignment_id=OFFER)
+    assert rules.was_won_by(session, OFFER, MECHANIC)
+    assert not rules.was_won_by(session, OFFER, RIVAL)
+    assert not rules.was_won_by(session, BROADCAST, MECHANIC)
+
+
+def test_who_had_accepted_is_told_that_it_was_cancelled() -> None:
+    session = a_session(Status.CANCELLED, mechanic_id=MECHANIC, assignment_id=OFFER)
+    assert not rules.was_won_by(session, OFFER, MECHANIC)
 
 
 # Joining
@@ -199,7 +295,24 @@ def test_joining_again_alone_keeps_the_first_instant(party: Party) -> None:
     twice = rules.join(once, party, POLICY, NOON + FIVE_MINUTES)
     assert twice.status is Status.WAITING
     assert {twice.mechanic_joined_at, twice.customer_joined_at} == {NOON, None}
+    assert twice.customer_due_by == once.customer_due_by
     assert rules.has_joined(twice, party)
+
+
+def test_the_customer_is_waited_for_ten_minutes_from_when_the_mechanic_joined() -> None:
+    at = NOON + ONE_MINUTE
+    waiting = a_session(Status.WAITING)
+    assert waiting.customer_due_by is None
+    assert rules.join(waiting, Party.MECHANIC, POLICY, at).customer_due_by == at + TEN_MINUTES
+    hasty = rules.join(waiting, Party.MECHANIC, Policy(no_show_s=60), at)
+    assert hasty.customer_due_by == at + ONE_MINUTE
+
+
+def test_a_customer_who_comes_first_gives_the_mechanic_no_more_time() -> None:
+    waiting = a_session(Status.WAITING)
+    joined = rules.join(waiting, Party.CUSTOMER, POLICY, NOON + ONE_MINUTE)
+    assert joined.mechanic_due_by == waiting.mechanic_due_by
+    assert joined.customer_due_by is None
 
 
 def test_a_live_session_ends_by_plan_minutes_plus_ten() -> None:
@@ -237,16 +350,34 @@ def test_nothing_comes_back_after_the_mechanic_has_joined() -> None:
     assert rules.cancel(joined, None, NOON).refund == Refund(0, 0, 0)
 
 
-def test_all_comes_back_when_a_mechanic_joined_and_released() -> None:
-    released = rules.release(priced(Status.WAITING, mechanic_joined_at=NOON), NOON)
-    assert rules.cancel(released, None, NOON).refund == Refund(100, 999, 10)
+@pytest.mark.parametrize("loses_mechanic", GIVE_BACK)
+def test_all_comes_back_when_a_mechanic_joined_and_the_session_was_lost(
+    loses_mechanic: Callable[[Session, Policy, datetime], Session],
+) -> None:
+    again = loses_mechanic(priced(Status.WAITING, mechanic_joined_at=NOON), POLICY, NOON)
+    assert rules.cancel(again, None, NOON).refund == Refund(100, 999, 10)
 
 
-def test_an_abandoned_session_gives_all_back() -> None:
-    abandoned = rules.abandon(priced(Status.AWAITING_WAIVER), NOON)
-    assert abandoned.refund == Refund(100, 999, 10)
-    assert abandoned.ended_by is Party.TIMER
-    assert abandoned.end_reason == "not_signed_in_time"
+@pytest.mark.parametrize(
+    ("session", "over", "refund", "reason"),
+    [
+        (priced(Status.AWAITING_WAIVER), rules.abandon, Refund(100, 999, 10), "not_signed_in_time"),
+        (priced(Status.PENDING), rules.give_up, Refund(100, 999, 10), "nobody_took_it_in_time"),
+        (
+            priced(Status.WAITING, mechanic_joined_at=NOON),
+            rules.miss_customer,
+            Refund(0, 0, 0),
+            "customer_not_joined",
+        ),
+    ],
+)
+def test_what_the_clock_ends_gives_all_back_unless_it_was_the_customer_who_did_not_come(
+    session: Session, over: Callable[[Session, datetime], Session], refund: Refund, reason: str
+) -> None:
+    ended = over(session, NOON + FIVE_MINUTES)
+    assert ended.refund == refund
+    assert (ended.ended_at, ended.ended_by) == (NOON + FIVE_MINUTES, Party.TIMER)
+    assert ended.end_reason == reason
 
 
 @pytest.mark.parametrize(
@@ -262,45 +393,136 @@ def test_halves_round_up(amount: int, percent: int, back: int) -> None:
 
 
 DEADLINES = [
-    (Status.AWAITING_WAIVER, "awaiting_until", Status.CANCELLED),
-    (Status.LIVE, "ends_by", Status.COMPLETED),
+    pytest.param(a_session(Status.AWAITING_WAIVER), HALF_AN_HOUR, "cancelled", id="not signed"),
+    pytest.param(a_session(Status.PENDING), HALF_AN_HOUR, "unfilled", id="nobody took it"),
+    pytest.param(a_session(Status.WAITING), FIVE_MINUTES, "pending", id="nobody joined"),
+    pytest.param(
+        a_session(Status.WAITING, customer_joined_at=NOON),
+        FIVE_MINUTES,
+        "pending",
+        id="mechanic not joined",
+    ),
+    pytest.param(
+        a_session(Status.WAITING, mechanic_joined_at=NOON, customer_due_by=NOON + TEN_MINUTES),
+        TEN_MINUTES,
+        "no_show",
+        id="customer not joined",
+    ),
+    pytest.param(a_session(Status.LIVE), timedelta(minutes=25), "completed", id="overtime"),
 ]
 
 
-@pytest.mark.parametrize(("status", "deadline", "after"), DEADLINES)
-def test_up_to_a_deadline_the_session_is_as_written(
-    status: Status, deadline: str, after: Status
+@pytest.mark.parametrize(("session", "lasting", "after"), DEADLINES)
+def test_up_to_but_not_at_a_deadline_the_session_is_as_written(
+    session: Session, lasting: timedelta, after: str
 ) -> None:
-    session = a_session(status)
-    due: datetime = getattr(session, deadline)
-    assert rules.as_of(session, due - ONE_MS) is session
-    assert rules.as_of(session, due).status is after
+    due = NOON + lasting
+    assert rules.due_at(session) == due
+    assert rules.clock_move(session, POLICY, due - ONE_MS) is None
+    assert rules.as_of(session, POLICY, due - ONE_MS) is session
+    moved = rules.clock_move(session, POLICY, due)
+    assert moved
+    assert moved.status == after
+    assert rules.as_of(session, POLICY, due) == moved
 
 
-@pytest.mark.parametrize(("status", "deadline", "after"), DEADLINES)
-def test_however_late_it_is_asked_the_session_ended_at_its_deadline(
-    status: Status, deadline: str, after: Status
+@pytest.mark.parametrize(("session", "lasting", "after"), DEADLINES)
+def test_however_late_it_is_asked_the_move_was_made_at_its_deadline(
+    session: Session, lasting: timedelta, after: str
 ) -> None:
-    session = a_session(status)
-    due: datetime = getattr(session, deadline)
-    late = rules.as_of(session, due + timedelta(days=1))
-    assert late == rules.as_of(session, due)
-    assert (late.status, late.ended_at, late.ended_by) == (after, due, Party.TIMER)
-    assert rules.as_of(late, due + timedelta(days=2)) is late
+    due = NOON + lasting
+    late = rules.clock_move(session, POLICY, due + timedelta(days=1))
+    assert late
+    assert late == rules.clock_move(session, POLICY, due)
+    if late.status is Status.PENDING:
+        assert late.pending_since == due
+    else:
+        assert (late.ended_at, late.ended_by) == (due, Party.TIMER)
+        assert rules.as_of(late, POLICY, due + timedelta(days=2)) is late
 
 
-@pytest.mark.parametrize(
-    "status", [s for s in Status if s not in (Status.AWAITING_WAIVER, Status.LIVE)]
-)
-def test_other_statuses_have_no_deadline(status: Status) -> None:
+OVER = [Status.COMPLETED, Status.CANCELLED, Status.UNFILLED, Status.NO_SHOW]
+
+
+@pytest.mark.parametrize("status", OVER)
+def test_what_is_over_has_no_deadline(status: Status) -> None:
     session = a_session(status)
-    assert rules.as_of(session, NOON + timedelta(days=365)) is session
+    assert rules.due_at(session) is None
+    assert rules.as_of(session, POLICY, NOON + timedelta(days=365)) is session
+
+
+@pytest.mark.parametrize("status", ACTIVE)
+def test_whatever_is_not_over_has_one(status: Status) -> None:
+    assert rules.due_at(a_session(status))
 
 
 def test_a_session_signed_in_time_is_not_abandoned_later() -> None:
     session = a_session(Status.AWAITING_WAIVER)
     signed = rules.sign(session, POLICY, session.awaiting_until - ONE_MS)
-    assert rules.as_of(signed, session.awaiting_until) is signed
+    assert rules.as_of(signed, POLICY, session.awaiting_until) is signed
+
+
+def test_a_session_accepted_in_time_is_not_unfilled_later() -> None:
+    accepted = accept(a_session(), NOON + HALF_AN_HOUR - ONE_MS)
+    assert rules.as_of(accepted, POLICY, NOON + HALF_AN_HOUR) is accepted
+
+
+def test_a_mechanic_who_joined_in_time_has_not_lost_it() -> None:
+    waiting = a_session(Status.WAITING)
+    joined = rules.join(waiting, Party.MECHANIC, POLICY, NOON + FIVE_MINUTES - ONE_MS)
+    assert rules.as_of(joined, POLICY, NOON + FIVE_MINUTES) is joined
+
+
+def test_a_customer_who_joined_in_time_has_not_missed_it() -> None:
+    waiting = a_session(Status.WAITING, mechanic_joined_at=NOON)
+    live = rules.join(waiting, Party.CUSTOMER, POLICY, NOON + TEN_MINUTES - ONE_MS)
+    assert rules.as_of(live, POLICY, NOON + TEN_MINUTES) is live
+
+
+# Chains of deadlines that have passed
+
+
+def test_a_lease_lost_becomes_a_search_and_a_search_in_vain_unfilled() -> None:
+    session = a_session(Status.WAITING)
+    lost, in_vain = NOON + FIVE_MINUTES, NOON + FIVE_MINUTES + HALF_AN_HOUR
+    searching = rules.as_of(session, POLICY, in_vain - ONE_MS)
+    assert (searching.status, searching.pending_since) == (Status.PENDING, lost)
+    assert (searching.period, searching.mechanic_id) == (2, None)
+    unfilled = rules.as_of(session, POLICY, in_vain)
+    assert (unfilled.status, unfilled.ended_at) == (Status.UNFILLED, in_vain)
+    assert unfilled.version == session.version + 2
+    assert rules.as_of(session, POLICY, in_vain + timedelta(days=1)) == unfilled
+
+
+def test_the_clock_makes_one_move_at_a_time() -> None:
+    session = a_session(Status.WAITING)
+    much_later = NOON + timedelta(days=1)
+    searching = rules.clock_move(session, POLICY, much_later)
+    assert searching
+    assert searching.status is Status.PENDING
+    unfilled = rules.clock_move(searching, POLICY, much_later)
+    assert unfilled == rules.as_of(session, POLICY, much_later)
+    assert rules.clock_move(unfilled, POLICY, much_later) is None
+
+
+def test_a_chain_goes_by_the_sessions_policy() -> None:
+    hasty = Policy(pending_s=60)
+    unfilled = rules.as_of(a_session(Status.WAITING), hasty, NOON + timedelta(days=1))
+    assert unfilled.ended_at == NOON + FIVE_MINUTES + ONE_MINUTE
+
+
+def test_after_an_hour_of_searching_in_all_it_is_unfilled() -> None:
+    """29 minutes, a mechanic who does not come; 29 more, and another; two are left."""
+    session = rules.sign(a_session(Status.AWAITING_WAIVER), POLICY, NOON)
+    first = accept(session, NOON + timedelta(minutes=29))
+    second = rules.as_of(first, POLICY, NOON + timedelta(minutes=34))
+    assert second.pending_until == NOON + timedelta(minutes=64)
+    third = rules.as_of(
+        accept(second, NOON + timedelta(minutes=63)), POLICY, NOON + timedelta(minutes=68)
+    )
+    assert (third.status, third.period) == (Status.PENDING, 3)
+    assert third.pending_until == NOON + timedelta(minutes=70)
+    assert rules.as_of(third, POLICY, NOON + timedelta(minutes=70)).status is Status.UNFILLED
 
 
 # What callers are told
@@ -315,6 +537,8 @@ def test_a_session_signed_in_time_is_not_abandoned_later() -> None:
         (Status.LIVE, None, None),
         (Status.COMPLETED, None, None),
         (Status.CANCELLED, None, None),
+        (Status.UNFILLED, None, None),
+        (Status.NO_SHOW, None, None),
     ],
 )
 def test_next_step_of_each_side(status: Status, customer: str | None, mechanic: str | None) -> None:
@@ -331,8 +555,47 @@ def test_who_has_joined_has_nothing_to_do_but_wait() -> None:
 
 def test_polling_is_soon_while_somebody_is_expected_and_seldom_once_it_is_over() -> None:
     soon = {rules.poll_after_s(a_session(s)) for s in (Status.PENDING, Status.WAITING)}
-    over = {rules.poll_after_s(a_session(s)) for s in (Status.COMPLETED, Status.CANCELLED)}
+    over = {rules.poll_after_s(a_session(s)) for s in OVER}
     assert max(soon) <= 5 <= 30 <= min(over)
+
+
+THREE_WAYS = ("schedule", "browse_offline", "join_waitlist")
+
+
+def test_who_is_not_served_has_three_ways_on() -> None:
+    assert rules.ways_on(a_session(Status.UNFILLED), all_offline=False) == THREE_WAYS
+    assert rules.ways_on(a_session(Status.UNFILLED), all_offline=True) == THREE_WAYS
+
+
+def test_while_all_are_offline_who_is_still_looking_has_them_too() -> None:
+    assert rules.ways_on(a_session(Status.PENDING), all_offline=True) == THREE_WAYS
+    assert rules.ways_on(a_session(Status.PENDING), all_offline=False) == ()
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s not in ("pending", "unfilled")])
+@pytest.mark.parametrize("all_offline", [True, False])
+def test_nobody_else_needs_them(status: Status, all_offline: bool) -> None:
+    assert rules.ways_on(a_session(status), all_offline=all_offline) == ()
+
+
+def test_who_has_not_accepted_learns_that_it_is_there_and_nothing_of_the_others() -> None:
+    session = rules.miss_customer(priced(Status.WAITING, mechanic_joined_at=NOON), NOON)
+    seen = rules.for_outsider(session)
+    assert (seen.id, seen.status, seen.keywords) == (SESSION, Status.NO_SHOW, session.keywords)
+    assert seen.vehicle == replace(CIVIC, vin=None)
+    assert seen == replace(
+        a_session(Status.PENDING),
+        status=Status.NO_SHOW,
+        version=session.version,
+        price_cents=session.price_cents,
+        credits=session.credits,
+        vehicle=replace(CIVIC, vin=None),
+        pending_until=None,
+    )
+
+
+def test_an_outsider_sees_a_session_without_a_vehicle() -> None:
+    assert rules.for_outsider(a_session(vehicle=None)).vehicle is None
 
 
 @pytest.mark.parametrize(
@@ -417,6 +680,60 @@ def test_a_member_nobody_has_thought_of_is_hidden(member: str) -> None:
     assert seen_by_customer(a_fact("OffersMade", **{member: 185})) == {}
 
 
+LOST_TO_ANOTHER = {"lost_assignment_ids": ["b"], "lost_mechanic_ids": [RIVAL]}
+
+
+@pytest.mark.parametrize(
+    ("fact", "detail"),
+    [
+        (
+            a_fact("SessionPending", period=2, pending_until="2026-07-01T12:30:00.000Z"),
+            {"period": 2, "pending_until": "2026-07-01T12:30:00.000Z"},
+        ),
+        (
+            a_fact("OffersMade", kind="preferred", short=1, wave=1, mechanic_ids=[RIVAL]),
+            {"kind": "preferred", "mechanics_asked": 1},
+        ),
+        (
+            a_fact("OffersExpired", cause="clocked_out", mechanic_ids=[RIVAL]),
+            {"cause": "clocked_out", "mechanics_asked": 1},
+        ),
+        (
+            a_fact("PreferredPassedOver", mechanic_id=RIVAL, outcome="off_shift"),
+            {"outcome": "off_shift"},
+        ),
+        (a_fact("AllOffline", period=1), {"period": 1}),
+        (a_fact("MechanicNotJoined", mechanic_id=RIVAL, assignment_id="b"), {}),
+        (a_fact("SessionUnfilled", period=1, **LOST_TO_ANOTHER), {"period": 1}),
+        (
+            a_fact("OfferAccepted", mechanic_due_by="2026-07-01T12:05:00.000Z", response_s=7),
+            {"mechanic_due_by": "2026-07-01T12:05:00.000Z"},
+        ),
+        (
+            a_fact("MechanicJoined", customer_due_by="2026-07-01T12:10:00.000Z"),
+            {"customer_due_by": "2026-07-01T12:10:00.000Z"},
+        ),
+        (
+            a_fact("CustomerNotJoined", mechanic_id=MECHANIC, assignment_id=OFFER),
+            {"mechanic_id": MECHANIC, "assignment_id": OFFER},
+        ),
+        (
+            a_fact("SessionCancelled", cancelled_by="customer", **LOST_TO_ANOTHER),
+            {"cancelled_by": "customer"},
+        ),
+    ],
+    ids=lambda value: value.get("type", ""),
+)
+def test_what_the_customer_sees_of_each(fact: dict[str, Any], detail: dict[str, Any]) -> None:
+    assert seen_by_customer(fact) == detail
+
+
+def test_who_lost_the_session_sees_that_it_was_they() -> None:
+    fact = a_fact("MechanicNotJoined", mechanic_id=RIVAL, assignment_id="b")
+    own = rules.timeline_detail(fact, a_session(Status.PENDING), RIVAL)
+    assert own == {"mechanic_id": RIVAL, "assignment_id": "b"}
+
+
 # Any history
 
 
@@ -426,33 +743,63 @@ class AnyHistory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOON
-        self.session = book(QUICK, payment_method=PaymentMethod.CREDITS)
+        self._book()
 
-    @rule(seconds=st.sampled_from([0, 1, 60, 299, 300, 1799, 1800, 2400, 3600]))
+    def _book(self) -> None:
+        booked = book(QUICK, payment_method=PaymentMethod.CREDITS)
+        self.session = replace(booked, awaiting_until=self.now + HALF_AN_HOUR)
+        self.searched = timedelta(0)
+
+    @precondition(lambda self: self.session.status not in ACTIVE)
+    @rule()
+    def the_customer_books_anew(self) -> None:
+        self._book()
+
+    @rule(seconds=st.sampled_from([0, 1, 60, 299, 300, 599, 600, 1799, 1800, 3600]))
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
-        self._becomes(rules.as_of(self.session, self.now))
+        settled = rules.as_of(self.session, POLICY, self.now)
+        while moved := rules.clock_move(self.session, POLICY, self.now):
+            due = rules.due_at(self.session)
+            assert due
+            self._becomes(moved, at=due)
+        assert self.session == settled, "as_of makes all moves of the clock, and no other"
 
-    @rule(move=st.sampled_from([name for name in MOVES if name != "abandon"]))
+    @precondition(lambda self: self.session.status in ACTIVE)
+    @rule(data=st.data())
+    def somebody_moves_on(self, data: st.DataObject) -> None:
+        """As they may, and not to cancel: so that many a session comes far."""
+        status = self.session.status
+        may = [
+            move for move in ("sign", "accept", "release", "join", "end") if (status, move) in TABLE
+        ]
+        move = data.draw(st.sampled_from(may))
+        self._becomes(MOVES[move](self.session, self.now), at=self.now)
+
+    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES)))
     def somebody_moves(self, move: str) -> None:
         try:
-            self._becomes(MOVES[move](self.session, self.now))
+            after = MOVES[move](self.session, self.now)
         except IllegalMove:
             assert (self.session.status, move) not in TABLE
+        else:
+            self._becomes(after, at=self.now)
 
+    @precondition(lambda self: self.session.status is Status.WAITING)
     @rule()
     def the_customer_joins(self) -> None:
-        if self.session.status is Status.WAITING:
-            self._becomes(rules.join(self.session, Party.CUSTOMER, POLICY, self.now))
+        after = rules.join(self.session, Party.CUSTOMER, POLICY, self.now)
+        self._becomes(after, at=self.now)
 
-    def _becomes(self, after: Session) -> None:
+    def _becomes(self, after: Session, *, at: datetime) -> None:
         before, self.session = self.session, after
-        if after is before:
-            return
         assert before.status in ACTIVE, "what is over stays as it is"
         assert after.version == before.version + 1
         has_become_pending = after.status is Status.PENDING and before.status is not Status.PENDING
         assert after.period == before.period + has_become_pending
+        if before.status is Status.PENDING:
+            assert before.pending_since
+            self.searched += at - before.pending_since
 
     @invariant()
     def a_live_session_has_both_sides(self) -> None:
@@ -462,31 +809,72 @@ class AnyHistory(RuleBasedStateMachine):
             assert both
             assert session.live_at
             assert session.ends_by == session.live_at + timedelta(minutes=session.minutes + 10)
-        if session.status in (Status.PENDING, Status.WAITING):
+        else:
             assert not both
 
     @invariant()
-    def only_a_cancelled_session_has_a_refund(self) -> None:
-        assert (self.session.refund is not None) is (self.session.status is Status.CANCELLED)
+    def nobody_has_come_to_a_session_without_a_mechanic(self) -> None:
+        if self.session.status in (Status.PENDING, Status.UNFILLED):
+            assert not self.session.mechanic_joined_at
+            assert not self.session.customer_joined_at
+
+    @invariant()
+    def a_customer_is_missed_only_by_a_mechanic_who_came(self) -> None:
+        if self.session.status is Status.NO_SHOW:
+            assert self.session.mechanic_joined_at
+            assert not self.session.customer_joined_at
+
+    @invariant()
+    def only_what_was_never_live_has_a_refund_and_then_all_or_nothing(self) -> None:
+        session = self.session
+        without_service = {Status.CANCELLED, Status.UNFILLED, Status.NO_SHOW}
+        assert (session.refund is not None) is (session.status in without_service)
+        if session.refund:
+            share = 0 if session.mechanic_joined_at else 1
+            assert session.refund == Refund(100 * share, 999 * share, 10 * share)
 
     @invariant()
     def only_what_is_over_has_an_end(self) -> None:
         assert (self.session.ended_at is None) is (self.session.status in ACTIVE)
 
     @invariant()
+    def whatever_is_not_over_goes_on_by_itself_some_time(self) -> None:
+        due = rules.due_at(self.session)
+        assert (due is not None) is (self.session.status in ACTIVE)
+        assert due is None or self.now < due
+
+    @invariant()
     def a_mechanic_has_it_from_accept_on(self) -> None:
-        if self.session.status in (Status.WAITING, Status.LIVE, Status.COMPLETED):
-            assert self.session.mechanic_id
-            assert self.session.assignment_id
-        if self.session.status in (Status.AWAITING_WAIVER, Status.PENDING):
-            assert self.session.mechanic_id is None
-            assert self.session.assignment_id is None
+        session = self.session
+        if session.status in (Status.WAITING, Status.LIVE, Status.COMPLETED, Status.NO_SHOW):
+            assert session.mechanic_id
+            assert session.assignment_id
+            assert session.mechanic_due_by
+        if session.status in (Status.AWAITING_WAIVER, Status.PENDING, Status.UNFILLED):
+            assert session.mechanic_id is None
+            assert session.assignment_id is None
+            assert session.mechanic_due_by is None
 
     @invariant()
     def from_pending_on_the_policy_is_known(self) -> None:
         if self.session.period:
             assert self.session.policy_version == POLICY.version
             assert self.session.pending_since
+
+    @invariant()
+    def the_search_is_never_longer_than_half_an_hour_nor_an_hour_in_all(self) -> None:
+        session = self.session
+        assert self.searched <= ONE_HOUR
+        if session.status is Status.PENDING:
+            assert session.pending_since
+            assert session.pending_until
+            lasting = session.pending_until - session.pending_since
+            assert lasting == min(HALF_AN_HOUR, ONE_HOUR - self.searched)
+        elif session.status is Status.UNFILLED:
+            assert session.pending_since
+            assert session.ended_at
+            in_vain = session.ended_at - session.pending_since
+            assert in_vain == HALF_AN_HOUR or self.searched == ONE_HOUR
 
 
 TestAnyHistory = AnyHistory.TestCase

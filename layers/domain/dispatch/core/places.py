@@ -51,17 +51,20 @@ _OTHER_NAMES = {
     "czech republic": "CZ",
     "dr congo": "CD",
     "east timor": "TL",
+    "eire": "IE",
     "england": "GB",
     "great britain": "GB",
     "holland": "NL",
     "macedonia": "MK",
     "northern ireland": "GB",
+    "republic of ireland": "IE",
     "republic of korea": "KR",
     "scotland": "GB",
     "swaziland": "SZ",
     "uae": "AE",
     "uk": "GB",
     "us virgin islands": "VI",
+    "vatican": "VA",
     "wales": "GB",
 }
 
@@ -73,6 +76,37 @@ _FRENCH_PROVINCES = {
     "Terre-Neuve-et-Labrador": "CA-NL",
     "Territoires du Nord-Ouest": "CA-NT",
     "Île-du-Prince-Édouard": "CA-PE",
+}
+
+# The short forms in which Canadians write addresses, and what no table lists. Folded as
+# `_subdivision_key` does: "P.E.I." is "pei", "Î.-P.-É." is "i p e".
+_OTHER_SUBDIVISIONS = {
+    CANADA: {
+        "alb": "CA-AB",
+        "alta": "CA-AB",
+        "c b": "CA-BC",
+        "cb": "CA-BC",
+        "i p e": "CA-PE",
+        "ipe": "CA-PE",
+        "labrador": "CA-NL",
+        "man": "CA-MB",
+        "n b": "CA-NB",
+        "n e": "CA-NS",
+        "newfoundland": "CA-NL",
+        "nfld": "CA-NL",
+        "nwt": "CA-NT",
+        "ont": "CA-ON",
+        "pei": "CA-PE",
+        "pq": "CA-QC",
+        "que": "CA-QC",
+        "sask": "CA-SK",
+        "t n l": "CA-NL",
+        "terre neuve": "CA-NL",
+        "tn o": "CA-NT",
+        "tno": "CA-NT",
+        "yukon territory": "CA-YT",
+    },
+    "US": {"washington dc": "US-DC"},
 }
 
 
@@ -102,7 +136,7 @@ def subdivision(country_code: str | None, text: str | None) -> str | None:
     """The ISO 3166-2 code of a province or state of that country, written as code or name."""
     if not country_code or not text:
         return None
-    return _subdivisions(country_code).get(fold(text))
+    return _subdivisions(country_code).get(_subdivision_key(text))
 
 
 def postal_area(country_code: str | None, postal_code: str | None) -> str | None:
@@ -138,6 +172,11 @@ def _country_key(text: str) -> str:
     return re.sub(r"^st\b", "saint", key)
 
 
+def _subdivision_key(text: str) -> str:
+    """Folded, and blind to ``B.C.`` or ``BC``, ``Nouveau-Brunswick`` or ``Nouveau Brunswick``."""
+    return " ".join(re.sub("[-,]", " ", fold(text).replace(".", "")).split())
+
+
 def _table(standard: str) -> list[dict[str, str]]:
     spec = find_spec("pycountry")
     if spec is None or spec.origin is None:
@@ -162,6 +201,9 @@ def _countries_by_name() -> dict[str, str]:
         for row in _table("3166-1")
         if name in row
     }
+    # Without what ISO adds in brackets: "Holy See (Vatican City State)".
+    for row in _table("3166-1"):
+        found.setdefault(_country_key(re.sub(r" \([^)]*\)$", "", row["name"])), row["alpha_2"])
     found |= {_country_key(name): code for code, name in _COMMON_NAMES.items()}
     return found | _OTHER_NAMES
 
@@ -187,8 +229,9 @@ def _subdivisions(country_code: str) -> dict[str, str]:
     ]
     if country_code == CANADA:
         spellings += list(_FRENCH_PROVINCES.items())
+    spellings += list(_OTHER_SUBDIVISIONS.get(country_code, {}).items())
     found: dict[str, str] = {}
     for spelling, code in spellings:
-        found.setdefault(fold(spelling), code)
+        found.setdefault(_subdivision_key(spelling), code)
     found.pop("", None)
     return found

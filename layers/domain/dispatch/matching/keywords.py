@@ -4,7 +4,8 @@ Rule source: ``domain.md``, "Keywords". Pure, and quick on any text.
 
 To add a keyword, add a row to ``KEYWORDS``: name, group, patterns, English before French. Patterns
 are separated by commas and written as a text is read: lower case, no accents, no punctuation, and
-without the small words of ``FILLERS``. In a pattern
+without the small words of ``FILLERS``; ``_MISSPELT`` and ``_SPELLINGS`` mend common slips before.
+In a pattern
 
 =====================  =========================================================================
 ``brake pad``          is these words, one after the other
@@ -56,7 +57,7 @@ FILLERS = frozenset(
     there here which who get gets getting got keeps keep kept begins began
     quickly suddenly completely totally please
     le la les l un une de des du au aux mon ma mes ton ta tes sa ses notre nos votre vos leur
-    leurs ce cet cette ces c j je tu il elle nous vous ils elles t se y en est sont etait etaient
+    leurs ce cet cette ces c ca j je tu il elle nous vous ils elles t se y en est sont etait etaient
     etre ete ont ai as avons avez avait avaient n ne qu que qui dans par avec et ou pour tres trop
     vraiment toujours encore souvent aussi juste peu
     """.split()
@@ -80,8 +81,8 @@ GROUPS = {
         whistling
         bruit/s bruyant/e/s/es grince/nt grincement/s claque/nt claquement/s cogne/nt cognement/s
         siffle/nt sifflement/s couine/nt couinement/s crisse/nt crissement/s gronde/nt grondement/s
-        craque/nt craquement/s ronronne/nt ronronnement bourdonne bourdonnement tape/nt hurle/nt
-        sille/nt sillement cliquette cliquetis gemit vacarme
+        craque/nt craquement/s crie/nt ronronne/nt ronronnement bourdonne bourdonnement tape/nt
+        hurle/nt sille/nt sillement cliquette cliquetis gemit vacarme
     """,
     "shake": """
         shake/s shaking shaky shudder/s/ing judder/s/ing vibrate/s vibrating vibration/s wobble/s
@@ -100,11 +101,11 @@ GROUPS = {
         stolen snapped finished old
         use/e/s/es fini/e/s/es mort/e/s/es brise/e/s/es casse/e/s/es perce/e/s/es rouille/e/s/es
         fendu/e/s/es defectueux defectueuse/s defaillant/e/s faible/s lousse/s bloque/e/s/es vole/e
-        coince/e/s/es saute/e/s arrache/e/s tordu/e/s fatigue/e/s gele/e/s brule/e/s/es
+        coince/e/s/es troue/e/s/es saute/e/s arrache/e/s tordu/e/s fatigue/e/s gele/e/s brule/e/s/es
         grille/e/s/es encrasse/e/s/es sale/s bouche/e/s/es abime/e/s/es lache dechire/e/s/es trou/s
     """,
     "fault": """
-        problem/s issue/s trouble/s fault/s error/s wrong weird strange funny acting up act/s no not
+        problem/s issue/s trouble/s fault/s error/s wrong weird strange funny acting act/s no not
         wont doesnt dont isnt arent cant wouldnt didnt never stop/s/ped/ping quit/s warning/s
         malfunction/s/ing intermittent/ly smell/s smelly stink/s musty
         probleme/s defaut/s erreur/s panne/s bizarre/s etrange/s souci/s plus pas jamais mal misere
@@ -159,7 +160,8 @@ GROUPS = {
     "shift": """
         slip/s/ped/ping shift/s/ed/ing hesitate/s hesitating lag/s delay/s/ed slam/s gear/s reverse
         overheat/s/ing
-        patine glisse glissait accroche coup/s force saute embarque embraye vitesse/s chauffe
+        patine glisse glissait slippe/nt accroche coup/s force saute embarque embraye
+        vitesse/s chauffe
     """,
     "drain": """
         drain/s/ed/ing flat discharge/s/d discharging hold/s corroded corrosion terminal/s boost/ed
@@ -173,6 +175,12 @@ GROUPS = {
         dur/e durcit lourd/e raide mou molle jeu floue tire croche travers difficile tourner force
         bloque/e fuit
     """,
+    "seat": """
+        front rear back driver drivers passenger passengers left right
+        avant arriere conducteur chauffeur passager gauche droite
+    """,
+    "window": "vitre/s fenetre/s",
+    "unwilling": "wont doesnt dont not isnt arent cant cannot never stopped",
     "dim": """
         dim foggy yellow/ed cloudy hazy flicker/s/ing
         allume/nt eclaire/nt eteint/s embue/s buee jauni/s terne/s ternis opaque/s clignote polir
@@ -240,7 +248,8 @@ KEYWORDS = (
         "check engine light",
         "diagnostics",
         _patterns("""
-            check engine <light>?, <light> check engine, <repair>? engine <light>,
+            check engine <light>?, engine check <light>, <light> check engine,
+            <repair>? engine <light>,
             engine warning|management|malfunction|fault|trouble <light>,
             service engine <light>|soon, cel, mil ~ <light>, mil ~ on|flashing,
             malfunction indicator, dtc, obd|obd2|obdii code/s,
@@ -293,7 +302,8 @@ KEYWORDS = (
         _patterns("""
             engine|motor ~ <noise>, engine|motor ~ <shake>, engine|motor ~ <fault>,
             engine|motor ~ <check>, engine|motor ~ <run>, engine|motor wont|doesnt|not|cant start,
-            crank/s|cranking|cranked but? wont|doesnt|no|not start, misfire/s|misfired|misfiring,
+            crank/s|cranking|cranked but? wont|doesnt|no|not start|fire|catch over?,
+            misfire/s|misfired|misfiring,
             rough ~ idle/s|idling, idle/s|idling ~ <shake>,
             idle/s|idling ~ up|down|high|low|erratic|erratically|jumps|fluctuates|unstable|uneven,
             stall/s/ed/ing ~ <car>, stall/s/ed/ing ~ <make>,
@@ -315,7 +325,7 @@ KEYWORDS = (
             coups ~ acceleration|accelere|accelerant,
             <car> cale|calait|etouffe|broute|tousse|hesite|ratatouille|eteint|boucane|fume,
             cale|etouffe|eteint ~ lumiere/s|feu|feux|arret/s|stop/s|roulant|conduisant|route,
-            force ~ cote/s|montant, tourne pas rond, mode degrade,
+            force ~ cote/s|montant, tourne pas rond, tourne carre, broute, mode degrade,
             fumee|boucane blanche|bleue|noire|grise, bruit/s|cognement ~ capot, <light> huile,
             pression huile, diagnostic/s <car>|moteur|complet|general, scan/ner ~ <car>,
             scanner? obd|obd2, engine|motor|moteur !
@@ -325,7 +335,8 @@ KEYWORDS = (
         "transmission diagnostic",
         "diagnostics",
         _patterns("""
-            <gearbox> ~ <trouble>, gear box ~ <trouble>, <gearbox> ~ <shift>,
+            <gearbox> ~ <trouble>, gear box ~ <trouble>, <gearbox> ~ <shift>, <gearbox> & broute,
+            trans slip/s|slipping|slipped,
             <gearbox> fluid|oil & <leak>, <gearbox> & <leak> & fluid|oil, no|lost reverse gear?,
             <gearbox> fluid|oil low|burnt|burned, <leak> <gearbox> fluid|oil,
             <gearbox> temperature|temp? <light>, gear/s ~ <noise>,
@@ -360,17 +371,30 @@ KEYWORDS = (
             wiring ~ <trouble>, wiring ~ short, wiring harness, wire/s ~ <worn>,
             wire/s ~ chewed|melted|frayed|short|shorted, chewed wire/s|wiring,
             power door? window/s|lock/s|seat/s|mirror/s, window/s switch|motor|regulator,
-            central locking,
+            window/s stuck|jammed down|open|shut|closed|halfway|up?,
+            window/s fell|dropped door|down,
+            window/s <unwilling> go|going|roll|rolling|open|close|work|working|move|moving up|down?,
+            <unwilling> roll|open|close|put|raise|lower up|down? <seat>? window/s up|down?,
+            speedometer|odometer ~ <trouble>, fuel|gas gauge ~ <trouble>, brakelight ~ <fault>,
+            brakelight ~ out|dead|work|working|stuck,
+            central locking, door locks ~ <fault>, door? lock actuator/s,
             dash|dashboard|gauge/s|cluster|interior light/s? ~ flicker/s|flickering|dead|black|dark,
             lights flicker/ing, parasitic draw|drain, horn ~ <fault>, bad ground,
-            turn signal/s ~ <trouble>, blinker/s ~ <trouble>,
+            turn signal/s ~ <trouble>, turn signal/s light/s? ~ fast|faster|rapid|rapidly|blinking,
+            signal light/s ~ fast|faster|blinking|out, signal/s blinks|blinking|flashing|flashes,
+            blinker/s ~ fast|faster|rapid|rapidly, blinker/s ~ <trouble>,
             electrique/s ~ probleme/s|panne/s|trouble/s|defaut/s|souci/s|diagnostic|bogue,
             systeme|circuit|contact electrique, electricite ~ <car>, electricite ~ <trouble>,
             faux contact/s, fusible/s, court circuit/s, filage, faisceau, cablage,
             fil/s electrique/s, vitre/s|fenetre/s|siege/s|miroir/s|serrure/s electrique/s,
             verrouillage|barrure/s central|centralise|electrique/s,
+            <window> <seat>? descend/ent|monte/nt|remonte/nt|ouvre/nt|ferme/nt plus|pas|mal,
+            <window> <seat>? descend|tombe/e seule|porte,
+            pas|plus capable? monter|remonter|descendre|baisser|lever|ouvrir|fermer <window>,
+            <window> <seat>? bloquee/s|coincee/s|gelee/s,
             tableau bord ~ eteint|noir|clignote|mort, klaxon ~ <fault>, clignotant/s ~ <trouble>,
-            flasher/s ~ <trouble>, electrical|wiring|horn|klaxon !, fuse/s !
+            clignotant/s|flasher/s ~ vite|rapidement, flasher/s ~ <trouble>,
+            electrical|wiring|horn|klaxon !, fuse/s !
         """),
     ),
     Keyword(
@@ -379,12 +403,14 @@ KEYWORDS = (
         _patterns("""
             <car>? battery|batteries ~ <worn>, battery ~ <fault>, battery ~ <check>,
             battery ~ <replace>, battery ~ <light>, battery ~ <charge>, battery ~ <drain>,
-            <car> battery, battery <light>|test, jump start/s/ed/ing, need/s jump|boost,
+            <car> battery, battery <light>|test, jump start/s/ed/ing, need/s|needed jump|boost,
             boost <car>, <car> wont|doesnt|didnt|not|no start, wont|doesnt|no start ~ morning|cold,
             batterie/s ~ <worn>, batterie ~ <fault>, batterie ~ <check>, batterie ~ <replace>,
             batterie ~ <light>, batterie ~ <charge>, batterie ~ <drain>, batterie <car>, survoltage,
             survolter, booster|boost|boostee|crinquer ~ <car>|matin/s|jours, cable/s booster,
             demarre|demarrer pas|plus|difficilement, <car> part|demarre pas|plus|mal, pas demarrer,
+            <car> veut|voulait pas|plus partir|demarrer,
+            veut pas|plus demarrer, veut pas|plus partir ~ matin|froid, batterie terre,
             left|leave|leaving|forgot interior|dome? headlight/s|light/s|lamp/s on ~ <lifeless>,
             headlights|lights left on, interior|dome light/s left on,
             left|leave|leaving|forgot headlights|lights on !, left|leaving headlights|lights on
@@ -392,7 +418,7 @@ KEYWORDS = (
             no juice, out of juice,
             laisse/r|oublie/r phare/s|lumiere/s|feux|plafonnier allume/e/s/es|ouvert/e/s/es,
             oublie fermer|eteindre phare/s|lumiere/s|feux|plafonnier,
-            besoin|faut|faudrait|donner|demande|prend|prendrait boost|jump,
+            besoin|faut|faudrait|donner|demande|prend|prendrait faire? boost|booster|jump|survolter,
             boost necessaire|requis|urgent|svp, plus|pas jus, battery|batteries !, batterie/s !
         """),
     ),
@@ -401,8 +427,11 @@ KEYWORDS = (
         "diagnostics",
         _patterns("""
             alternator/s <light>?, alternator isnt|not|wont|doesnt|stopped? charge|charging battery,
-            altenator, alternater, charging system <light>?,
-            alternateur/s, alternateur plus|pas? charge|recharge plus|pas? batterie, systeme charge
+            dim|dims|dimming|flicker|flickering light/s|headlight/s & battery <light>,
+            light/s|headlight/s dim|dims|dimming|flicker|flickering & battery <light>,
+            charging system <light>?, alternateur/s,
+            phare/s|lumiere/s faible/s|baisse/nt|faiblit|faiblissent & <light> batterie,
+            alternateur plus|pas? charge|recharge plus|pas? batterie, systeme charge
         """),
     ),
     Keyword(
@@ -411,7 +440,8 @@ KEYWORDS = (
         _patterns("""
             hvac, ac compressor|system|unit|fan|condenser|recharge clutch?,
             air con|conditioning|conditioner|cond compressor?, aircon, climate control, ac, freon,
-            refrigerant, blower motor|fan, blower ~ <trouble>, heater ~ <trouble>,
+            refrigerant, blower motor|fan, blower ~ <trouble>,
+            blower ~ works|speed/s|setting/s|high|low, heater ~ <trouble>,
             heater ~ cold|blow/s|blowing|vent/s|works|<car>, heater core|blower|fan|motor,
             heating ~ <trouble>, heating ~ <car>,
             heat ~ vent/s|blow/s|blowing|works|<car>|driving|windshield, no heat, <car> heat,
@@ -420,13 +450,16 @@ KEYWORDS = (
             heat|heater|heating|chauffage|ventilation !,
             defrost/er/ers, vent/s ~ cold|hot|warm|air|blow/s|blowing,
             cold|hot|warm air ~ blow/s|blowing|vent/s, blow/s|blowing cold|hot|warm, blend door,
-            climatisation, clim, air climatise|clim|conditionne, climatiseur, chaufferette,
+            climatisation, clim, air climatise/e|clim|conditionne/e, climatiseur, chaufferette,
             compresseur ac|clim|climatisation, recharge|recharger ac|clim|climatisation|gaz,
-            chauffage ~ <trouble>, chauffage ~ <car>,
+            chauffage ~ <trouble>, chauffage ~ <car>, chauffe pas|plus ~ <car>,
+            <car> chauffe pas|plus,
             chauffage ~ froid|tiede|air|ventilateur|souffle|fonctionne|marche, degivreur, degivrage,
             desembuage, ventilation ~ <car>, ventilation ~ <trouble>,
             ventilation ~ fonctionne|marche|vitesse|souffle,
-            souffle|souffler air? ~ froid|chaud|tiede, ventilateur ~ chauffage|habitacle|vitesse,
+            vente froid|chaud|tiede, pas|plus chaleur & <car>,
+            souffle|souffler air? ~ froid|chaud|tiede,
+            ventilateur ~ chauffage|habitacle|vitesse|max,
             soufflerie
         """),
     ),
@@ -486,7 +519,8 @@ KEYWORDS = (
             remote <car>|engine? start/er/ers/ing/s, start & remotely,
             start <car> phone|app|house|inside, autostart/er, auto start/er/ers,
             automatic <car>? starter, command start/er,
-            demarreur/s distance|telecommande/s|automatique|intelligent, demarreur/s & distance,
+            demarreur/s|starter/s distance|telecommande/s|automatique|intelligent,
+            demarreur/s & distance,
             demarrage/s distance|telecommande, demarrer & distance, demarreur ~ manette|telecommande
         """),
     ),
@@ -494,7 +528,7 @@ KEYWORDS = (
         "audio system installation",
         "installations",
         _patterns("""
-            stereo/s ~ <install>, stereo/s ~ <replace>, stereo ~ <fault>,
+            stereo/s ~ <install>, stereo/s ~ <replace>, stereo ~ <fault>, stereo ~ cuts|cutting,
             <car> stereo|audio|radio|sound|speaker/s system?, audio|sound|stereo system/s,
             speaker/s ~ <install>, speaker/s ~ <replace>, speaker/s ~ <worn>,
             speaker/s ~ door/s|dash|<car>|<make>|crackle|crackling|buzz|distort, subwoofer/s,
@@ -540,16 +574,17 @@ KEYWORDS = (
         _patterns("""
             brakes, brake ~ <trouble>, brake ~ <repair>, brake ~ <replace>,
             brake pedal|caliper/s|rotor/s|disc/s|line/s|fluid|hose/s|drum/s,
-            brake booster|job|service|system|master, brake ~ pedal|sinks,
-            brake ~ spongy|soft|mushy|fade|hard|lock|locking|floor|burning|smell,
+            brake booster|job/s|service|system|master, brake ~ pedal|sinks,
+            brake ~ spongy|soft|mushy|fade|lock|locking|floor|burning|smell,
             brake ~ pull/s|pulling, brake <light>, rotor/s ~ <worn>, rotors, caliper/s, calliper/s,
-            master cylinder, parking|emergency|hand|e|park brake/s, handbrake, braking ~ <trouble>,
+            brakelight ~ dash|dashboard|cluster|tableau, master cylinder,
+            parking|emergency|hand|e|park brake/s, handbrake, braking ~ <trouble>,
             braking ~ pull/s|pulling|distance, breaks ~ <noise>,
             breaks ~ spongy|soft|mushy|worn|pedal, break pedal|caliper/s|rotor/s|fluid|line/s|job,
             breaks ~ squishy,
             freins, frein ~ <trouble>, frein ~ <repair>, frein ~ <replace>,
             frein main|stationnement|urgence,
-            pedale|liquide|conduite/s|ligne/s|flexible/s|cylindre frein/s,
+            pedale|liquide|fluide|conduite/s|ligne/s|flexible/s|cylindre frein/s|brake/s,
             disque/s|rotor/s|etrier/s|tambour/s frein/s, maitre cylindre, etrier/s,
             disque/s ~ voile/s|rouille/s|use/s|gauchi/s,
             freine/nt|freiner|freinant|freinage|freinais ~ <trouble>, freinage,
@@ -610,7 +645,7 @@ KEYWORDS = (
             clutch, clutch pedal|disc|disk|plate|kit|cable|fluid|master|slave|job cylinder?,
             slave cylinder, throwout|release bearing/s, throw out bearing/s, pressure plate,
             flywheel,
-            embrayage pedale|disque?, embrayer, debrayer,
+            embrayage pedale|disque|broute?, embrayer, debrayer,
             pedale|disque|kit|cable|butee|plateau embrayage|clutch, volant moteur|bimasse
         """),
     ),
@@ -668,7 +703,8 @@ KEYWORDS = (
         "repairs",
         _patterns("""
             engine|motor|<car>? overheat/s/ed/ing, over heating|heats, runs|running hot,
-            radiator hose/s|fan/s|cap?, water pump/s,
+            rad ~ <leak>, rad ~ <trouble>, rad ~ <replace>, radiator hose/s|fan/s|cap?,
+            water pump/s,
             coolant hose/s|reservoir|tank|light|temperature|temp|level|leak/s|loss|fan|warning,
             coolant ~ <leak>, coolant ~ <trouble>,
             coolant ~ disappear/s|disappearing|low|empty|boiling|smell|topping, antifreeze ~ <leak>,
@@ -684,7 +720,8 @@ KEYWORDS = (
             ventilateur/s radiateur|moteur|refroidissement, fan radiateur,
             liquide refroidissement ~ <trouble>,
             liquide refroidissement ~ niveau|bas|baisse|manque|disparait, antigel ~ <trouble>,
-            coolant|antigel ~ baisse|manque|descend|disparait|bas, <leak> antigel|coolant,
+            coolant|antigel|prestone ~ baisse|manque|descend|disparait|bas,
+            <leak> antigel|coolant|prestone, prestone ~ <leak>,
             <leak> liquide refroidissement, systeme|circuit refroidissement,
             aiguille|gauge|jauge|temperature|chaleur ~ rouge|monte|haute|chaud,
             jauge|voyant|aiguille|gauge temperature, thermostat !
@@ -707,7 +744,7 @@ KEYWORDS = (
             injection essence|diesel|electronique|directe,
             filtre/s essence|carburant|gasoil|diesel|gaz,
             odeur/s|senteur|sent|pue essence|carburant|gaz|gasoil|diesel,
-            reservoir/s essence|carburant|gaz|gasoil, <leak> essence|gasoil|carburant|gaz,
+            reservoir/s|tank essence|carburant|gaz|gasoil, <leak> essence|gasoil|carburant|gaz,
             carburateur/s, alimentation|conduite/s|ligne/s|tuyau essence|carburant|gaz,
             systeme carburant|essence|alimentation, rampe injection
         """),
@@ -732,6 +769,10 @@ KEYWORDS = (
             starter motor/s, starter ~ <trouble>, starter ~ <replace>, starter ~ <repair>,
             starter ~ engage/s|spin/s|drag/s|drags|solenoid|relay|turn|key|<car>, starter solenoid,
             solenoid, click/s|clicking ~ start|key|turn|crank|ignition,
+            <car>? click/s|clicking|clicked but? <unwilling>|no start|crank|turn|fire over?,
+            <car>? <unwilling>|no start|crank|turn over? & click/s|clicking|clicked,
+            clique/nt|cliquer|clic/s mais? <car>? demarre|part|partir|demarrer pas|plus|jamais,
+            <car>? demarre|part pas|plus mais? & clique/nt|cliquer|clic/s,
             demarreur/s, solenoide, clique|cliquetis|clic ~ cle|demarre|demarrer|contact|demarrage,
             tourne cle, starter !
         """),
@@ -818,7 +859,7 @@ KEYWORDS = (
         _patterns("""
             spark plug/s wire/s|gap|coil/s?, sparkplug/s,
             plugs ~ fouled|gap|engine|cylinder/s|v6|v8|coil/s|ignition|wires|misfire|iridium,
-            plugs ~ <replace>,
+            plugs ~ <replace>, due plugs,
             bougie/s allumage moteur?, bougie/s ~ <replace>, bougie/s ~ <worn>, bougie/s ~ <car>,
             bougie/s ~ moteur|cylindre/s|noire/s|iridium|km|bobine/s, bougies !
         """),
@@ -865,7 +906,8 @@ KEYWORDS = (
         "maintenance",
         _patterns("""
             pre purchase|buy|buying inspection|check|vehicle|car?, prepurchase inspection?, ppi,
-            used <car> inspection|check, inspection of? used <car>, before <buy> & <check> ~ <car>,
+            used <car> inspection|check, inspection of? used <car>,
+            buying used & kijiji|marketplace|autotrader, before <buy> & <check> ~ <car>,
             <check> & before & <buy> ~ <car>, <check> & prior & <buy>,
             <check> & before & <buy> & one|used, <check> & <buy> & used, mechanic & <buy> & used,
             inspect/ed/ing/ion|checked|checking|looked done|out|over? mechanic? before|prior <buy>,
@@ -940,22 +982,29 @@ KEYWORDS = (
 
 OTHER_MEANINGS = _patterns("""
     <gadget> battery|charger|charging|charge/s, battery|batterie of? <gadget>,
-    batteries <gadget>|remote, aa|aaa batteries,
+    <gadget> no|low|dead|out|plus|pas of? battery|batterie, batteries <gadget>|remote,
+    key? fob|remote battery|batteries, key battery, battery|batteries key? fob|remote,
+    batterie/s|pile/s cle/s|manette|telecommande, aa|aaa batteries,
     battery of & test/s|testing|exam/s|question/s|interviews, assault & battery,
     starter home/s|kit/s|pack/s|deck|house|salad|dish, starter ~ sourdough|dinner|menu,
     alarm clock/s|bell/s, fire|smoke|false|burglar|home|<home> alarm/s system/s?,
-    alarm/s & fire|smoke|wake|clock|<home>, set alarm,
+    alarm/s & fire|smoke|wake|clock|<home>, set alarm, <car>? alarm/s goes|go|going|went off,
+    <car>? alarm <unwilling> stop, alarme/s <car>? part|sonne|declenche|crie,
     oil painting/s|paint|price/s|tanker/s|spill/s|company|rig|industry|pastel/s|canvas,
     olive|cooking|coconut|essential|palm|canola|vegetable|frying|fish|hair|massage|heating oil,
     oil & tanker/s|pipeline, search|jet|train|plane|airplane|fire|boat|lawnmower|game engine/s,
-    engine|motor of growth|change, window|blower|boat|trolling motor, motor home, clutch of? egg/s,
+    engine|motor of growth|change, boat|trolling motor, leaf|snow blower/s, motor home,
+    clutch of? egg/s,
     clutch purse/s|handbag|bag/s|player/s|moment|hit|shot|goal|performance, through clutch,
     bearing/s mind, deer & headlights, exhaust other? options|supply|patience,
     water|space|block|pool|patio heater/s, water tank,
-    thermostat|heat|heating|heater|radiator|radiateur/s|chauffage|chauffe & <home>,
+    thermostat|heat|heating|heater|radiator|rad|radiateur/s|chauffage|chauffe & <home>,
     air con|conditioner|conditioning|conditionne|climatise & <home>, ac & <home>,
     ac adapter|power|outlet|voltage|current|milan, steering committee/s|group|clear,
-    brakes on? spending|growth|inflation|plan/s|project, tail|stop|brake light/s bulb/s?,
+    brakes on? spending|growth|inflation|plan/s|project, tail|stop light/s bulb/s?,
+    brakelight bulb/s,
+    brake hard|fast|suddenly? & avoid|avoided|deer|moose|dog|cat|cyclist|pedestrian,
+    slam|slammed|hit|jammed on? brakes & avoid|miss|deer|moose|dog|cat|cyclist|pedestrian,
     suspension of sentence|payments|service|season|licence|license,
     licence|license|school|student suspension, suspension & licence|license|school|student|player,
     suspension bridge, muffler & scarf, flu injection, torn|shoulder|knee rotator|ligament,
@@ -979,7 +1028,7 @@ OTHER_MEANINGS = _patterns("""
     filtre/s air fournaise|aspirateur|maison|thermopompe|purificateur,
     filtre/s & fournaise|aspirateur|thermopompe,
     frein/s|freinage & croissance|economie|developpement|innovation|depenses|projets, mettre frein,
-    feu|feux|lumiere/s frein/s|stop|arriere, ampoule/s frein/s,
+    feu|feux|lumiere/s arriere, ampoule/s frein/s,
     suspension permis|travaux|cours|ecole|paiements|seance|joueur,
     boite lettre/s|courriel|reception|vocale|lunch|gants|outils, changement|changer direction,
     transmission & connaissances|maladie/s|savoir|documents|donnees|entreprise|virus,
@@ -998,6 +1047,27 @@ OTHER_MEANINGS = _patterns("""
     sans|aucun|aucune <faultless> <part>, sans|aucun voyant/s moteur?,
     <part> fonctionne/nt|marche/nt|va|vont|freine/nt bien, <part> correct/e/s/es|impeccable/s,
     <part> bon/s|bonne/s mais, <part> bon etat,
+    check? engine|abs|airbag|srs|battery|oil|tpms|pressure|warning <light> not|isnt|never on|lit,
+    check engine not|isnt|never on|lit, <light>? check engine pas|plus|jamais allume/e/s/es,
+    <light>|check moteur pas|plus|jamais allume/e/s/es,
+    <light> abs|airbag|batterie|huile|pression pneu/s? pas|plus|jamais allume/e/s/es,
+    changed oil filter? last|yesterday|recently, oil change|changed last|yesterday|recently,
+    change huile filtre? hier|recemment,
+    change huile filtre? semaine|mois|annee derniere|dernier|passe|passee,
+    nearest|closest ev? charging|charge|charger|supercharger station/s?,
+    ev? charging|charge|charger|supercharger station/s? nearby|near,
+    find ev? charging|charge|charger|supercharger station/s?,
+    pompe/s|borne/s|station/s essence|gaz|recharge|rapide? & proche/s|proximite,
+    trouver|cherche pompe/s|borne/s|station/s essence|gaz|recharge|rapide,
+    recommended|correct|right|proper|ideal|normal front|rear? tire|tyre pressure,
+    quelle pression gonfle/r|mettre? pneu/s, pression pneu/s? recommandee|ideale|normale pneu/s?,
+    backup plan/s|generator|data|file/s|driver|singer, neighbour/s|neighbor/s <car> alarm,
+    click|clicked on? play, click|clicked|clicking & link|page|app|website|video, clique|cliquer|clic sur,
+    broute & herbe|vache/s|mouton/s|chevreuil/s,
+    video|session|app|link|page|website <unwilling>|no start|work|load|open,
+    five|5|four|4|three|3|one|1 star/s, star rating/s|rated|review/s|hotel,
+    sound system & party|church|concert|wedding|<home>, window/s|vitre/s|fenetre/s & <home>,
+    use|used|using turn signal/s|blinker/s,
     left|leave|leaving lights on & <home>, laisse lumiere/s allumee/s & <home>,
     boost & energy|confidence|morale|sales|productivity|career|ego|immune|vaccine,
     boost & energie|confiance|moral|ventes|productivite|vitamine/s|vaccin,
@@ -1034,12 +1104,63 @@ def _names() -> dict[str, str]:
 # Reading a text -------------------------------------------------------------------------------
 
 _WORD = re.compile(r"[a-z0-9]+")
+_MISSPELT = {
+    "altenator": "alternator",
+    "alternater": "alternator",
+    "batery": "battery",
+    "battrie": "batterie",
+    "baterie": "batterie",
+    "conditionner": "conditioner",
+    "dieing": "dying",
+    "embreyage": "embrayage",
+    "exaust": "exhaust",
+    "exhuast": "exhaust",
+    "frette": "froid",
+    "muffleur": "muffler",
+    "mufler": "muffler",
+    "pus": "plus",
+    "raditor": "radiator",
+    "squeeling": "squealing",
+    "suspention": "suspension",
+    "tranmission": "transmission",
+    "transmision": "transmission",
+    "transmition": "transmission",
+    "trasmission": "transmission",
+}
+"""Common slips and spoken forms, word for word."""
+
 _SPELLINGS = (
     (re.compile(r"\b(\w+n) t\b"), r"\1t"),  # won't, doesn't
     (re.compile(r"\ba c\b(?! est| etai)"), "ac"),  # A/C, A.C., but not "il y a, c'est"
     (re.compile(r"\bp[0-3][0-9a-f]{3}\b"), "dtc"),  # P0420: a diagnostic trouble code
     (re.compile(r"\b(?:check|chek|ckeck) ?(?:engine?|engien|enigne|engne) ?"), "check engine "),
+    (re.compile(r"\b(knock|grind|squeal|squeak|leak|slipp|rattl|shak|click|clunk)in\b"), r"\1ing"),
+    (re.compile(r"\b(mon|ton|son|un|le|my|his|her|a|the) pick up\b"), r"\1 pickup"),
+    (
+        re.compile(  # which pressure to pump up to
+            r"\b(?:what|whats|which|tell me|know)(?: (?:s|is|are|should|the|a|my|right|correct"
+            r"|proper|recommended|normal|ideal|best|front|rear))* t[iy]res? pressure"
+            r"(?! (?:light|warning|sensor|symbol|system|indicator|monitor|message|alert))"
+        ),
+        " ",
+    ),
+    (
+        re.compile(  # done already
+            r"\b(?:just|already|recently) (?:changed (?:the|my|its) oil|(?:had|got|did)"
+            r"(?: (?:a|an|the|my|its|full|synthetic)){0,3} oil (?:changed?|done))\b"
+            r"|\b(?:vien[st]|venons) (?:tout )?(?:juste )?de (?:faire |changer |avoir )+"
+            r"(?:\w+ ){0,2}?(?:vidange|(?:changement d )?huile)\b"
+        ),
+        " ",
+    ),
     (re.compile(r"\b(engin|engien|enigne|engne)(?= lights?\b)"), "engine"),
+    (
+        re.compile(
+            r"\b(?:(?<!lock )(?<!hand )(?<!parking )(?<!emergency )(?<!\be )brake (?:light|lamp)s?"
+            r"|(?:feux?|lumieres?|lampes?|lights?) (?:d(?:e|es|u) )?(?:freins?|brakes?|stops?))\b"
+        ),
+        "brakelight",  # no brake, and mostly no light on the dash
+    ),
     (re.compile(r"\bpas d(?:e|es|u)? (?=fuite|bruit|probleme|souci|odeur|voyant)"), "sans "),
     (
         re.compile(
@@ -1071,7 +1192,8 @@ def _words(text: str) -> list[str]:
     plain = " ".join(_WORD.findall(_fold(text)))
     for spelling, usual in _SPELLINGS:
         plain = spelling.sub(usual, plain)
-    return [word for word in plain.split() if word not in FILLERS]
+    words = (_MISSPELT.get(word, word) for word in plain.split())
+    return [word for word in words if word not in FILLERS]
 
 
 # Reading the patterns -------------------------------------------------------------------------

@@ -77,6 +77,13 @@ def is_open(assignment: Assignment, now: datetime) -> bool:
     return assignment.status in OPEN and in_time and not is_held(assignment, now)
 
 
+def as_of(assignment: Assignment, now: datetime) -> Assignment:
+    """The row as time makes it: a held broadcast opens at its instant, timer or no timer."""
+    if assignment.status is S.HELD and not is_held(assignment, now):
+        return advance(assignment, Move.OPEN)
+    return assignment
+
+
 def is_held(assignment: Assignment, now: datetime) -> bool:
     """A broadcast that is kept for the preferred mechanic still."""
     opens_at = assignment.opens_at
@@ -180,9 +187,7 @@ def due_at(dispatch: Dispatch) -> datetime | None:
 def preferred_to_ask(dispatch: Dispatch) -> str | None:
     """Whom the customer chose, if they have not been asked and may have the session."""
     chosen = dispatch.preferred_id
-    if chosen is None or chosen in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}:
-        return None
-    return chosen
+    return chosen if chosen is not None and may_ask(dispatch, chosen) else None
 
 
 def asks_preferred_alone(dispatch: Dispatch, now: datetime) -> bool:
@@ -305,7 +310,7 @@ def with_top_up(dispatch: Dispatch, offers: Collection[OpenOffer]) -> Dispatch:
         short=0,
         offers=(*dispatch.offers, *offers),
         asked=(*dispatch.asked, *(offer.mechanic_id for offer in offers)),
-        waves=dispatch.waves + 1,
+        waves=dispatch.waves + 1 if offers else dispatch.waves,
     )
 
 
@@ -345,7 +350,7 @@ def reopened(
 
 def seeking(dispatch: Dispatch, preferred_s: int, now: datetime) -> Dispatch:
     """A dispatch at the beginning of a period. Its broadcast is held for a preferred mechanic."""
-    opens_at = now + timedelta(seconds=preferred_s) if preferred_to_ask(dispatch) else None
+    opens_at = offer_ends(dispatch, preferred_s, now) if preferred_to_ask(dispatch) else None
     return replace(dispatch, seek_due_at=now, opens_at=opens_at)
 
 
@@ -353,10 +358,19 @@ def preferred_outcome(dispatch: Dispatch, now: datetime) -> str:
     """What became of the customer's choice, as far as the search goes."""
     if asks_preferred_alone(dispatch, now):
         return "offered"
-    if dispatch.preferred_outcome:
-        return dispatch.preferred_outcome
-    overdue = overdue_offers(dispatch, now)
-    return "expired" if any(offer.kind is OfferKind.PREFERRED for offer in overdue) else "undecided"
+    if any(offer.kind is OfferKind.PREFERRED for offer in overdue_offers(dispatch, now)):
+        return "expired"
+    return dispatch.preferred_outcome or _unrecorded_outcome(dispatch)
+
+
+def _unrecorded_outcome(dispatch: Dispatch) -> str:
+    """Where the search went on without a word: another was quicker than the timer, say."""
+    chosen = dispatch.preferred_id
+    if chosen in dispatch.declined:
+        return "declined"
+    if chosen in dispatch.excluded:
+        return "not_eligible"
+    return "expired" if chosen in dispatch.asked else "undecided"
 
 
 # Mechanics and their offers
@@ -390,17 +404,22 @@ def was_waiting(duty: Duty, at: datetime) -> bool:
     return duty.waiting_since is not None and duty.waiting_since < at
 
 
-def may_be_offered_capacity(dispatch: Dispatch, mechanic_id: str, now: datetime) -> bool:
-    """Whether a session waits without an open offer, and this mechanic was not asked before.
+def may_ask(dispatch: Dispatch, mechanic_id: str) -> bool:
+    """Nobody is asked twice for one session, nor who does not want it or may not have it."""
+    return mechanic_id not in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
 
-    A session that still owes offers will ask them by itself. Eligibility apart.
-    """
+
+def is_sought(dispatch: Dispatch, now: datetime) -> bool:
+    """Whether mechanics are about to be asked for it, whoever is free then."""
+    return is_pending(dispatch, now) and (not dispatch.matched or dispatch.owed > 0)
+
+
+def may_be_offered_capacity(dispatch: Dispatch, now: datetime) -> bool:
+    """Whether a session waits without an open offer, and nobody is about to be asked."""
     return (
         is_pending(dispatch, now)
-        and dispatch.matched
-        and dispatch.owed == 0
+        and not is_sought(dispatch, now)
         and not open_offers(dispatch, now)
-        and mechanic_id not in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
     )
 
 

@@ -604,25 +604,29 @@ def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> N
     """A mechanic has clocked in or become free: offer them the oldest pending session that fits.
 
     When none does, what capacity is left is the waitlist's (``CapacityLeft``). Done once for each
-    mark of new capacity; ``again``, some seconds later, looks only for a session that was not to be
-    seen yet.
+    mark of new capacity; it waits while a session that fits is still to be sought for. ``again``,
+    some seconds later, looks only for a session that was not to be seen yet.
     """
     mechanic = mechanics.get(mechanic_id)
     if mechanic is None or (mechanic.capacity_at is None and not again):
         return
     policy = policies.current(now)
-    for dispatch in _fitting(mechanic, policy, now):
-        _offer_capacity(dispatch, mechanic, policy, now)
+    one_is_sought = False
+    for dispatch in _pending_for(mechanic, policy, now):
+        if rules.may_be_offered_capacity(dispatch, now):
+            _offer_capacity(dispatch, mechanic, policy, now)
+            return
+        one_is_sought |= rules.is_sought(dispatch, now)
+    if mechanic.capacity_at is None or one_is_sought:
         return
-    if mechanic.capacity_at is not None:
-        with Transaction() as tx:
-            mechanics.put_capacity_to_use(tx, mechanic)
-            if room := mechanics.room(mechanic, policy):
-                tx.record(_capacity_left(mechanic, room, "none_fits", now))
+    with Transaction() as tx:
+        mechanics.put_capacity_to_use(tx, mechanic)
+        if room := mechanics.room(mechanic, policy):
+            tx.record(_capacity_left(mechanic, room, "none_fits", now))
 
 
-def _fitting(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
-    """The pending sessions that this mechanic can be offered, oldest first."""
+def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
+    """The pending sessions that this mechanic could have and was not asked for, oldest first."""
     if not mechanics.room(mechanic, policy):
         return
     waiting = sorted(
@@ -632,7 +636,7 @@ def _fitting(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Disp
     )
     for _, session_id in waiting:
         dispatch = dispatch_of(session_id)
-        if rules.may_be_offered_capacity(dispatch, mechanic.id, now):
+        if rules.may_ask(dispatch, mechanic.id):
             yield dispatch
 
 

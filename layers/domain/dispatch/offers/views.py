@@ -84,7 +84,7 @@ class QueueRow(View):
         return cls(
             id=row.id,
             session_id=row.session_id,
-            status=row.status,
+            status=rules.as_of(row, now).status,
             mechanic_id=row.mechanic_id,
             match_score=match.score if match else None,
             match_reasons=match.reasons if match else None,

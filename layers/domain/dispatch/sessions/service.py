@@ -705,3 +705,12 @@ def _assignment_of(session: Session) -> Assignment:
 def _mechanic_of(session: Session) -> str:
     assert session.mechanic_id is not None, "set by the accept"
     return session.mechanic_id
+
+
+# For other capabilities
+
+
+def latest_of(customer_id: str) -> Session | None:
+    """The session that a customer booked last, as stored; listed, so it may lag a moment behind."""
+    page = store.of_customer(customer_id, 1, None)
+    return next(iter(store.sessions_of(page)), None)

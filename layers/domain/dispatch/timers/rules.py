@@ -33,6 +33,7 @@ class _Need:
 
 _OVERDUE = partial(_Need, Kind.CLOSE_OVERDUE, ("session_id",))
 _REVIEW = _Need(Kind.REVIEW_OFFERS, ("mechanic_id",))
+_PLACE = _Need(Kind.PLACE_CAPACITY, ("mechanic_id",))
 _SETTLE = partial(_Need, Kind.SETTLE_WAITLIST, ("customer_id", "entry_id"))
 
 _NEEDS: Mapping[str, tuple[_Need, ...]] = {
@@ -54,7 +55,9 @@ _NEEDS: Mapping[str, tuple[_Need, ...]] = {
     ),
     EventType.MECHANIC_CLOCKED_IN: (
         _Need(Kind.END_SHIFT, ("mechanic_id", "shift_id"), "closes_at"),
+        _PLACE,
     ),
+    EventType.MECHANIC_FREED: (_PLACE,),
     EventType.MECHANIC_CLOCKED_OUT: (
         _REVIEW,
         _Need(Kind.COUNT_SHIFT, ("mechanic_id", "shift_id")),

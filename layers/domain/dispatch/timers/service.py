@@ -15,6 +15,7 @@ from dispatch.sessions import service as sessions
 from dispatch.shifts import service as shifts
 from dispatch.timers import rules
 from dispatch.timers.model import FOR_MATCHING, Kind, Ring
+from dispatch.waitlist import service as waitlist
 
 Due = Mapping[Kind, Callable[[Mapping[str, str], datetime], object]]
 """What a ring of each kind asks to look at."""
@@ -26,6 +27,7 @@ _DUE: Due = {
         of["mechanic_id"], of["shift_id"], now
     ),
     Kind.COUNT_SHIFT: lambda of, _now: shifts.count_anew(of["mechanic_id"], of["shift_id"]),
+    Kind.SETTLE_WAITLIST: lambda of, now: waitlist.settle(of["customer_id"], of["entry_id"], now),
 }
 
 

@@ -14,6 +14,7 @@ from dispatch.sessions import service as sessions
 from dispatch.shifts import service as shifts
 from dispatch.timers.model import Kind, Ring
 from dispatch.timers.service import send
+from dispatch.waitlist import service as waitlist
 
 GRACE = timedelta(minutes=3)
 """Longer than any ring that is not lost may be late: a schedule is up to two minutes."""
@@ -64,6 +65,11 @@ def _shift(item: Overdue, now: datetime) -> bool:
     return shifts.end_overdue_shift(_id(item), shift_id, now)
 
 
+def _waitlist_entry(item: Overdue, now: datetime) -> bool:
+    waitlist.settle_at(item.key, now)
+    return True
+
+
 def _id(item: Overdue) -> str:
     return item.key.pk.partition("#")[2]
 
@@ -77,4 +83,5 @@ _REPAIRS: Mapping[str, Callable[[Overdue, datetime], bool]] = {
     "dispatch": _dispatch,
     "mechanic": _mechanic,
     "shift": _shift,
+    "waitlist_entry": _waitlist_entry,
 }

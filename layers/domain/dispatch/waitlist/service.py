@@ -1,0 +1,357 @@
+"""Use cases of the waitlist: joining, leaving, being told, and what deadlines make of an entry.
+
+What is free at a mechanic's is one customer's at a time: a *turn*. Booking is all there is to
+claiming it. Where a turn ends, the next one begins in the same transaction, so that nothing that
+is lost between two messages can stop the line. Nobody's turn rests on a message: more are never
+told than the mechanic has room, whatever comes twice, late or under another id.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dispatch.core import places
+from dispatch.core.errors import Invalid, NotFound, StaleVersion
+from dispatch.core.events import Event, EventType
+from dispatch.core.idempotency import Once
+from dispatch.core.ids import new_id
+from dispatch.core.logging import MetricUnit, metrics
+from dispatch.core.table import Key, Transaction, decides_anew
+from dispatch.core.time import format_time, parse_time
+from dispatch.customers import service as customers
+from dispatch.mechanics import rules as mechanic_rules
+from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import Mechanic, Unavailable
+from dispatch.policy import service as policies
+from dispatch.policy.model import Policy
+from dispatch.sessions import service as sessions
+from dispatch.waitlist import rules, store
+from dispatch.waitlist.model import OPEN, Entry, EntryStatus, Place, Target, Turn, Turns, Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry as its customer sees it.
+
+    ``place`` counts from 1 and is None unless the entry waits. It is ``sleeping`` while it waits
+    and its customer has a session: nobody tells them of capacity that they could not use.
+    """
+
+    entry: Entry
+    place: int | None
+    sleeping: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    items: list[Listed]
+    cursor: str | None
+
+
+def _event(type_: EventType, entry: Entry, now: datetime, **facts: Any) -> Event:
+    ids = {"entry_id": entry.id, "customer_id": entry.customer_id}
+    return Event(type_, store.subject(entry.customer_id), now, ids | facts)
+
+
+# Moves of the customer
+
+
+@decides_anew
+def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) -> Listed:
+    """The customer waits to be told. Who waits for the same already keeps entry and place.
+
+    Raises Invalid for a mechanic who is not there for them.
+    """
+    before = _settled(customer_id, rules.target_key(wish), now)
+    if before and before.status in OPEN:
+        listed = _listed(before, now, has_session=_has_session(customer_id, now))
+        if once:
+            with Transaction() as tx:
+                once.remember(tx, listed, now)
+        return listed
+    _check_mechanic(wish, customer_id)
+    entry = rules.join(
+        wish,
+        entry_id=new_id(now),
+        customer_id=customer_id,
+        country=_country_of(customer_id) if wish.target is Target.ANY else None,
+        policy=policies.current(now),
+        now=now,
+        replacing=before,
+    )
+    listed = _listed(entry, now, has_session=_has_session(customer_id, now))
+    with Transaction() as tx:
+        if once:
+            once.remember(tx, listed, now)
+        store.put(tx, entry, before)
+        expires_at = format_time(entry.expires_at)
+        tx.record(_event(EventType.WAITLIST_JOINED, entry, now, expires_at=expires_at))
+    metrics.add_metric("WaitlistJoined", MetricUnit.Count, 1)
+    return listed
+
+
+def _check_mechanic(wish: Wish, customer_id: str) -> None:
+    if wish.mechanic_id is None:
+        return
+    mechanic = mechanics.get(wish.mechanic_id)
+    if mechanic is None or not mechanic_rules.is_visible(mechanic):
+        raise Invalid.field("/mechanic_id", "There is no such mechanic.")
+    if mechanic.id == customer_id:
+        raise Invalid.field("/mechanic_id", "is yourself; wait for somebody else")
+
+
+def _country_of(customer_id: str) -> str | None:
+    """Where the profile says the customer is, else where they booked last."""
+    country = customers.location_of(customer_id).country
+    if country:
+        return country
+    latest = sessions.latest_of(customer_id)
+    return latest.location.country if latest else None
+
+
+@decides_anew
+def leave(entry_id: str, by: str, now: datetime) -> None:
+    """The customer waits no longer. What is over already stays as it is. Raises NotFound."""
+    entry = _find(by, entry_id)
+    if entry is None:
+        raise NotFound("There is no such entry of yours.")
+    entry = _settled(by, rules.target_key(entry.wish), now)
+    if entry and entry.id == entry_id and entry.status in OPEN:
+        _move(entry, rules.leave(entry, now), now)
+
+
+# What happens meanwhile
+
+
+def hear(fact: dict[str, Any], now: datetime) -> None:
+    """What a fact means for those who wait. A fact heard again changes nothing."""
+    match fact["type"]:
+        case EventType.CAPACITY_LEFT:
+            capacity_left(fact, now)
+        case EventType.OFFER_ACCEPTED:
+            session_accepted(fact, now)
+
+
+def capacity_left(fact: dict[str, Any], now: datetime) -> None:
+    """No session waits for what is free at this mechanic's: as many customers are told, in turn."""
+    for _ in range(fact["room"]):
+        if not _give_turn(fact["mechanic_id"], fact["id"], fact["room"], now):
+            return
+
+
+@decides_anew
+def _give_turn(mechanic_id: str, capacity_id: str, room: int, now: datetime) -> bool:
+    turns = store.turns_of(mechanic_id)
+    if not rules.has_unit(turns, capacity_id, room, now):
+        return False
+    told = _next_told(turns, now)
+    if told is None:
+        return False
+    with Transaction() as tx:
+        _tell(tx, told, rules.giving(turns, capacity_id, now), now)
+    _count_told(told, now)
+    return True
+
+
+def session_accepted(fact: dict[str, Any], now: datetime) -> None:
+    """The customer has a mechanic: every entry that waited for one is claimed."""
+    accepted_at = parse_time(fact["at"])
+    for entry in store.all_of(fact["customer_id"]):
+        _claim(entry.customer_id, rules.target_key(entry.wish), accepted_at, now)
+
+
+@decides_anew
+def _claim(customer_id: str, target_key: str, accepted_at: datetime, now: datetime) -> None:
+    entry = store.find(customer_id, target_key)
+    if entry and rules.was_open(entry, accepted_at):
+        _move(entry, rules.claim(entry, accepted_at), now)
+
+
+# Moves of the clock
+
+
+def settle(customer_id: str, entry_id: str, now: datetime) -> None:
+    """Write down what a passed deadline has made of an entry; none passed is no news.
+
+    Time run out expires an entry. A turn run out sends it back, and the next customer is told.
+    """
+    entry = _find(customer_id, entry_id)
+    if entry:
+        _settled(customer_id, rules.target_key(entry.wish), now)
+
+
+def settle_at(key: Key, now: datetime) -> None:
+    """The same for the entry under this key, as the index of what is due tells it."""
+    entry = store.at(key)
+    if entry:
+        _settled(entry.customer_id, rules.target_key(entry.wish), now)
+
+
+@decides_anew
+def _settled(customer_id: str, target_key: str, now: datetime) -> Entry | None:
+    """The latest entry for a target, once what its deadlines have made of it is written."""
+    entry = store.find(customer_id, target_key)
+    if entry is None:
+        return None
+    after = _as_of(entry, now, has_session=_has_session(customer_id, now))
+    if after is not entry:
+        _move(entry, after, now)
+    return after
+
+
+def _move(before: Entry, after: Entry, now: datetime) -> None:
+    """Write what became of an entry. If its turn ends by that, the next customer's begins."""
+    turns = _turns_without(before.turn) if before.turn else None
+    told = _next_told(turns, now, but=before.customer_id) if turns else None
+    with Transaction() as tx:
+        store.put(tx, after, before)
+        if after.status not in OPEN:
+            tx.record(_event(EventType.WAITLIST_ENDED, after, now, outcome=after.status))
+        if turns and told:
+            _tell(tx, told, turns, now)
+        elif turns:
+            store.put_turns(tx, turns)
+    if counted := _COUNTED.get(after.status):
+        metrics.add_metric(counted, MetricUnit.Count, 1)
+    if told:
+        _count_told(told, now)
+
+
+_COUNTED = {EntryStatus.CLAIMED: "WaitlistClaimed", EntryStatus.EXPIRED: "WaitlistExpired"}
+
+
+def _as_of(entry: Entry, now: datetime, *, has_session: bool) -> Entry:
+    """Losing a race keeps the place: who has booked, or found the mechanic taken or gone."""
+    turn = entry.turn
+    keeps_place = has_session or (
+        turn is not None
+        and rules.has_run_out(turn, now)
+        and _free(turn.mechanic_id, policies.current(now), now) is None
+    )
+    return rules.as_of(entry, now, keeps_place=keeps_place)
+
+
+# Turns
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An entry before and after its customer is told, and the policy under which they are."""
+
+    before: Entry
+    after: Entry
+    turn: Turn
+    policy: Policy
+
+
+def _turns_without(turn: Turn) -> Turns | None:
+    """The turns at the mechanic's once this one has ended; None where it has been passed on."""
+    turns = store.turns_of(turn.mechanic_id)
+    return rules.without_turn(turns, turn) if turn in turns.held else None
+
+
+def _next_told(turns: Turns, now: datetime, *, but: str | None = None) -> _Told | None:
+    """The customer who is to be told now of what is free at this mechanic's, the oldest first.
+
+    None where nothing is free that is not promised, or nobody waits for it but ``but``, who has
+    just had the turn.
+    """
+    policy = policies.current(now)
+    mechanic = _free(turns.mechanic_id, policy, now)
+    if mechanic is None:
+        return None
+    if len(rules.open_turns(turns, now)) >= policy.capacity - mechanic.duty.load:
+        return None
+    for place in store.in_lines(rules.lines_served(mechanic.profile)):
+        if place.customer_id in (but, mechanic.id):
+            continue
+        entry = _awake(place, now)
+        if entry:
+            turn = rules.turn_for(entry, mechanic.id, policy, now)
+            return _Told(entry, rules.tell(entry, turn), turn, policy)
+    return None
+
+
+def _free(mechanic_id: str, policy: Policy, now: datetime) -> Mechanic | None:
+    """The mechanic, if they are eligible, on shift and have room."""
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic_rules.why_not_available(mechanic, policy, now.date()):
+        return None
+    return mechanic
+
+
+def _awake(place: Place, now: datetime) -> Entry | None:
+    """The entry at this place, if its customer can be told now. Who cannot keeps the place."""
+    entry = store.find(place.customer_id, place.target_key)
+    if entry is None or not rules.stands_at(entry, place):
+        return None
+    if now >= entry.expires_at:
+        _settled(place.customer_id, place.target_key, now)
+        return None
+    turn_ends_at = store.turn_ends_at(entry.customer_id)
+    if (turn_ends_at and now < turn_ends_at) or _has_session(entry.customer_id, now):
+        return None
+    return entry
+
+
+def _tell(tx: Transaction, told: _Told, turns: Turns, now: datetime) -> None:
+    """Provided that nobody else was told of it, and the mechanic is still there and has room."""
+    turn, brand = told.turn, told.before.wish.brand
+    store.put(tx, told.after, told.before)
+    store.put_turn(tx, turn)
+    store.put_turns(tx, rules.with_turn(turns, turn))
+    mechanics.check_available(
+        tx,
+        turn.mechanic_id,
+        policy=told.policy,
+        brand_key=places.fold(brand) if brand else None,
+        now=now,
+        otherwise=_gone,
+    )
+    tx.record(
+        _event(
+            EventType.WAITLIST_TOLD,
+            told.after,
+            now,
+            mechanic_id=turn.mechanic_id,
+            claim_until=format_time(turn.until),
+        )
+    )
+
+
+def _gone(_reason: Unavailable) -> StaleVersion:
+    """The mechanic was free when read: look again."""
+    return StaleVersion()
+
+
+def _count_told(told: _Told, now: datetime) -> None:
+    waited = (now - told.before.joined_at).total_seconds()
+    metrics.add_metric("WaitlistTold", MetricUnit.Count, 1)
+    metrics.add_metric("SecondsToTell", MetricUnit.Seconds, waited)
+
+
+# Reads
+
+
+def entries_of(customer_id: str, now: datetime, limit: int, cursor: str | None) -> Entries:
+    """A customer's entries, open and lately closed, newest first."""
+    page = store.of_customer(customer_id, limit, cursor)
+    has_session = _has_session(customer_id, now)
+    found = [_listed(entry, now, has_session=has_session) for entry in store.entries_of(page)]
+    return Entries(found, page.cursor)
+
+
+def _listed(entry: Entry, now: datetime, *, has_session: bool) -> Listed:
+    entry = _as_of(entry, now, has_session=has_session)
+    waits = entry.status is EntryStatus.WAITING
+    place = store.ahead_of(entry, now) + 1 if waits else None
+    return Listed(entry, place, sleeping=waits and has_session)
+
+
+def _has_session(customer_id: str, now: datetime) -> bool:
+    return sessions.active_of(customer_id, now) is not None
+
+
+def _find(customer_id: str, entry_id: str) -> Entry | None:
+    entries = store.all_of(customer_id)
+    return next((entry for entry in entries if entry.id == entry_id), None)
