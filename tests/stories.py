@@ -22,6 +22,8 @@ from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
+from dispatch.waitlist import service as waitlist
+from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
 from tests.fast.world import FastWorld
 from tests.world import an_intake
 
@@ -700,6 +702,135 @@ def a_shift_ends_after_twelve_hours_and_its_session(world: FastWorld) -> Plot:
     return Plot(then, end)
 
 
+# The waitlist
+
+
+ANYBODY = Wish(Target.ANY)
+
+
+def wait(world: FastWorld, *customers_: str) -> None:
+    """They join the waitlist, a minute apart, while nobody is on shift."""
+    for customer in customers_:
+        customers.upsert({"id": customer, "country": "Canada"})
+        waitlist.join(ANYBODY, customer, world.now)
+        world.pass_time(minutes=1)
+
+
+def entry_of(world: FastWorld, customer_id: str) -> Entry:
+    (listed,) = waitlist.entries_of(customer_id, world.now, 10, None).items
+    return listed.entry
+
+
+def told(world: FastWorld) -> list[str]:
+    return [fact["customer_id"] for fact in world.facts("WaitlistTold")]
+
+
+@story
+def a_customer_joins_the_waitlist(world: FastWorld) -> Plot:
+    customers.upsert({"id": "one", "country": "Canada"})
+
+    def then() -> None:
+        world.call(lambda once: waitlist.join(ANYBODY, "one", world.now, once))
+
+    def end() -> None:
+        assert entry_of(world, "one").status is EntryStatus.WAITING
+
+    return Plot(then, end)
+
+
+@story
+def a_customer_leaves_the_waitlist(world: FastWorld) -> Plot:
+    wait(world, "one")
+    entry = entry_of(world, "one")
+
+    def then() -> None:
+        world.call(lambda _once: waitlist.leave(entry.id, "one", world.now))
+
+    def end() -> None:
+        assert entry_of(world, "one").status is EntryStatus.LEFT
+
+    return Plot(then, end)
+
+
+@story
+def a_mechanic_clocks_in_and_the_first_who_waits_is_told(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    wait(world, "one", "two")
+
+    def then() -> None:
+        world.call(lambda once: shifts.clock_in("a", world.now, once=once))
+
+    def end() -> None:
+        assert told(world) == ["one"]
+
+    return Plot(then, end)
+
+
+def _first_is_told(world: FastWorld) -> None:
+    world.mechanic("a", on_shift=False)
+    wait(world, "one", "two")
+    shifts.clock_in("a", world.now)
+    world.drain()
+
+
+@story
+def who_was_told_does_not_book_and_the_second_is_told(world: FastWorld) -> Plot:
+    _first_is_told(world)
+
+    def then() -> None:
+        world.pass_time(minutes=6)
+
+    def end() -> None:
+        assert told(world) == ["one", "two"]
+        assert entry_of(world, "one").was_sent_back
+
+    return Plot(then, end)
+
+
+@story
+def who_was_told_leaves_and_the_second_is_told(world: FastWorld) -> Plot:
+    _first_is_told(world)
+    entry = entry_of(world, "one")
+
+    def then() -> None:
+        world.call(lambda _once: waitlist.leave(entry.id, "one", world.now))
+
+    def end() -> None:
+        assert told(world) == ["one", "two"]
+
+    return Plot(then, end)
+
+
+@story
+def who_was_told_books_and_has_claimed(world: FastWorld) -> Plot:
+    _first_is_told(world)
+    world.book("one")
+    offer = world.offer_to("a")
+
+    def then() -> None:
+        accept(world, offer.id, "a")
+
+    def end() -> None:
+        assert entry_of(world, "one").status is EntryStatus.CLAIMED
+        assert told(world) == ["one"]
+
+    return Plot(then, end)
+
+
+@story
+def who_waits_for_a_day_is_told_so(world: FastWorld) -> Plot:
+    wait(world, "one")
+    world.pass_time(hours=23, minutes=50)
+
+    def then() -> None:
+        world.pass_time(minutes=12)
+
+    def end() -> None:
+        assert entry_of(world, "one").status is EntryStatus.EXPIRED
+
+    return Plot(then, end)
+
+
 # Devices and pushes
 
 
@@ -925,3 +1056,13 @@ def the_sweeper_finds_capacity_that_was_never_offered(world: FastWorld) -> Plot:
         assert world.asked(session.id) == ["a"]
 
     return _swept(world, end, minutes=4)
+
+
+@story
+def the_sweeper_finds_a_turn_nobody_ended(world: FastWorld) -> Plot:
+    _first_is_told(world)
+
+    def end() -> None:
+        assert told(world) == ["one", "two"]
+
+    return _swept(world, end, minutes=9)
