@@ -428,7 +428,7 @@ def test_who_is_not_eligible_has_none_to_leave(world: World) -> None:
 
 
 @pytest.fixture
-def unseen(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+def unseen(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Mechanics whose latest change the index does not show yet."""
     ids: set[str] = set()
     changes = mechanics.changes

@@ -835,6 +835,18 @@ def test_one_choice_of_several_is_enough(case: Case, conditions: Conditions) -> 
     case.run()
 
 
+@pytest.mark.parametrize("status", [AssignmentStatus.QUEUED, AssignmentStatus.HELD])
+def test_a_broadcast_can_be_declined_while_it_is_open_and_while_it_is_held(
+    aws: None, status: AssignmentStatus
+) -> None:
+    a_stored_broadcast(status)()
+    with Transaction() as tx:
+        _declines(tx)
+    row = offer_items.find(BROADCAST)
+    assert row is not None
+    assert row.declined_by == {MECHANIC}
+
+
 @pytest.mark.parametrize("site", SITES, ids=lambda site: site.where)
 def test_every_condition_in_the_code_has_its_cases(site: Site) -> None:
     assert _named(REFUSED, site.where), "a condition without a case"
