@@ -291,16 +291,22 @@ def test_the_winners_repeat_gets_the_same_session_and_one_fact(world: World) -> 
     assert world.load("a") == 1
 
 
-def test_an_offer_can_be_accepted_up_to_but_not_at_its_deadline(world: World) -> None:
+def test_an_offer_can_be_accepted_up_to_its_deadline(world: World) -> None:
     world.mechanic("a")
-    world.book("early")
+    world.book()
+    offer = world.offer_to("a")
+    world.clock.advance(minutes=5, milliseconds=-1)
+    assert sessions.accept_offer(offer.id, "a", world.now).mechanic_id == "a"
+
+
+def test_an_offer_cannot_be_accepted_at_its_deadline(world: World) -> None:
+    world.mechanic("a")
+    world.book()
     offer = world.offer_to("a")
     world.clock.advance(minutes=5)
     with pytest.raises(Conflict) as refused:
         sessions.accept_offer(offer.id, "a", world.now)
     assert refused.value.reason == "expired"
-    world.clock.advance(milliseconds=-1)
-    assert sessions.accept_offer(offer.id, "a", world.now).mechanic_id == "a"
 
 
 def _losing(world: World, reason: str) -> str:

@@ -33,7 +33,15 @@ from dispatch.mechanics import store as mechanic_items
 from dispatch.mechanics.model import Mechanic
 from dispatch.mechanics.rules import profile_from
 from dispatch.notifications import store as device_items
-from dispatch.notifications.model import Device, Platform
+from dispatch.notifications.model import (
+    Channel,
+    Device,
+    Language,
+    NoticeType,
+    Platform,
+    Side,
+)
+from dispatch.notifications.model import Entry as LedgerEntry
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
 from dispatch.offers.model import AssignmentStatus
@@ -637,12 +645,47 @@ def _devices() -> Iterator[Case]:
         yield case(
             "forget_token", clause, given, lambda tx: device_items.forget_token(tx, a_device())
         )
-    yield case(
-        "disable",
-        "#endpoint_arn = :arn",
-        a_stored_device(endpoint_arn="arn:newer"),
-        lambda _tx: device_items.disable(a_device()),
+    unstamped, stamped = a_device(), a_device(registered_at=NOON)
+    for clause, given, device in (
+        ("#endpoint_arn = :arn", a_stored_device(endpoint_arn="arn:newer"), unstamped),
+        ("#enabled = :yes", a_stored_device(enabled=False), unstamped),
+        (
+            "#registered_at = :registered_at",
+            a_stored_device(registered_at=NOON + ONE_MINUTE),
+            stamped,
+        ),
+        (
+            "attribute_not_exists(#registered_at)",
+            a_stored_device(registered_at=NOON),
+            unstamped,
+        ),
+    ):
+        yield case("disable", clause, given, partial(_disables, device=device))
+    first = written(partial(_tells, version=1))
+    for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
+        yield case("put", clause, first, partial(_tells, version=version))
+
+
+def _disables(tx: Transaction, device: Device) -> None:
+    device_items.disable(tx, device, NOON)
+
+
+def _tells(tx: Transaction, version: int) -> None:
+    notice = LedgerEntry(
+        id="01K00000000000000000000N01-push",
+        user_id="user",
+        channel=Channel.PUSH,
+        side=Side.MECHANIC,
+        type=NoticeType.OFFER_MADE,
+        language=Language.ENGLISH,
+        title="New session for you",
+        body="engine diagnostic",
+        data={},
+        created_at=NOON,
+        expires_at=NOON + timedelta(minutes=5),
+        version=version,
     )
+    device_items.put(tx, notice)
 
 
 def an_entry(version: int) -> Entry:
@@ -833,6 +876,18 @@ def test_one_choice_of_several_is_enough(case: Case, conditions: Conditions) -> 
     case.is_refused()
     conditions.out = None
     case.run()
+
+
+@pytest.mark.parametrize("status", [AssignmentStatus.QUEUED, AssignmentStatus.HELD])
+def test_a_broadcast_can_be_declined_while_it_is_open_and_while_it_is_held(
+    aws: None, status: AssignmentStatus
+) -> None:
+    a_stored_broadcast(status)()
+    with Transaction() as tx:
+        _declines(tx)
+    row = offer_items.find(BROADCAST)
+    assert row is not None
+    assert row.declined_by == {MECHANIC}
 
 
 @pytest.mark.parametrize("site", SITES, ids=lambda site: site.where)

@@ -36,6 +36,7 @@ from dispatch.sessions.model import Session, Status
 from dispatch.shifts import rules as shift_rules
 from dispatch.shifts import service as shifts
 from dispatch.shifts import store as shift_items
+from tests.clock import NOON
 from tests.world import World, an_intake
 
 
@@ -484,7 +485,7 @@ def test_the_first_policy_that_is_stored_stands(world: World, after: After) -> N
 
 
 def _register(token: str, user_id: str = "a") -> None:
-    notifications.register_device(user_id, "phone", Platform.FCM, token)
+    notifications.register_device(user_id, "phone", Platform.FCM, token, NOON)
 
 
 def _tokens(user_id: str = "a") -> list[str]:

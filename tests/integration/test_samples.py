@@ -13,6 +13,7 @@ import pytest
 
 from dispatch.core import aws, settings
 from dispatch.core.ids import new_id
+from dispatch.notifications import service as notifications
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
@@ -32,6 +33,7 @@ ENTRY_POINTS = {
     "turns": "waitlist/consumer.py",
     "notifications": "notifications/api.py",
     "notify": "notifications/consumer.py",
+    "feedback": "notifications/feedback.py",
     "matching": "matching/consumer.py",
     "snapshot": "matching/snapshot.py",
     "timers": "timers/consumer.py",
@@ -131,6 +133,8 @@ def test_the_samples_tell_a_session_from_booking_to_its_end(invoke: Invoke, worl
         ("matching.SessionPending", None),
         ("timers.OffersMade", None),
         ("notify.OffersMade", None),
+        ("notifications.list", 200),
+        ("notifications.seen", 200),
         ("matching.ring", None),
         ("queue.get", 200),
         ("queue.accept", 200),
@@ -189,7 +193,7 @@ def test_the_samples_tell_of_waiting_and_of_the_turn(invoke: Invoke) -> None:
 
 
 QUEUES = ("matching", "timers", "notify", "turns")
-CONSUMERS = (*QUEUES, "relay")
+CONSUMERS = (*QUEUES, "feedback", "relay")
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SAMPLES if n.partition(".")[0] in CONSUMERS))
@@ -197,6 +201,25 @@ def test_a_consumer_takes_its_sample_once_the_session_is_there(invoke: Invoke, n
     for first in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
         invoke(first)
     assert invoke(name) == {"batchItemFailures": []}
+
+
+@pytest.mark.usefixtures("mail")
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("Delivery", "delivered"),
+        ("Bounce", "bounced"),
+        ("Complaint", "delivered"),
+        ("Reject", "failed"),
+    ],
+)
+def test_a_mail_finds_its_entry_by_the_samples(invoke: Invoke, kind: str, status: str) -> None:
+    for name in ("intake.start", "notify.SessionUnfilled", f"feedback.{kind}"):
+        invoke(name)
+    statuses = {
+        entry.channel: entry.status for entry in notifications.ledger_of("customer-1", 10, None)[0]
+    }
+    assert statuses == {"push": "failed", "mail": status}
 
 
 def test_the_snapshot_function_takes_its_schedule(invoke: Invoke) -> None:

@@ -459,6 +459,8 @@ def test_the_preferred_mechanic_is_asked_alone_until_that_offer_ends() -> None:
     assert (asked.matched, asked.seek_due_at, asked.all_offline) == (False, None, False)
     assert (asked.waves, asked.version) == (before.waves + 1, before.version + 1)
     assert rules.broadcast_status(asked) is S.HELD
+    later = rules.with_preferred_asked(replace(before, asked=(RIVAL,)), offer)
+    assert later.asked == (RIVAL, MECHANIC)
     for now, alone in [
         (NOON, True),
         (offer.expires_at - ONE_MS, True),
@@ -599,6 +601,12 @@ def test_a_wave_remembers_whom_it_asked() -> None:
     assert (dispatch.waves, dispatch.version) == (2, 3)
 
 
+def test_a_wave_tells_nothing_unless_it_is_said() -> None:
+    dispatch = rules.with_wave(a_dispatch(), (), NOON, wanted=3)
+    assert (dispatch.announced, dispatch.all_offline) == (False, False)
+    assert dispatch.preferred_outcome is None
+
+
 def test_a_wave_does_what_was_due() -> None:
     dispatch = wave(a_dispatch(seek_due_at=NOON, owed=2), an_open_offer())
     assert (dispatch.seek_due_at, dispatch.owed) == (None, 0)
@@ -713,9 +721,10 @@ def test_a_decline_ends_the_offer_and_passes_it_on() -> None:
     assert dispatch.version == 2
 
 
-def test_a_decline_is_remembered_in_later_periods() -> None:
+def test_declines_are_remembered_in_later_periods() -> None:
     declined = rules.with_decline(a_dispatch(), an_open_offer(), MECHANIC, NOON)
-    assert reopen(rules.closed(declined)).declined == (MECHANIC,)
+    twice = rules.with_decline(declined, None, RIVAL, NOON)
+    assert reopen(rules.closed(twice)).declined == (MECHANIC, RIVAL)
 
 
 def test_a_decline_of_the_broadcast_leaves_the_offers_of_others_and_seeks_nobody() -> None:
@@ -879,6 +888,14 @@ def test_new_capacity_is_remembered_as_asked() -> None:
     assert (after.offers, after.asked) == ((offer,), (RIVAL, MECHANIC))
     assert (after.waves, after.version) == (2, before.version + 1)
     assert after.matched
+
+
+def test_an_overdue_offer_is_remembered_beside_new_capacity_until_its_end_is_written() -> None:
+    overdue = an_open_offer(RIVAL)
+    offer = an_open_offer(MECHANIC, kind=OfferKind.CAPACITY, expires_at=NOON + TEN_MINUTES)
+    after = rules.with_capacity(replace(SEARCHED, offers=(overdue,)), offer)
+    assert after.offers == (overdue, offer)
+    assert rules.overdue_offers(after, NOON + FIVE_MINUTES) == (overdue,)
 
 
 # Statistics of a shift
