@@ -6,19 +6,22 @@ import pytest
 from moto import mock_aws
 
 from dispatch.core import aws as clients
-from dispatch.core import settings, time
-from dispatch.matching import service as matching
-from dispatch.policy import service as policies
+from dispatch.core import time
 from tests.clock import Clock
+from tests.fast.table import FastTable
+from tests.fast.world import FastWorld, running
+from tests.instances import forget_everything
 from tests.template_file import table
 from tests.world import MAIL_SENDER, REGION, World
 
 
-def forget_everything() -> None:
-    """Drop what an instance of a function keeps between invocations."""
-    settings.forget()
-    policies.forget()
-    matching.forget()
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--table",
+        choices=("fast", "moto"),
+        default="fast",
+        help="what keeps the table in tests/integration: the fast table of the tests' own, or moto",
+    )
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def clock() -> Iterator[Clock]:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterator[None]:
     """Everything a function finds in its account: table, topic, queue, bucket, push."""
     environment = {
         "AWS_ACCESS_KEY_ID": "testing",
@@ -48,7 +51,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
-        clients.dynamodb().create_table(TableName=environment["TABLE_NAME"], **table())
+        if pytestconfig.getoption("table") == "fast":
+            fast_table = FastTable(environment["TABLE_NAME"], table())
+            monkeypatch.setattr(clients, "dynamodb", lambda: fast_table)
+        else:
+            clients.dynamodb().create_table(TableName=environment["TABLE_NAME"], **table())
         clients.s3().create_bucket(
             Bucket=environment["SNAPSHOT_BUCKET"],
             CreateBucketConfiguration={"LocationConstraint": REGION},
@@ -92,3 +99,10 @@ def mail(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def world(aws: None, clock: Clock) -> World:
     """The whole backend in this process, with nobody in it yet."""
     return World(clock)
+
+
+@pytest.fixture
+def fast_world() -> Iterator[FastWorld]:
+    """The whole backend on the AWS of the tests' own, with nobody in it yet."""
+    with running(Clock()) as world:
+        yield world

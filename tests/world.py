@@ -15,7 +15,7 @@ from moto.sqs.models import sqs_backends
 
 from dispatch.core import aws, settings
 from dispatch.core.events import PREFIX, message
-from dispatch.core.table import decode
+from dispatch.core.table import Item, decode
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.mechanics import service as mechanics
@@ -84,9 +84,7 @@ class World:
 
     def facts(self, *types: str, session_id: str | None = None) -> list[Fact]:
         """Every recorded fact, oldest first."""
-        pages = aws.dynamodb().get_paginator("scan").paginate(TableName=settings.table_name())
-        items = (decode(raw) for page in pages for raw in page["Items"])
-        found = [message(item) for item in items if item["sk"].startswith(PREFIX)]
+        found = [message(item) for item in self._recorded()]
         return sorted(
             (
                 fact
@@ -96,6 +94,12 @@ class World:
             ),
             key=lambda fact: str(fact["id"]),
         )
+
+    def _recorded(self) -> list[Item]:
+        """The items of the facts, in any order."""
+        pages = aws.dynamodb().get_paginator("scan").paginate(TableName=settings.table_name())
+        items = (decode(raw) for page in pages for raw in page["Items"])
+        return [item for item in items if item["sk"].startswith(PREFIX)]
 
     def tell(self, fact: Fact) -> None:
         """Hand one fact to everyone who listens to it. No timer rings before this any more."""

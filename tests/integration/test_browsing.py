@@ -455,18 +455,28 @@ def test_who_has_vanished_is_left_out_and_the_next_page_goes_on() -> None:
 # What is read
 
 
+class Noting:
+    """The table's client, which notes what it is asked."""
+
+    def __init__(self, client: Any, calls: list[tuple[str, Any]]) -> None:
+        self._client, self._calls = client, calls
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            self._calls.append((operation.title().replace("_", ""), request))
+            return getattr(self._client, operation)(**request)
+
+        return call
+
+
 @contextmanager
 def reads() -> Iterator[list[tuple[str, Any]]]:
     """The calls to DynamoDB within the block, and what was asked."""
     calls: list[tuple[str, Any]] = []
-
-    def note(model: Any, params: Any, **_: Any) -> None:
-        calls.append((model.name, json.loads(params["body"])))
-
-    events = clients.dynamodb().meta.events
-    events.register("before-call.dynamodb", note)
-    yield calls
-    events.unregister("before-call.dynamodb", note)
+    noting: Any = Noting(clients.dynamodb(), calls)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clients, "dynamodb", lambda: noting)
+        yield calls
 
 
 def names(calls: list[tuple[str, Any]]) -> list[str]:

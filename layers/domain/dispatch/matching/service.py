@@ -320,14 +320,19 @@ class _LiveRoster:
     def _start_from_snapshot(self, country: str | None) -> None:
         snapshot = store.find_snapshot(country)
         if snapshot and self.loaded_at - snapshot.making.renewed_at < LOADED_ANEW_AFTER:
-            self._index(_merge(self._known, snapshot.rows))
+            self._index(_merge(self._known, list(snapshot.rows)))
             self._watermarks |= snapshot.making.watermarks
 
     def _catch_up(self, countries: Collection[str | None]) -> int:
-        partitions = [p for p in self._partitions if mechanics.country_of(p) in countries]
-        changed = _catch_up(self._known, self._watermarks, partitions)
-        self._index(changed)
-        return len(changed)
+        """Each partition is indexed as soon as it is read: the next read may fail, and what is
+        known but not indexed would never be ranked."""
+        count = 0
+        for partition in self._partitions:
+            if mechanics.country_of(partition) in countries:
+                changed = _catch_up(self._known, self._watermarks, [partition])
+                self._index(changed)
+                count += len(changed)
+        return count
 
     def _index(self, changed: set[str]) -> None:
         rows = [self._known.get(mechanic_id) for mechanic_id in changed]

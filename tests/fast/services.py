@@ -1,0 +1,189 @@
+"""Topic and pushes, queues, schedules and objects: what is sent is kept until somebody takes it.
+
+Each class is the client of one service, with the calls that this code base makes.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.clock import Clock
+
+
+def refusal(operation: str, code: str, message: str, status: int = 400) -> ClientError:
+    """An error as a real client raises it."""
+    response: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, operation)
+
+
+# Queues
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One message in a queue. Nobody sees it before ``visible_at``."""
+
+    queue: str
+    body: str
+    visible_at: datetime
+    receives: int = 0
+
+
+@dataclass(slots=True)
+class FastQueues:
+    """SQS: the messages of all queues, in the order of their sending. A queue is its URL."""
+
+    clock: Clock
+    messages: list[Message] = field(default_factory=list)
+
+    def send_message(self, **request: Any) -> dict[str, Any]:
+        delay = timedelta(seconds=request.get("DelaySeconds", 0))
+        if not timedelta(0) <= delay <= timedelta(seconds=900):
+            raise refusal("SendMessage", "InvalidParameterValue", f"a delay of {delay}")
+        self.put(request["QueueUrl"], request["MessageBody"], delay)
+        return {}
+
+    def put(self, queue: str, body: str, delay: timedelta = timedelta(0)) -> None:
+        self.messages.append(Message(queue, body, self.clock() + delay))
+
+
+# Schedules
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A message that is sent once."""
+
+    name: str
+    at: datetime
+    target: str
+    body: str
+
+
+@dataclass(slots=True)
+class FastScheduler:
+    """EventBridge Scheduler: one-time schedules, gone once they have rung."""
+
+    clock: Clock
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+
+    def create_schedule(self, **request: Any) -> dict[str, Any]:
+        name, target = request["Name"], request["Target"]
+        if name in self.schedules:
+            raise refusal("CreateSchedule", "ConflictException", f"{name} exists", 409)
+        at = datetime.strptime(f"{request['ScheduleExpression']}Z", "at(%Y-%m-%dT%H:%M:%S)%z")
+        if at <= self.clock():
+            raise refusal("CreateSchedule", "ValidationException", f"{at} is in the past")
+        self.schedules[name] = Schedule(name, at, target["Arn"], target["Input"])
+        return {}
+
+    def list_schedules(self, **request: Any) -> dict[str, Any]:
+        assert request.keys() <= {"GroupName"}
+        return {"Schedules": [{"Name": name} for name in self.schedules]}
+
+    def due(self) -> list[Schedule]:
+        """What rings now, the earliest first; it is gone afterwards."""
+        due = [each for each in self.schedules.values() if each.at <= self.clock()]
+        for schedule in due:
+            del self.schedules[schedule.name]
+        return sorted(due, key=lambda schedule: schedule.at)
+
+
+# Topic and pushes
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What a platform endpoint was given, and whose device it was."""
+
+    endpoint: str
+    owner: str
+    message: str
+    attributes: str
+
+
+@dataclass(slots=True)
+class FastTopic:
+    """SNS: one topic, whose facts are handed to ``subscribers``, and platform endpoints."""
+
+    subscribers: Callable[[str, str], None]
+    """Takes the type of a fact, and its message."""
+    endpoints: dict[str, dict[str, str]] = field(default_factory=dict)
+    pushes: list[Push] = field(default_factory=list)
+
+    def publish(self, **request: Any) -> dict[str, Any]:
+        attributes = {
+            name: value["StringValue"] for name, value in request["MessageAttributes"].items()
+        }
+        if "TopicArn" in request:
+            self.subscribers(attributes["type"], request["Message"])
+            return {"MessageId": "1"}
+        arn = request["TargetArn"]
+        if arn not in self.endpoints:
+            raise refusal("Publish", "NotFound", "Endpoint does not exist", 404)
+        if self.endpoints[arn]["Enabled"] != "true":
+            raise refusal("Publish", "EndpointDisabled", "Endpoint is disabled")
+        self.pushes.append(
+            Push(
+                endpoint=arn,
+                owner=json.loads(self.endpoints[arn]["CustomUserData"])["user_id"],
+                message=request["Message"],
+                attributes=json.dumps(attributes, sort_keys=True),
+            )
+        )
+        return {"MessageId": "1"}
+
+    def create_platform_endpoint(self, **request: Any) -> dict[str, Any]:
+        application, token = request["PlatformApplicationArn"], request["Token"]
+        owner = request["CustomUserData"]
+        for arn, attributes in self.endpoints.items():
+            if arn.startswith(f"{application}/") and attributes["Token"] == token:
+                if attributes["CustomUserData"] == owner:
+                    return {"EndpointArn": arn}
+                raise refusal(
+                    "CreatePlatformEndpoint",
+                    "InvalidParameter",
+                    f"Invalid parameter: Token Reason: Endpoint {arn} already exists with the "
+                    "same Token, but different attributes.",
+                )
+        arn = f"{application}/{token}"
+        self.endpoints[arn] = {"Token": token, "CustomUserData": owner, "Enabled": "true"}
+        return {"EndpointArn": arn}
+
+    def set_endpoint_attributes(self, **request: Any) -> dict[str, Any]:
+        arn = request["EndpointArn"]
+        if arn not in self.endpoints:
+            raise refusal("SetEndpointAttributes", "NotFound", "Endpoint does not exist", 404)
+        self.endpoints[arn] |= request["Attributes"]
+        return {}
+
+    def delete_endpoint(self, **request: Any) -> dict[str, Any]:
+        self.endpoints.pop(request["EndpointArn"], None)
+        return {}
+
+
+# Objects
+
+
+@dataclass(slots=True)
+class FastBucket:
+    """S3: the objects of one bucket."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+    def put_object(self, **request: Any) -> dict[str, Any]:
+        self.objects[request["Key"]] = bytes(request["Body"])
+        return {}
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        if request["Key"] not in self.objects:
+            raise refusal("GetObject", "NoSuchKey", "The specified key does not exist.", 404)
+        return {"Body": BytesIO(self.objects[request["Key"]])}
