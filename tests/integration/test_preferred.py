@@ -353,6 +353,22 @@ def test_who_gave_it_back_is_not_asked_again_and_nothing_is_held_for_them(world:
     release(world, world.accept(world.offer_to("own").id, "own"))
     assert world.asked(session.id) == ["own", "a", "b"]
     assert world.broadcast(session.id).status is AssignmentStatus.QUEUED
+    assert outcome(world, session.id) == "released"
+
+
+def test_who_accepted_and_did_not_come_is_not_waited_for_again(world: World) -> None:
+    session = _book(world)
+    world.accept(world.offer_to("own").id, "own")
+    world.pass_time(minutes=5)
+    assert world.asked(session.id) == ["own", "a", "b"]
+    assert outcome(world, session.id) == "not_joined"
+
+
+def test_what_another_gave_back_tells_nothing_of_the_preferred(world: World) -> None:
+    session = _book(world)
+    decline(world, "own")
+    release(world, world.accept(world.offer_to("a").id, "a"))
+    assert outcome(world, session.id) == "declined"
 
 
 def test_a_session_cancelled_while_its_broadcast_is_held_takes_all_rows_along(

@@ -338,8 +338,10 @@ def reopened(
     preferred_s: int,
     now: datetime,
     until: datetime,
+    outcome: str = "released",
 ) -> Dispatch:
-    """A new pending period, without the mechanic who had the session."""
+    """A new pending period, without the mechanic who had the session; ``outcome`` is why."""
+    had_preferred = excluding == dispatch.preferred_id
     again = replace(
         dispatch,
         period=period,
@@ -351,6 +353,7 @@ def reopened(
         announced=False,
         all_offline=False,
         excluded=(*dispatch.excluded, excluding),
+        preferred_outcome=outcome if had_preferred else dispatch.preferred_outcome,
         version=dispatch.version + 1,
     )
     return seeking(again, preferred_s, now)

@@ -109,8 +109,9 @@ def reopen_dispatch(
     policy: Policy,
     now: datetime,
     until: datetime,
+    outcome: str,
 ) -> None:
-    """The session is pending again, without the mechanic who had it."""
+    """The session is pending again, without the mechanic who had it; ``outcome`` is why."""
     again = rules.reopened(
         dispatch,
         period=period,
@@ -119,6 +120,7 @@ def reopen_dispatch(
         preferred_s=policy.preferred_s,
         now=now,
         until=until,
+        outcome=outcome,
     )
     store.put_dispatch(tx, again)
     store.add(tx, _broadcast(again))

@@ -338,6 +338,7 @@ def release_session(
             policy=policy,
             now=now,
             until=_pending_until(released),
+            outcome=AssignmentStatus.RELEASED,
         )
         shifts.free_load(tx, by, now, completed=False, session_ended=False)
         tx.record(
@@ -534,6 +535,7 @@ def _go_on_without_mechanic(session: Session, again: Session, now: datetime) -> 
             policy=_policy_of(session, now),
             now=again.pending_since,
             until=_pending_until(again),
+            outcome=Cause.NOT_JOINED,
         )
         shifts.free_load(tx, mechanic_id, now, completed=False, session_ended=False)
         tx.record(
