@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -14,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from dispatch.core import places
 from dispatch.core.examples import CLOCKED_IN_AT, SESSION_ID
 from dispatch.core.time import format_time
 
@@ -155,6 +157,17 @@ Line = Annotated[
 def wrong(detail: str) -> PydanticCustomError:
     """The error of a field; ``detail`` goes on where the field's name ends."""
     return PydanticCustomError("wrong_field", "{detail}", {"detail": detail})
+
+
+def _country_code(name: str) -> str:
+    code = places.country(name)
+    if code is None:
+        raise wrong("is not a country; use its ISO 3166-1 code or English name")
+    return code
+
+
+Country = Annotated[Line, AfterValidator(_country_code)]
+"""A country by its ISO 3166-1 code or English name; the model holds the code."""
 
 
 def _refuse(value: object) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from dispatch.core import places
-from dispatch.core.views import Line, wrong
+from dispatch.core.views import Country, Line, wrong
 from dispatch.customers.model import Location
 from dispatch.matching.keywords import find_keywords
 from dispatch.matching.model import BrowseQuery, Filters, RequestType
@@ -37,7 +37,7 @@ class BrowseParameters(BaseModel):
         validate_default=True,
         description="For `request_type` brand_specialist, or with `brand_specialists_only`",
     )
-    customer_country: Line | None = Field(
+    customer_country: Country | None = Field(
         None,
         description="ISO 3166-1 code or English name. All four `customer_*` are from the caller's "
         "profile if none is sent.",
@@ -61,14 +61,6 @@ class BrowseParameters(BaseModel):
         max_length=MAX_CURSOR,
         description="`next_cursor` of the page before, with the same filters",
     )
-
-    @field_validator("customer_country")
-    @classmethod
-    def _known_country(cls, name: str | None) -> str | None:
-        code = places.country(name) if name else None
-        if name and code is None:
-            raise wrong("is not a country; use its ISO 3166-1 code or English name")
-        return code
 
     @field_validator("requested_brand")
     @classmethod

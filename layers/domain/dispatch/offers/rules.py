@@ -417,7 +417,11 @@ def was_waiting(duty: Duty, at: datetime) -> bool:
 
 def may_ask(dispatch: Dispatch, mechanic_id: str) -> bool:
     """Nobody is asked twice for one session, nor who does not want it or may not have it."""
-    return mechanic_id not in {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
+    return mechanic_id not in not_to_ask(dispatch)
+
+
+def not_to_ask(dispatch: Dispatch) -> frozenset[str]:
+    return frozenset((*dispatch.asked, *dispatch.declined, *dispatch.excluded))
 
 
 def is_sought(dispatch: Dispatch, now: datetime) -> bool:

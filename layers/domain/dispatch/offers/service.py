@@ -319,7 +319,7 @@ def _make_wave(
     Whoever turns out not to be free is passed over, on a fresh roster.
     """
     everyone = None if dispatch.matched else _everyone(dispatch, policy, now)
-    out = {*dispatch.asked, *dispatch.declined, *dispatch.excluded}
+    out = set(rules.not_to_ask(dispatch))
     fresh_since = dispatch.seek_due_at
     while True:
         free = matching.rank(
@@ -584,7 +584,7 @@ def top_up(session_id: str, now: datetime) -> None:
         policy,
         now,
         among=Among.FREE,
-        excluding={*dispatch.asked, *dispatch.declined, *dispatch.excluded},
+        excluding=rules.not_to_ask(dispatch),
     )
     missed = [
         ranked for ranked in found.top if rules.was_waiting(ranked.mechanic.duty, dispatch.wave_at)

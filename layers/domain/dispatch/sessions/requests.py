@@ -13,9 +13,8 @@ from pydantic import (
     field_validator,
 )
 
-from dispatch.core import places
 from dispatch.core.examples import CITY, CONCERN, NAME, VEHICLE
-from dispatch.core.views import Body, Line, NotYet, by_example, wrong
+from dispatch.core.views import Body, Country, Line, NotYet, by_example, wrong
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.sessions.model import Intake, PaymentMethod, Vehicle
@@ -66,7 +65,7 @@ class IntakeBody(Body):
     payment_method: PaymentMethod
     name: Line
     email: Email
-    customer_country: Line | None = Field(None, description="ISO 3166-1 code or English name")
+    customer_country: Country | None = Field(None, description="ISO 3166-1 code or English name")
     customer_state_province: Line | None = None
     customer_city: Line | None = None
     customer_postal_code: Line | None = None
@@ -102,14 +101,6 @@ class IntakeBody(Body):
             "concern": CONCERN,
         }
     )
-
-    @field_validator("customer_country")
-    @classmethod
-    def _known_country(cls, name: str | None) -> str | None:
-        code = places.country(name) if name else None
-        if name and code is None:
-            raise wrong("is not a country; use its ISO 3166-1 code or English name")
-        return code
 
     @field_validator("payment_method")
     @classmethod

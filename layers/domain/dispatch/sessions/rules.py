@@ -191,12 +191,18 @@ def cancel(session: Session, reason: str | None, now: datetime) -> Session:
 
 def abandon(session: Session, now: datetime) -> Session:
     """Never signed: cancelled by the timer, everything back."""
+    return _end_by_timer(session, Move.ABANDON, "not_signed_in_time", 100, now)
+
+
+def _end_by_timer(
+    session: Session, move: Move, reason: str, refund_percent: int, now: datetime
+) -> Session:
     return replace(
-        _advance(session, Move.ABANDON),
+        _advance(session, move),
         ended_at=now,
         ended_by=Party.TIMER,
-        end_reason="not_signed_in_time",
-        refund=_refund(session, 100),
+        end_reason=reason,
+        refund=_refund(session, refund_percent),
     )
 
 
@@ -253,13 +259,7 @@ def clock_move(session: Session, policy: Policy, now: datetime) -> Session | Non
 
 def give_up(session: Session, now: datetime) -> Session:
     """Nobody took it in time: everything back."""
-    return replace(
-        _advance(session, Move.GIVE_UP),
-        ended_at=now,
-        ended_by=Party.TIMER,
-        end_reason="nobody_took_it_in_time",
-        refund=_refund(session, 100),
-    )
+    return _end_by_timer(session, Move.GIVE_UP, "nobody_took_it_in_time", 100, now)
 
 
 def miss_mechanic(session: Session, policy: Policy, now: datetime) -> Session:
@@ -269,13 +269,7 @@ def miss_mechanic(session: Session, policy: Policy, now: datetime) -> Session:
 
 def miss_customer(session: Session, now: datetime) -> Session:
     """The customer did not come: over, and nothing back."""
-    return replace(
-        _advance(session, Move.MISS_CUSTOMER),
-        ended_at=now,
-        ended_by=Party.TIMER,
-        end_reason="customer_not_joined",
-        refund=_refund(session, 0),
-    )
+    return _end_by_timer(session, Move.MISS_CUSTOMER, "customer_not_joined", 0, now)
 
 
 def as_of(session: Session, policy: Policy, now: datetime) -> Session:

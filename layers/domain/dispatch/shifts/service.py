@@ -105,8 +105,7 @@ def _clock_out(
     notes: str | None = None,
     once: Once | None = None,
 ) -> ClockState:
-    open_shift = _shift_of(mechanic)
-    shift = rules.closed(open_shift, cause, _tally(open_shift, now), now, notes)
+    shift = _closed_shift_of(mechanic, cause, now, notes)
     state = ClockState(currently_on_shift=False, load=0, shift=shift)
     with Transaction() as tx:
         if once:
@@ -141,6 +140,13 @@ def _close_with_session(
     return state
 
 
+def _closed_shift_of(
+    mechanic: Mechanic, cause: Cause, now: datetime, notes: str | None = None
+) -> Shift:
+    shift = _shift_of(mechanic)
+    return rules.closed(shift, cause, _tally(shift, now), now, notes)
+
+
 def _tally(shift: Shift, until: datetime) -> Tally:
     policy = policies.current(until)
     return offers.tally(shift.mechanic_id, shift.started_at, until, policy)
@@ -160,9 +166,8 @@ def free_load(
     """
     mechanic = _mechanic(mechanic_id)
     if rules.closes_with_session(mechanic):
-        shift = _shift_of(mechanic)
         cause = Cause(mechanic.closing or Cause.FINISHED)
-        shift = rules.closed(shift, cause, _tally(shift, now), now, notes=None)
+        shift = _closed_shift_of(mechanic, cause, now)
         mechanics.free_last_and_go_off_shift(
             tx, mechanic_id, shift.id, now=now, completed=completed, session_ended=session_ended
         )
