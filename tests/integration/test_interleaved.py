@@ -483,6 +483,22 @@ def test_the_first_policy_that_is_stored_stands(world: World, after: After) -> N
     assert policies.of_version(1).capacity == 2
 
 
+def test_who_releases_while_their_other_release_is_under_way_is_answered_as_it_is_now(
+    world: World, after: After
+) -> None:
+    world.mechanic("a")
+    world.book()
+    offer = world.offer_to("a")
+    world.accept(offer.id, "a")
+
+    def release() -> Session:
+        return sessions.release_session(offer.id, "a", "why", world.now)
+
+    after(sessions, "_settled", release)
+    assert release().status is Status.PENDING
+    assert world.load("a") == 0
+
+
 # Devices
 
 

@@ -315,7 +315,7 @@ def release_session(
     session = _settled(offers.assignment_for(assignment_id, by).session_id, now)
     assignment = offers.assignment_for(assignment_id, by)
     if assignment.mechanic_id == by and assignment.status is AssignmentStatus.RELEASED:
-        return _as_it_is(session, now, once)
+        return _as_it_is(get(session.id, now), now, once)  # it may be since the session was read
     if (session.assignment_id, session.mechanic_id) != (assignment.id, by):
         if offer_rules.is_winners_repeat(assignment, by):
             raise StaleVersion  # given back between the two reads
