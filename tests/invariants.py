@@ -216,6 +216,23 @@ def a_session_is_told_of_once(picture: Picture) -> None:
         assert over[session.id] == (session.status not in ACTIVE), session.id
 
 
+def a_session_remembers_who_came(picture: Picture) -> None:
+    """Since the last accept: who has joined, and that it began with the second."""
+    since: dict[str, str] = {}
+    for fact in picture.facts_of("OfferAccepted"):
+        since[fact["session_id"]] = max(fact["id"], since.get(fact["session_id"], ""))
+    came = Counter(
+        (fact["session_id"], fact["type"])
+        for fact in picture.facts_of("MechanicJoined", "CustomerJoined", "SessionStarted")
+        if fact["id"] > since.get(fact["session_id"], "")
+    )
+    for session in picture.sessions.values():
+        if session.status in _IN_HAND:
+            assert came[session.id, "MechanicJoined"] == bool(session.mechanic_joined_at)
+            assert came[session.id, "CustomerJoined"] == bool(session.customer_joined_at)
+            assert came[session.id, "SessionStarted"] == (session.status is Status.LIVE)
+
+
 def no_more_turns_than_capacity(picture: Picture) -> None:
     turns = [
         entry.turn for entry in picture.entries if entry.turn and picture.now < entry.turn.until
@@ -237,5 +254,6 @@ RULES = (
     whatever_has_a_deadline_is_found_by_the_sweeper,
     who_is_on_shift_has_one_open_shift,
     a_session_is_told_of_once,
+    a_session_remembers_who_came,
     no_more_turns_than_capacity,
 )

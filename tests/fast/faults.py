@@ -1,4 +1,7 @@
-"""AWS calls that fail: one of them, once, before it takes effect or after."""
+"""AWS calls that meet bad luck: one of them, once.
+
+It fails, before it takes effect or after, or somebody else comes just before it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,15 +37,25 @@ class Fault(Enum):
 
 @dataclass
 class Faults:
-    """Counts the calls from ``arm`` on, and lets the ``at``-th of them fail."""
+    """Counts the calls from ``arm`` on, and lets the ``at``-th of them fail.
+
+    Where there is something to do ``meanwhile``, that is done just before it instead.
+    """
 
     calls: list[str] = field(default_factory=list)
     at: int | None = None
     fault: Fault = Fault.REFUSED
+    meanwhile: Callable[[], None] | None = None
     armed: bool = False
 
-    def arm(self, at: int | None = None, fault: Fault = Fault.REFUSED) -> None:
-        self.calls, self.at, self.fault, self.armed = [], at, fault, True
+    def arm(
+        self,
+        at: int | None = None,
+        fault: Fault = Fault.REFUSED,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        self.calls, self.at, self.fault, self.meanwhile = [], at, fault, meanwhile
+        self.armed = True
 
     def disarm(self) -> None:
         self.armed = False
@@ -56,6 +69,10 @@ class Faults:
             return call(**request)
         self.calls.append(name)
         if self.at != len(self.calls) - 1:
+            return call(**request)
+        if self.meanwhile:
+            self.armed = False
+            self.meanwhile()
             return call(**request)
         if not self.fault.fits(name):
             self.at += 1  # the next one, then

@@ -20,6 +20,7 @@ from dispatch.core.errors import Busy, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
 from dispatch.core.logging import metrics
 from dispatch.core.table import Item, decode
+from dispatch.matching import service as matching
 from tests.clock import Clock
 from tests.fast.faults import Faults, Killed
 from tests.fast.services import FastBucket, FastQueues, FastScheduler, FastTopic, Message
@@ -211,6 +212,18 @@ class FastWorld(World):
                 work()
                 return
         raise AssertionError("it never came to an end") from self.failures[-1]
+
+    def interrupt(self, at: int, meanwhile: Callable[[], None]) -> None:
+        """Just before the ``at``-th call from now, something else happens, in another instance."""
+
+        def aside() -> None:
+            roster, matching._live = matching._live, None
+            try:
+                meanwhile()
+            finally:
+                matching._live = roster
+
+        self.faults.arm(at, meanwhile=aside)
 
     def lose_everything(self) -> None:
         """What is under way, facts and timers, is lost."""

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from dispatch.core.idempotency import Once
-from dispatch.core.time import parse_time
+from dispatch.core.time import format_time, parse_time
 from dispatch.customers import service as customers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
@@ -46,6 +46,8 @@ CUSTOMERS = ("ann", "ben", "cid")
 MECHANICS = ("kim", "lea", "max", "ned", "oli")
 PATIENCE = timedelta(hours=15)
 """Longer than any deadline but that of the waitlist."""
+
+MOST_SWEEPS = 100
 
 customer_ids = st.sampled_from(CUSTOMERS)
 mechanic_ids = st.sampled_from(MECHANICS)
@@ -297,6 +299,21 @@ class Town(RuleBasedStateMachine):
     def a_call_will_fail(self, at: int, fault: Fault) -> None:
         self.world.faults.arm(at, fault)
 
+    @rule(first=people, second=people, at=st.integers(0, 12))
+    def two_go_on_at_once(self, first: str, second: str, at: int) -> None:
+        """One of them between two calls of the other."""
+        self.world.interrupt(at, lambda: self._go_on(second))
+        self._go_on(first)
+        self.world.faults.disarm()
+
+    @precondition(lambda self: self.world.deliverable())
+    @rule(who=people, pick=picks, at=st.integers(0, 25))
+    def somebody_comes_between(self, who: str, pick: int, at: int) -> None:
+        """Between two calls of a consumer."""
+        self.world.interrupt(at, lambda: self._go_on(who))
+        self.world.deliver(_one(self.world.deliverable(), pick))
+        self.world.faults.disarm()
+
     # What holds
 
     @invariant()
@@ -316,12 +333,16 @@ class Town(RuleBasedStateMachine):
         """Nobody does anything any more, and all that is under way is lost."""
         world = self.world
         world.lose_everything()
-        over = world.now + PATIENCE
-        while instants := [at for at in picture_of(world).due.values() if parse_time(at) < over]:
-            due = parse_time(min(instants)) + timedelta(minutes=4)
-            world.clock.at = max(due, world.now)
+        over = format_time(world.now + PATIENCE)
+        for _ in range(MOST_SWEEPS):
+            due = min(picture_of(world).due.values(), default=over)
+            if due >= over:
+                break
+            world.clock.at = max(parse_time(due) + timedelta(minutes=4), world.now)
             world.scheduled(lambda: sweep(world.now))
             world.drain()
+        else:
+            raise AssertionError("the sweeper finds no end")
         self.always()
         picture = self.picture
         assert picture.locks == {}
