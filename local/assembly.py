@@ -20,7 +20,7 @@ from local.gateway import Gateway
 from local.log import Log
 from local.pumps import Bell, Pumps
 from local.queues import Queue
-from local.resources import Resources, on_engines, platform_applications
+from local.resources import Resources, given_parameters, on_engines
 from local.schedules import OneTime, Regular
 from local.streams import Stream
 from local.waiting import MotoEngine
@@ -56,7 +56,7 @@ async def assembled(
         running_engines = await starting.ready()
         clients = await asyncio.to_thread(Clients, running_engines)
         resources = Resources(
-            translated, platform_applications(clients, translated), on_engines(clients)
+            translated, given_parameters(clients, translated), on_engines(clients)
         )
         await asyncio.to_thread(resources.make_all)
         plan = deployment.read(resources.of_type, template_file.parent)

@@ -183,4 +183,5 @@ class Clients:
         self.sqs = client("sqs", engines.moto_url)
         self.s3 = client("s3", engines.moto_url)
         self.scheduler = client("scheduler", engines.moto_url)
+        self.ses = client("sesv2", engines.moto_url)
         self.cognito = client("cognito-idp", engines.moto_url)

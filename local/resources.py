@@ -39,6 +39,7 @@ NO_LOCAL_COUNTERPART = {
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
+    "AWS::SES::ConfigurationSetEventDestination",  # a mail goes no further than /_local/mails
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 }
@@ -50,7 +51,16 @@ PLATFORM_APPLICATION_PARAMETERS = {
     "ApnsSandboxApplicationArn": "APNS_SANDBOX",
 }
 
+# Empty by default, since an operator has to verify it. Here mails go nowhere: any will do.
+MAIL_SENDER_PARAMETER = "MailSender"
+MAIL_SENDER = "notices@dispatch.example"
+
 Properties = dict[str, Any]
+
+
+def given_parameters(clients: Clients, template: Template) -> dict[str, str]:
+    """What an operator would set up by hand and name in a parameter, made; parameter to value."""
+    return platform_applications(clients, template) | mail_sender(clients, template)
 
 
 def platform_applications(clients: Clients, template: Template) -> dict[str, str]:
@@ -64,6 +74,14 @@ def platform_applications(clients: Clients, template: Template) -> dict[str, str
         for parameter, platform in PLATFORM_APPLICATION_PARAMETERS.items()
         if parameter in parameters
     }
+
+
+def mail_sender(clients: Clients, template: Template) -> dict[str, str]:
+    """Verifies the sender of mails, if the template has a parameter for one."""
+    if MAIL_SENDER_PARAMETER not in template.get("Parameters", {}):
+        return {}
+    clients.ses.create_email_identity(EmailIdentity=MAIL_SENDER)
+    return {MAIL_SENDER_PARAMETER: MAIL_SENDER}
 
 
 Maker = Callable[[str, str, Properties], Made]
@@ -279,6 +297,13 @@ def _bucket(properties: Properties, logical_id: str, clients: Clients) -> Made:
     name = _physical_name(properties, "BucketName", logical_id).lower()
     clients.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     return Made(name, {"Arn": f"arn:{PARTITION}:s3:::{name}"})
+
+
+@_makes("AWS::SES::ConfigurationSet", "ReputationOptions", "SuppressionOptions", "Tags")
+def _configuration_set(properties: Properties, logical_id: str, clients: Clients) -> Made:
+    name = _physical_name(properties, "Name", logical_id)
+    clients.ses.create_configuration_set(ConfigurationSetName=name)
+    return Made(name)
 
 
 @_makes("AWS::Scheduler::ScheduleGroup", "Tags")

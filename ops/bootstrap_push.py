@@ -9,6 +9,11 @@ services. Run this before the first deployment with push, and whenever a credent
 
 and add what it prints to ``parameter_overrides`` in samconfig.toml. The credentials go to SNS and
 nowhere else. The names are fixed: the functions' roles allow exactly these applications.
+
+The first deployment makes the topic to which SNS tells what it could not deliver. Run this again,
+then and once, with what the stack's output ``FeedbackTopicArn`` says::
+
+    python -m ops.bootstrap_push --stage staging --feedback-topic arn:aws:sns:...
 """
 
 import argparse
@@ -36,17 +41,26 @@ def put_application(
 
     An existing one keeps its ARN, and so its endpoints: devices need not register again.
     """
-    name = f"dispatch-{stage}"
+    known = existing_applications(sns, stage).get(platform)
+    if known is not None:
+        sns.set_platform_application_attributes(PlatformApplicationArn=known, Attributes=attributes)
+        return known
+    created = sns.create_platform_application(
+        Name=f"dispatch-{stage}", Platform=platform, Attributes=attributes
+    )
+    return created["PlatformApplicationArn"]
+
+
+def existing_applications(sns: "SNSClient", stage: str) -> dict[str, str]:
+    """The stage's applications: platform to ARN."""
+    found = {}
     for page in sns.get_paginator("list_platform_applications").paginate():
         for application in page["PlatformApplications"]:
             arn = application["PlatformApplicationArn"]
-            if arn.endswith(f":app/{platform}/{name}"):
-                sns.set_platform_application_attributes(
-                    PlatformApplicationArn=arn, Attributes=attributes
-                )
-                return arn
-    created = sns.create_platform_application(Name=name, Platform=platform, Attributes=attributes)
-    return created["PlatformApplicationArn"]
+            platform, _, name = arn.partition(":app/")[2].partition("/")
+            if platform in PARAMETERS and name == f"dispatch-{stage}":
+                found[platform] = arn
+    return found
 
 
 def wanted_applications(options: argparse.Namespace) -> dict[str, dict[str, str]]:
@@ -75,9 +89,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--apns-key-id")
     parser.add_argument("--apns-team-id")
     parser.add_argument("--apns-bundle-id")
+    parser.add_argument(
+        "--feedback-topic", help="the stack's output FeedbackTopicArn: what could not be delivered"
+    )
     options = parser.parse_args(arguments)
-    if not (options.fcm or options.apns):
-        parser.error("give --fcm, --apns or both")
+    if not (options.fcm or options.apns or options.feedback_topic):
+        parser.error("give --fcm, --apns or both, or --feedback-topic")
     if options.apns and not all(
         (options.apns_key_id, options.apns_team_id, options.apns_bundle_id)
     ):
@@ -92,6 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for platform, attributes in wanted_applications(options).items():
         arn = put_application(sns, platform, options.stage, attributes)
         print(f"{PARAMETERS[platform]}={arn}")
+    if options.feedback_topic:
+        for arn in existing_applications(sns, options.stage).values():
+            sns.set_platform_application_attributes(
+                PlatformApplicationArn=arn,
+                Attributes={"EventDeliveryFailure": options.feedback_topic},
+            )
 
 
 if __name__ == "__main__":

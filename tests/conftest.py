@@ -12,7 +12,7 @@ from tests.fast.table import FastTable
 from tests.fast.world import FastWorld, running
 from tests.instances import forget_everything
 from tests.template_file import table
-from tests.world import REGION, World
+from tests.world import MAIL_SENDER, REGION, World
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,6 +63,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterato
         clients.scheduler().create_schedule_group(Name=environment["SCHEDULE_GROUP"])
         queue = clients.sqs().create_queue(QueueName="timers")["QueueUrl"]
         monkeypatch.setenv("TIMERS_QUEUE_URL", queue)
+        notify = clients.sqs().create_queue(QueueName="notify")["QueueUrl"]
+        monkeypatch.setenv("NOTIFY_QUEUE_URL", notify)
         matching = clients.sqs().create_queue(QueueName="matching")["QueueUrl"]
         monkeypatch.setenv("MATCHING_QUEUE_URL", matching)
         monkeypatch.setenv(
@@ -83,6 +85,14 @@ def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterato
         forget_everything()
         yield
     forget_everything()
+
+
+@pytest.fixture
+def mail(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mails are sent, too: there is a sender, and SES knows it."""
+    monkeypatch.setenv("MAIL_SENDER", MAIL_SENDER)
+    monkeypatch.setenv("MAIL_CONFIGURATION_SET", "dispatch-test")
+    clients.ses().create_email_identity(EmailIdentity=MAIL_SENDER)
 
 
 @pytest.fixture

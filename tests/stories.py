@@ -1,1068 +1,201 @@
-"""What the backend is there for, as short stories: each use case, with all that follows from it.
+"""What people do in stories, each with all that follows at once; what holds after every story."""
 
-A story sets its scene and answers with what happens then, which is what is put to the test, and
-how it is to end.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from dispatch.customers import service as customers
-from dispatch.matching import service as matching
+from dispatch.core import aws, settings
+from dispatch.core.due import overdue
+from dispatch.core.events import EventType
+from dispatch.core.table import Item, decode
 from dispatch.mechanics import service as mechanics
-from dispatch.notifications import service as notifications
-from dispatch.notifications import store as devices
-from dispatch.notifications.model import Platform
+from dispatch.mechanics.model import Mechanic
 from dispatch.offers import service as offers
-from dispatch.offers.model import AssignmentStatus, DeclineReason
+from dispatch.offers.model import Assignment, AssignmentStatus, DeclineReason
+from dispatch.policy import service as policies
+from dispatch.policy import store as policy_rows
+from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Session, Status
+from dispatch.sessions.model import Session
 from dispatch.shifts import service as shifts
+from dispatch.shifts.model import Shift
+from dispatch.timers.rules import LOOK_AGAIN_AFTER
 from dispatch.timers.sweeper import sweep
-from dispatch.waitlist import service as waitlist
-from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
-from tests.fast.world import FastWorld
-from tests.world import an_intake
+from tests.world import Fact, World
+
+# Under which rules
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """``then`` happens; ``end`` asserts how it ends.
+def under_a_policy(**numbers: Any) -> None:
+    """The policy with other numbers than by default; before anything else happens."""
+    policy_rows.add_first(Policy(**numbers))
 
-    Facts of the types in ``may_repeat`` may be recorded again where a request is made again.
+
+# What mechanics do
+
+
+def decline(world: World, mechanic_id: str) -> Assignment:
+    """The mechanic declines the one offer they have."""
+    offer = world.offer_to(mechanic_id)
+    sessions.decline_offer(offer.id, mechanic_id, DeclineReason.BUSY, world.now)
+    world.drain()
+    return world.row(offer.id)
+
+
+def release(world: World, session: Session) -> Session:
+    """The mechanic who has the session gives it back."""
+    assert session.assignment_id
+    assert session.mechanic_id
+    released = sessions.release_session(
+        session.assignment_id, session.mechanic_id, "My connection fails", world.now
+    )
+    world.drain()
+    return released
+
+
+def clock_in(world: World, mechanic_id: str) -> None:
+    shifts.clock_in(mechanic_id, world.now)
+    world.drain()
+
+
+def clock_out(world: World, mechanic_id: str, *, finish: bool = False) -> None:
+    shifts.clock_out(mechanic_id, world.now, finish=finish)
+    world.drain()
+
+
+def suspend(world: World, mechanic_id: str) -> None:
+    world.mechanic(mechanic_id, on_shift=False, status="suspended")
+    world.drain()
+
+
+# What becomes of a session
+
+
+def take(world: World, mechanic_id: str, session: Session) -> Session:
+    """The mechanic accepts their open offer of this session."""
+    mine = offers.queue_of(mechanic_id, world.now).mine
+    (row,) = [row for row in mine if row.session_id == session.id]
+    return world.accept(row.id, mechanic_id)
+
+
+def make_busy(world: World, mechanic_id: str, customer_id: str = "somebody else") -> Session:
+    """The mechanic, who is on shift and free, takes the session of another customer."""
+    session = world.book(customer_id)
+    return world.accept(world.broadcast(session.id).id, mechanic_id)
+
+
+def go_live(world: World, session: Session) -> Session:
+    """Both sides come to a session that waits for them."""
+    assert session.mechanic_id
+    sessions.join_session(session.id, session.mechanic_id, world.now)
+    live = sessions.join_session(session.id, session.customer_id, world.now)
+    world.drain()
+    return live
+
+
+def end(world: World, session: Session) -> Session:
+    ended = sessions.end_session(session.id, session.customer_id, world.now)
+    world.drain()
+    return ended
+
+
+def complete(world: World, session: Session) -> Session:
+    return end(world, go_live(world, session))
+
+
+# What is to be seen
+
+
+def is_offered(world: World, mechanic_id: str) -> list[str]:
+    """Ids of the sessions that the mechanic has open offers for."""
+    mine = offers.queue_of(mechanic_id, world.now).mine
+    return [row.session_id for row in mine if row.status is AssignmentStatus.OFFERED]
+
+
+def may_take(world: World, mechanic_id: str) -> list[str]:
+    """Ids of the sessions whose broadcasts the mechanic sees."""
+    return [row.session_id for row in offers.queue_of(mechanic_id, world.now).unassigned]
+
+
+def outcome(world: World, session_id: str) -> str | None:
+    """What the customer sees of their wish for a mechanic."""
+    session = world.session(session_id)
+    return sessions.details(session, session.customer_id, world.now).preferred_outcome
+
+
+def options(world: World, session_id: str) -> tuple[str, ...]:
+    """The ways on that the customer sees."""
+    session = world.session(session_id)
+    return sessions.details(session, session.customer_id, world.now).options
+
+
+def the_mechanic(mechanic_id: str) -> Mechanic:
+    mechanic = mechanics.get(mechanic_id)
+    assert mechanic is not None
+    return mechanic
+
+
+def last_shift(mechanic_id: str) -> Shift:
+    """The latest of the shifts that are over."""
+    (shift, *_), _ = shifts.shifts_of(mechanic_id, 1, None)
+    return shift
+
+
+# What holds after every story
+
+
+def check_that_all_is_well(world: World) -> None:
+    """All facts told and all timers rung, nothing is left to repair, and the books balance.
+
+    Some seconds later, that is: what indexes did not show at first is looked at again.
     """
-
-    then: Callable[[], None]
-    end: Callable[[], None]
-    may_repeat: frozenset[str] = frozenset()
-
-
-Story = Callable[[FastWorld], Plot]
-
-STORIES: dict[str, Story] = {}
+    world.drain()
+    world.pass_time(seconds=LOOK_AGAIN_AFTER.total_seconds())
+    assert list(overdue(by=world.now)) == [], "nothing is overdue"
+    assert sweep(world.now) == 0, "nothing is left to repair"
+    items = list(_everything())
+    _check_loads(items, policies.current(world.now).capacity)
+    _check_ends(world, items)
 
 
-def story(tell: Story) -> Story:
-    STORIES[tell.__name__] = tell
-    return tell
+def _everything() -> Iterator[Item]:
+    pages = aws.dynamodb().get_paginator("scan").paginate(TableName=settings.table_name())
+    return (decode(raw) for page in pages for raw in page["Items"])
 
 
-# The scene
-
-
-def town(world: FastWorld, mechanics_: str = "abc", **fields: Any) -> None:
-    """Mechanics on shift since a minute ago, the best first, everybody with a phone."""
-    for number, id_ in enumerate(mechanics_):
-        world.mechanic(id_, rating=4.9 - number / 10, **fields)
-        world.device(id_)
-    world.device("customer")
-    world.pass_time(minutes=1)
-
-
-def booked(world: FastWorld, customer_id: str = "customer", **changes: Any) -> Session:
-    return sessions.book_session(an_intake(**changes), customer_id, world.now)
-
-
-def sign(world: FastWorld, session: Session) -> None:
-    world.call(
-        lambda once: sessions.sign_waiver(session.id, "customer", "Jo Driver", world.now, once)
+def _check_loads(items: list[Item], capacity: int) -> None:
+    """A mechanic's load is the sessions they have in hand, and not more than they may have."""
+    in_hand = Counter(
+        item["mechanic_pk"]
+        for item in items
+        if item["entity"] == "session" and item["status"] in ("waiting", "live")
     )
-
-
-def accept(world: FastWorld, assignment_id: str, by: str) -> None:
-    world.call(lambda once: sessions.accept_offer(assignment_id, by, world.now, once))
-
-
-def decline(world: FastWorld, assignment_id: str, by: str) -> None:
-    world.call(
-        lambda once: sessions.decline_offer(assignment_id, by, DeclineReason.BUSY, world.now, once)
-    )
-
-
-def waiting(world: FastWorld, by: str = "a") -> Session:
-    """A session that a mechanic has accepted."""
-    world.book()
-    return world.accept(world.offer_to(by).id, by)
-
-
-def live(world: FastWorld, by: str = "a") -> Session:
-    session = waiting(world, by)
-    for party in (by, "customer"):
-        sessions.join_session(session.id, party, world.now)
-    world.drain()
-    return world.session(session.id)
-
-
-def ends(world: FastWorld, session: Session, status: Status, load: int = 0) -> None:
-    """The session is there, and mechanic ``a`` has so many in hand."""
-    assert world.session(session.id).status is status
-    assert world.load("a") == load
-
-
-# Booking
-
-
-@story
-def a_customer_books(world: FastWorld) -> Plot:
-    def then() -> None:
-        world.call(lambda once: sessions.book_session(an_intake(), "customer", world.now, once))
-
-    def end() -> None:
-        (fact,) = world.facts("SessionBooked")
-        assert world.session(fact["session_id"]).status is Status.AWAITING_WAIVER
-
-    return Plot(then, end)
-
-
-@story
-def a_customer_books_anew_after_the_timer_of_the_last_booking_was_lost(world: FastWorld) -> Plot:
-    first = booked(world)
-    world.drain()
-    world.queues.messages.clear()
-    world.scheduler.schedules.clear()
-    world.clock.advance(minutes=31)
-
-    def then() -> None:
-        world.call(lambda once: sessions.book_session(an_intake(), "customer", world.now, once))
-
-    def end() -> None:
-        assert world.session(first.id).status is Status.CANCELLED
-        assert len(world.facts("SessionBooked")) == 2
-
-    return Plot(then, end)
-
-
-@story
-def a_customer_with_a_session_books_another(world: FastWorld) -> Plot:
-    booked(world)
-    world.drain()
-
-    def then() -> None:
-        world.call(lambda once: sessions.book_session(an_intake(), "customer", world.now, once))
-
-    def end() -> None:
-        assert len(world.facts("SessionBooked")) == 1
-        if world.keyed:
-            (refusal,) = world.refusals
-            assert refusal.members["reason"] == "active_session"
-
-    return Plot(then, end)
-
-
-@story
-def a_customer_never_signs(world: FastWorld) -> Plot:
-    session = booked(world)
-    world.drain()
-
-    def then() -> None:
-        world.pass_time(minutes=32)
-
-    return Plot(then, lambda: _is(world, session, Status.CANCELLED))
-
-
-def _is(world: FastWorld, session: Session, status: Status) -> None:
-    assert world.session(session.id).status is status
-
-
-@story
-def a_customer_signs_and_three_mechanics_are_asked(world: FastWorld) -> Plot:
-    town(world)
-    session = booked(world)
-    world.drain()
-
-    def then() -> None:
-        sign(world, session)
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a", "b", "c"]
-        assert all(world.pushes_to(id_) for id_ in "abc")
-
-    return Plot(then, end)
-
-
-@story
-def a_customer_signs_while_all_are_offline(world: FastWorld) -> Plot:
-    for id_ in "ab":
-        world.mechanic(id_, on_shift=False)
-    session = booked(world)
-    world.drain()
-
-    def then() -> None:
-        sign(world, session)
-
-    def end() -> None:
-        assert len(world.facts("AllOffline")) == 1
-
-    return Plot(then, end)
-
-
-# Accepting
-
-
-@story
-def a_mechanic_accepts_an_offer(world: FastWorld) -> Plot:
-    town(world)
-    session = world.book()
-    offer = world.offer_to("a")
-
-    def then() -> None:
-        accept(world, offer.id, "a")
-
-    return Plot(then, lambda: ends(world, session, Status.WAITING, load=1))
-
-
-@story
-def a_mechanic_accepts_the_broadcast(world: FastWorld) -> Plot:
-    town(world, "bcda")
-    session = world.book()
-    broadcast = world.broadcast(session.id)
-
-    def then() -> None:
-        accept(world, broadcast.id, "a")
-
-    return Plot(then, lambda: ends(world, session, Status.WAITING, load=1))
-
-
-@story
-def a_mechanic_is_too_late(world: FastWorld) -> Plot:
-    town(world)
-    session = world.book()
-    late = world.offer_to("a")
-    world.accept(world.offer_to("b").id, "b")
-
-    def then() -> None:
-        accept(world, late.id, "a")
-
-    def end() -> None:
-        ends(world, session, Status.WAITING)
-        assert world.session(session.id).mechanic_id == "b"
-        if world.keyed:
-            (refusal,) = world.refusals
-            assert refusal.members["reason"] == "taken"
-
-    return Plot(then, end)
-
-
-@story
-def a_mechanic_accepts_one_of_two_and_the_other_passes_on(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    first, second = world.book(), world.book("other")
-    mine = {row.session_id: row for row in offers.queue_of("a", world.now).mine}
-
-    def then() -> None:
-        accept(world, mine[first.id].id, "a")
-
-    def end() -> None:
-        ends(world, first, Status.WAITING, load=1)
-        assert world.asked(second.id) == ["a", "b", "c", "d"]
-
-    return Plot(then, end)
-
-
-# Declining and not answering
-
-
-@story
-def a_mechanic_declines_and_the_next_is_asked(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book()
-    offer = world.offer_to("a")
-
-    def then() -> None:
-        decline(world, offer.id, "a")
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a", "b", "c", "d"]
-        assert world.row(offer.id).status is AssignmentStatus.DECLINED
-
-    return Plot(then, end)
-
-
-@story
-def the_last_one_asked_declines_and_the_broadcast_is_announced(world: FastWorld) -> Plot:
-    town(world, "a")
-    session = world.book()
-    offer = world.offer_to("a")
-    world.mechanic("other", city="Ottawa", postal_code="K1A 0A1")
-    world.device("other")
-    world.drain()
-
-    def then() -> None:
-        decline(world, offer.id, "a")
-
-    return Plot(then, lambda: _is(world, session, Status.PENDING))
-
-
-@story
-def a_mechanic_declines_the_broadcast(world: FastWorld) -> Plot:
-    town(world, "bcda")
-    session = world.book()
-    broadcast = world.broadcast(session.id)
-
-    def then() -> None:
-        decline(world, broadcast.id, "a")
-
-    def end() -> None:
-        assert world.row(broadcast.id).declined_by == {"a"}
-
-    return Plot(then, end)
-
-
-@story
-def nobody_answers_and_the_broadcast_is_announced(world: FastWorld) -> Plot:
-    town(world)
-    session = world.book()
-
-    def then() -> None:
-        world.pass_time(minutes=6)
-
-    def end() -> None:
-        assert len(world.facts("OffersExpired", session_id=session.id)) == 1
-        assert len(world.facts("BroadcastAnnounced", session_id=session.id)) == 1
-
-    return Plot(then, end)
-
-
-@story
-def nobody_takes_it_in_time(world: FastWorld) -> Plot:
-    town(world, "a")
-    session = world.book()
-    world.pass_time(minutes=6)
-
-    def then() -> None:
-        world.pass_time(minutes=26)
-
-    return Plot(then, lambda: ends(world, session, Status.UNFILLED))
-
-
-@story
-def a_mechanic_misses_three_offers(world: FastWorld) -> Plot:
-    town(world, "a")
-    for customer in ("one", "two"):
-        world.book(customer)
-        world.pass_time(minutes=6)
-    world.book("three")
-
-    def then() -> None:
-        world.pass_time(minutes=6)
-
-    def end() -> None:
-        (out,) = world.facts("MechanicClockedOut")
-        assert out["cause"] == "three_misses"
-
-    return Plot(then, end)
-
-
-@story
-def a_mechanic_without_any_device_left_is_passed_over(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book()
-
-    def then() -> None:
-        offers.end_undeliverable("a", world.now)
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a", "b", "c", "d"]
-
-    return Plot(lambda: world.scheduled(then), end)
-
-
-# The preferred mechanic
-
-
-@story
-def the_preferred_mechanic_is_asked_alone(world: FastWorld) -> Plot:
-    town(world)
-    session = booked(world, preferred_mechanic_id="b")
-    world.drain()
-
-    def then() -> None:
-        sign(world, session)
-
-    def end() -> None:
-        assert world.asked(session.id) == ["b"]
-
-    return Plot(then, end)
-
-
-@story
-def the_preferred_mechanic_accepts(world: FastWorld) -> Plot:
-    town(world)
-    session = world.book(preferred_mechanic_id="a")
-    offer = world.offer_to("a")
-
-    def then() -> None:
-        accept(world, offer.id, "a")
-
-    return Plot(then, lambda: ends(world, session, Status.WAITING, load=1))
-
-
-@story
-def the_preferred_mechanic_declines(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book(preferred_mechanic_id="d")
-    offer = world.offer_to("d")
-
-    def then() -> None:
-        decline(world, offer.id, "d")
-
-    return Plot(then, lambda: _passed_over(world, session, "declined"))
-
-
-def _passed_over(world: FastWorld, session: Session, outcome: str) -> None:
-    (fact,) = world.facts("PreferredPassedOver", session_id=session.id)
-    assert fact["outcome"] == outcome
-    assert world.asked(session.id)[-3:] == ["a", "b", "c"]
-
-
-@story
-def the_preferred_mechanic_sleeps(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book(preferred_mechanic_id="d")
-
-    def then() -> None:
-        world.pass_time(minutes=3)
-
-    return Plot(then, lambda: _passed_over(world, session, "expired"))
-
-
-@story
-def the_preferred_mechanic_clocks_out(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book(preferred_mechanic_id="d")
-
-    def then() -> None:
-        world.call(lambda once: shifts.clock_out("d", world.now, once=once))
-
-    return Plot(then, lambda: _passed_over(world, session, "clocked_out"))
-
-
-@story
-def the_preferred_mechanic_is_off_shift(world: FastWorld) -> Plot:
-    town(world)
-    world.mechanic("d", on_shift=False)
-    session = booked(world, preferred_mechanic_id="d")
-    world.drain()
-
-    def then() -> None:
-        sign(world, session)
-
-    return Plot(then, lambda: _passed_over(world, session, "off_shift"))
-
-
-# The session
-
-
-@story
-def a_mechanic_releases_the_session(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = waiting(world)
-    assignment = session.assignment_id or ""
-
-    def then() -> None:
-        world.call(lambda once: sessions.release_session(assignment, "a", "ill", world.now, once))
-
-    def end() -> None:
-        ends(world, session, Status.PENDING)
-        assert world.asked(session.id) == ["a", "b", "c", "d"]
-
-    return Plot(then, end)
-
-
-def _join(world: FastWorld, session: Session, by: str) -> None:
-    world.call(lambda once: sessions.join_session(session.id, by, world.now, once))
-
-
-@story
-def both_join(world: FastWorld) -> Plot:
-    town(world)
-    session = waiting(world)
-
-    def then() -> None:
-        _join(world, session, "a")
-        world.drain()
-        _join(world, session, "customer")
-
-    return Plot(then, lambda: ends(world, session, Status.LIVE, load=1))
-
-
-@story
-def the_mechanic_does_not_join(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = waiting(world)
-
-    def then() -> None:
-        world.pass_time(minutes=6)
-
-    def end() -> None:
-        ends(world, session, Status.PENDING)
-        assert world.asked(session.id)[-1] == "d"
-
-    return Plot(then, end)
-
-
-@story
-def the_customer_does_not_join(world: FastWorld) -> Plot:
-    town(world)
-    session = waiting(world)
-    sessions.join_session(session.id, "a", world.now)
-    world.drain()
-
-    def then() -> None:
-        world.pass_time(minutes=11)
-
-    return Plot(then, lambda: ends(world, session, Status.NO_SHOW))
-
-
-@story
-def the_mechanic_ends_it(world: FastWorld) -> Plot:
-    town(world)
-    session = live(world)
-    world.clock.advance(minutes=2)
-
-    def then() -> None:
-        world.call(lambda once: sessions.end_session(session.id, "a", world.now, once))
-
-    return Plot(then, lambda: ends(world, session, Status.COMPLETED))
-
-
-@story
-def it_ends_by_itself(world: FastWorld) -> Plot:
-    town(world)
-    session = live(world)
-
-    def then() -> None:
-        world.pass_time(minutes=27)
-
-    return Plot(then, lambda: ends(world, session, Status.COMPLETED))
-
-
-def _cancel(world: FastWorld, session: Session) -> None:
-    world.call(lambda once: sessions.cancel_session(session.id, "customer", None, world.now, once))
-
-
-@story
-def a_customer_cancels_before_signing(world: FastWorld) -> Plot:
-    session = booked(world)
-    world.drain()
-    return Plot(lambda: _cancel(world, session), lambda: _is(world, session, Status.CANCELLED))
-
-
-@story
-def a_customer_cancels_while_mechanics_are_asked(world: FastWorld) -> Plot:
-    town(world)
-    session = world.book()
-    return Plot(lambda: _cancel(world, session), lambda: ends(world, session, Status.CANCELLED))
-
-
-@story
-def a_customer_cancels_while_the_mechanic_waits(world: FastWorld) -> Plot:
-    town(world)
-    session = waiting(world)
-    sessions.join_session(session.id, "a", world.now)
-    world.drain()
-    return Plot(lambda: _cancel(world, session), lambda: ends(world, session, Status.CANCELLED))
-
-
-# Shifts
-
-
-@story
-def a_mechanic_clocks_in(world: FastWorld) -> Plot:
-    world.mechanic("a", on_shift=False)
-    world.drain()
-
-    def then() -> None:
-        world.call(lambda once: shifts.clock_in("a", world.now, once=once))
-
-    def end() -> None:
-        assert shifts.clock_state("a").currently_on_shift
-        assert len(world.facts("CapacityLeft")) == 1
-
-    return Plot(then, end)
-
-
-@story
-def a_mechanic_clocks_in_and_is_offered_the_oldest_session(world: FastWorld) -> Plot:
-    world.mechanic("a", on_shift=False)
-    world.device("a")
-    first = world.book("one")
-    world.pass_time(minutes=1)
-    world.book("two")
-
-    def then() -> None:
-        world.call(lambda once: shifts.clock_in("a", world.now, once=once))
-
-    def end() -> None:
-        assert world.offer_to("a").session_id == first.id
-        assert world.pushes_to("a")
-
-    return Plot(then, end)
-
-
-@story
-def a_mechanic_becomes_free_and_is_offered_the_oldest_session(world: FastWorld) -> Plot:
-    town(world, "a")
-    session = live(world)
-    second = world.book("other")
-    world.clock.advance(minutes=2)
-
-    def then() -> None:
-        world.call(lambda once: sessions.end_session(session.id, "a", world.now, once))
-
-    def end() -> None:
-        assert world.offer_to("a").session_id == second.id
-
-    return Plot(then, end)
-
-
-@story
-def offered_capacity_is_not_taken(world: FastWorld) -> Plot:
-    world.mechanic("a", on_shift=False)
-    world.book()
-    shifts.clock_in("a", world.now)
-    world.drain()
-    offer = world.offer_to("a")
-
-    def then() -> None:
-        decline(world, offer.id, "a")
-
-    def end() -> None:
-        assert [fact["reason"] for fact in world.facts("CapacityLeft")] == ["not_taken"]
-
-    return Plot(then, end)
-
-
-@story
-def a_mechanic_clocks_out_with_an_offer(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book()
-
-    def then() -> None:
-        world.call(lambda once: shifts.clock_out("a", world.now, once=once))
-        world.pass_time(seconds=15)
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a", "b", "c", "d"]
-        (shift,), _ = shifts.shifts_of("a", 10, None)
-        assert shift.ended_at is not None
-
-    return Plot(then, end)
-
-
-@story
-def a_mechanic_finishes_and_clocks_out(world: FastWorld) -> Plot:
-    town(world)
-    session = live(world)
-    world.clock.advance(minutes=2)
-
-    def then() -> None:
-        world.call(lambda once: shifts.clock_out("a", world.now, finish=True, once=once))
-        world.drain()
-        world.call(lambda once: sessions.end_session(session.id, "a", world.now, once))
-
-    def end() -> None:
-        ends(world, session, Status.COMPLETED)
-        assert not shifts.clock_state("a").currently_on_shift
-
-    return Plot(then, end)
-
-
-@story
-def a_shift_ends_after_twelve_hours(world: FastWorld) -> Plot:
-    town(world, "a")
-    world.pass_time(hours=11, minutes=50)
-
-    def then() -> None:
-        world.pass_time(minutes=12)
-
-    def end() -> None:
-        assert not shifts.clock_state("a").currently_on_shift
-
-    return Plot(then, end)
-
-
-@story
-def a_shift_ends_after_twelve_hours_and_its_session(world: FastWorld) -> Plot:
-    town(world, "a")
-    world.pass_time(hours=11, minutes=50)
-    session = live(world)
-
-    def then() -> None:
-        world.pass_time(minutes=12)
-        world.call(lambda once: sessions.end_session(session.id, "a", world.now, once))
-
-    def end() -> None:
-        ends(world, session, Status.COMPLETED)
-        assert not shifts.clock_state("a").currently_on_shift
-
-    return Plot(then, end)
-
-
-# The waitlist
-
-
-ANYBODY = Wish(Target.ANY)
-
-
-def wait(world: FastWorld, *customers_: str) -> None:
-    """They join the waitlist, a minute apart, while nobody is on shift."""
-    for customer in customers_:
-        customers.upsert({"id": customer, "country": "Canada"})
-        waitlist.join(ANYBODY, customer, world.now)
-        world.pass_time(minutes=1)
-
-
-def entry_of(world: FastWorld, customer_id: str) -> Entry:
-    (listed,) = waitlist.entries_of(customer_id, world.now, 10, None).items
-    return listed.entry
-
-
-def told(world: FastWorld) -> list[str]:
-    return [fact["customer_id"] for fact in world.facts("WaitlistTold")]
-
-
-@story
-def a_customer_joins_the_waitlist(world: FastWorld) -> Plot:
-    customers.upsert({"id": "one", "country": "Canada"})
-
-    def then() -> None:
-        world.call(lambda once: waitlist.join(ANYBODY, "one", world.now, once))
-
-    def end() -> None:
-        assert entry_of(world, "one").status is EntryStatus.WAITING
-
-    return Plot(then, end)
-
-
-@story
-def a_customer_leaves_the_waitlist(world: FastWorld) -> Plot:
-    wait(world, "one")
-    entry = entry_of(world, "one")
-
-    def then() -> None:
-        world.call(lambda _once: waitlist.leave(entry.id, "one", world.now))
-
-    def end() -> None:
-        assert entry_of(world, "one").status is EntryStatus.LEFT
-
-    return Plot(then, end)
-
-
-@story
-def a_mechanic_clocks_in_and_the_first_who_waits_is_told(world: FastWorld) -> Plot:
-    world.mechanic("a", on_shift=False)
-    wait(world, "one", "two")
-
-    def then() -> None:
-        world.call(lambda once: shifts.clock_in("a", world.now, once=once))
-
-    def end() -> None:
-        assert told(world) == ["one"]
-
-    return Plot(then, end)
-
-
-def _first_is_told(world: FastWorld) -> None:
-    world.mechanic("a", on_shift=False)
-    wait(world, "one", "two")
-    shifts.clock_in("a", world.now)
-    world.drain()
-
-
-@story
-def who_was_told_does_not_book_and_the_second_is_told(world: FastWorld) -> Plot:
-    _first_is_told(world)
-
-    def then() -> None:
-        world.pass_time(minutes=6)
-
-    def end() -> None:
-        assert told(world) == ["one", "two"]
-        assert entry_of(world, "one").was_sent_back
-
-    return Plot(then, end)
-
-
-@story
-def who_was_told_leaves_and_the_second_is_told(world: FastWorld) -> Plot:
-    _first_is_told(world)
-    entry = entry_of(world, "one")
-
-    def then() -> None:
-        world.call(lambda _once: waitlist.leave(entry.id, "one", world.now))
-
-    def end() -> None:
-        assert told(world) == ["one", "two"]
-
-    return Plot(then, end)
-
-
-@story
-def who_was_told_books_and_has_claimed(world: FastWorld) -> Plot:
-    _first_is_told(world)
-    world.book("one")
-    offer = world.offer_to("a")
-
-    def then() -> None:
-        accept(world, offer.id, "a")
-
-    def end() -> None:
-        assert entry_of(world, "one").status is EntryStatus.CLAIMED
-        assert told(world) == ["one"]
-
-    return Plot(then, end)
-
-
-@story
-def who_waits_for_a_day_is_told_so(world: FastWorld) -> Plot:
-    wait(world, "one")
-    world.pass_time(hours=23, minutes=50)
-
-    def then() -> None:
-        world.pass_time(minutes=12)
-
-    def end() -> None:
-        assert entry_of(world, "one").status is EntryStatus.EXPIRED
-
-    return Plot(then, end)
-
-
-# Devices and pushes
-
-
-def _register(world: FastWorld, user_id: str, token: str) -> None:
-    world.call(lambda _once: notifications.register_device(user_id, "phone", Platform.FCM, token))
-
-
-@story
-def a_device_is_registered(world: FastWorld) -> Plot:
-    return Plot(lambda: _register(world, "a", "token"), lambda: _has_tokens("a", "token"))
-
-
-def _has_tokens(user_id: str, *tokens: str) -> None:
-    assert [device.token for device in devices.devices_of(user_id)] == [*tokens]
-
-
-@story
-def a_device_gets_a_new_token(world: FastWorld) -> Plot:
-    world.device("a", token="old")
-    return Plot(lambda: _register(world, "a", "new"), lambda: _has_tokens("a", "new"))
-
-
-@story
-def a_token_moves_to_another_user(world: FastWorld) -> Plot:
-    world.device("a", token="shared")
-
-    def end() -> None:
-        _has_tokens("a")
-        _has_tokens("b", "shared")
-
-    return Plot(lambda: _register(world, "b", "shared"), end)
-
-
-@story
-def a_device_is_forgotten(world: FastWorld) -> Plot:
-    world.device("a")
-
-    def then() -> None:
-        world.call(lambda _once: notifications.forget_device("a", "phone"))
-
-    return Plot(then, lambda: _has_tokens("a"))
-
-
-@story
-def a_push_meets_a_dead_endpoint(world: FastWorld) -> Plot:
-    town(world)
-    arn = world.device("a", "tablet")
-    world.topic.endpoints[arn]["Enabled"] = "false"
-    session = booked(world)
-    world.drain()
-
-    def then() -> None:
-        sign(world, session)
-
-    def end() -> None:
-        assert world.pushes_to("a")
-        assert world.pushes_to("b")
-
-    return Plot(then, end)
-
-
-# What operators and schedules do
-
-
-_CHANGED = frozenset({"MechanicChanged"})
-
-
-@story
-def a_mechanic_is_seeded(world: FastWorld) -> Plot:
-    def then() -> None:
-        world.call(lambda _once: world.mechanic("a", on_shift=False))
-
-    def end() -> None:
-        assert mechanics.get("a") is not None
-
-    return Plot(then, end, _CHANGED)
-
-
-@story
-def a_mechanic_moves_to_another_country(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book()
-
-    def then() -> None:
-        world.call(lambda _once: world.mechanic("a", on_shift=False, country="France"))
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a", "b", "c"]
-
-    return Plot(then, end, _CHANGED)
-
-
-@story
-def a_mechanic_is_suspended(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = world.book()
-
-    def then() -> None:
-        world.call(lambda _once: world.mechanic("a", on_shift=False, status="suspended"))
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a", "b", "c", "d"]
-
-    return Plot(then, end, _CHANGED)
-
-
-@story
-def a_customer_is_seeded(world: FastWorld) -> Plot:
-    def then() -> None:
-        world.call(lambda _once: customers.upsert({"id": "customer", "name": "Jo"}))
-
-    return Plot(then, lambda: None)
-
-
-@story
-def the_rosters_snapshots_are_renewed(world: FastWorld) -> Plot:
-    for number, country in enumerate(["Canada", "Canada", "France"]):
-        world.mechanic(f"m{number}", country=country)
-    world.drain()
-
-    def then() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(matching, "SNAPSHOT_FROM", 1)
-            world.scheduled(lambda: matching.renew_snapshots(world.now))
-
-    def end() -> None:
-        assert len(world.bucket.objects) == 2
-
-    return Plot(then, end)
-
-
-# The sweeper finds what was lost
-
-
-def _swept(world: FastWorld, end: Callable[[], None], **later: float) -> Plot:
-    """All that was under way is lost; some time after, the sweeper comes."""
-    world.lose_everything()
-    world.clock.advance(**later)
-    return Plot(lambda: world.scheduled(lambda: sweep(world.now)), end)
-
-
-@story
-def the_sweeper_finds_a_session_nobody_was_sought_for(world: FastWorld) -> Plot:
-    town(world)
-    session = booked(world)
-    sessions.sign_waiver(session.id, "customer", "Jo Driver", world.now)
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a", "b", "c"]
-
-    return _swept(world, end, minutes=4)
-
-
-@story
-def the_sweeper_finds_a_session_never_signed(world: FastWorld) -> Plot:
-    session = booked(world)
-    return _swept(world, lambda: _is(world, session, Status.CANCELLED), minutes=34)
-
-
-@story
-def the_sweeper_finds_offers_past_their_deadline(world: FastWorld) -> Plot:
-    town(world)
-    session = world.book()
-
-    def end() -> None:
-        assert len(world.facts("OffersExpired", session_id=session.id)) == 1
-        assert len(world.facts("BroadcastAnnounced", session_id=session.id)) == 1
-
-    return _swept(world, end, minutes=9)
-
-
-@story
-def the_sweeper_finds_a_session_nobody_took(world: FastWorld) -> Plot:
-    town(world)
-    session = world.book()
-    return _swept(world, lambda: ends(world, session, Status.UNFILLED), minutes=34)
-
-
-@story
-def the_sweeper_finds_a_mechanic_who_did_not_join(world: FastWorld) -> Plot:
-    town(world, "abcd")
-    session = waiting(world)
-
-    def end() -> None:
-        ends(world, session, Status.PENDING)
-        assert world.asked(session.id)[-1] == "d"
-
-    return _swept(world, end, minutes=9)
-
-
-@story
-def the_sweeper_finds_a_customer_who_did_not_join(world: FastWorld) -> Plot:
-    town(world)
-    session = waiting(world)
-    sessions.join_session(session.id, "a", world.now)
-    return _swept(world, lambda: ends(world, session, Status.NO_SHOW), minutes=14)
-
-
-@story
-def the_sweeper_finds_a_session_that_never_ended(world: FastWorld) -> Plot:
-    town(world)
-    session = live(world)
-    return _swept(world, lambda: ends(world, session, Status.COMPLETED), minutes=30)
-
-
-@story
-def the_sweeper_finds_a_shift_that_never_ended(world: FastWorld) -> Plot:
-    town(world, "a")
-
-    def end() -> None:
-        assert not shifts.clock_state("a").currently_on_shift
-
-    return _swept(world, end, hours=12, minutes=4)
-
-
-@story
-def the_sweeper_finds_capacity_that_was_never_offered(world: FastWorld) -> Plot:
-    world.mechanic("a", on_shift=False)
-    session = world.book()
-    shifts.clock_in("a", world.now)
-
-    def end() -> None:
-        assert world.asked(session.id) == ["a"]
-
-    return _swept(world, end, minutes=4)
-
-
-@story
-def the_sweeper_finds_a_turn_nobody_ended(world: FastWorld) -> Plot:
-    _first_is_told(world)
-
-    def end() -> None:
-        assert told(world) == ["one", "two"]
-
-    return _swept(world, end, minutes=9)
+    for item in items:
+        if item["entity"] == "mechanic":
+            assert item["load"] == in_hand[item["pk"]] <= capacity, item["pk"]
+            assert item["currently_on_shift"] or item["load"] == 0, item["pk"]
+
+
+def _check_ends(world: World, items: list[Item]) -> None:
+    """Each offer ends once: by one fact, if not by its own mechanic's accept of the broadcast."""
+    ended = Counter(assignment_id for fact in world.facts() for assignment_id in _ended_by(fact))
+    for item in items:
+        if item["entity"] == "assignment" and item["match_type"] == "targeted":
+            is_open = item["status"] == AssignmentStatus.OFFERED
+            told = ended[item["pk"].removeprefix("ASSIGNMENT#")]
+            own = item["status"] == AssignmentStatus.RESCINDED and told == 0
+            assert told == (0 if is_open or own else 1), (item["pk"], item["status"], told)
+
+
+def _ended_by(fact: Fact) -> list[Any]:
+    match fact["type"]:
+        case EventType.OFFERS_EXPIRED:
+            return list(fact["assignment_ids"])
+        case EventType.OFFER_DECLINED:
+            return [fact["assignment_id"]]
+        case EventType.OFFER_ACCEPTED:
+            return [fact["assignment_id"], *fact["lost_assignment_ids"]]
+        case EventType.SESSION_CANCELLED | EventType.SESSION_UNFILLED:
+            return list(fact["lost_assignment_ids"])
+        case _:
+            return []

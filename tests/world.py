@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from moto.ses.models import Message, ses_backends
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 from dispatch.core import aws, settings
 from dispatch.core.events import PREFIX, message
@@ -35,6 +37,7 @@ from tests.template_file import subscriptions
 
 ACCOUNT = "123456789012"
 REGION: Final = "ca-central-1"
+MAIL_SENDER: Final = "notices@dispatch.example"
 
 Fact = dict[str, Any]
 
@@ -99,7 +102,8 @@ class World:
         return [item for item in items if item["sk"].startswith(PREFIX)]
 
     def tell(self, fact: Fact) -> None:
-        """Hand one fact to everyone who listens to it."""
+        """Hand one fact to everyone who listens to it. No timer rings before this any more."""
+        self._heard_until = max(self._heard_until, self.now)
         for subscription, types in subscriptions().items():
             if fact["type"] in types:
                 self._consumers[subscription](fact, self.now)
@@ -169,7 +173,7 @@ class World:
     def device(self, user_id: str, device_id: str = "phone", token: str | None = None) -> str:
         """Register a device; answers its endpoint."""
         device = notifications.register_device(
-            user_id, device_id, Platform.FCM, token or f"token-of-{user_id}-{device_id}"
+            user_id, device_id, Platform.FCM, token or f"token-of-{user_id}-{device_id}", self.now
         )
         return device.endpoint_arn
 
@@ -182,6 +186,31 @@ class World:
             if json.loads(endpoint.attributes["CustomUserData"])["user_id"] == user_id
             for message in endpoint.messages.values()
         ]
+
+    def mails_to(self, address: str) -> list[Message]:
+        """The mails that SES took for an address, oldest first."""
+        sent: list[Message] = ses_backends[ACCOUNT][REGION].sent_messages
+        return [mail for mail in sent if address in mail.destinations["ToAddresses"]]
+
+    def retries(self) -> list[tuple[Fact, int]]:
+        """What waits in the notify queue to be tried again, and for how many seconds; taken out."""
+        queue = sqs_backends[ACCOUNT][REGION].queues["notify"]
+        waiting = [
+            (
+                json.loads(held.body),
+                round(max(0, held.delayed_until - (held.sent_timestamp or 0)) / 1000),
+            )
+            for held in queue._messages
+        ]
+        queue._messages.clear()
+        return waiting
+
+    def try_again(self) -> None:
+        """Let time pass for each notice that is to be tried again, and try it."""
+        for retry, delay_s in self.retries():
+            self.clock.advance(seconds=delay_s)
+            notifications.handle(retry, self.now)
+        self.drain()
 
     def schedules(self) -> list[str]:
         """Names of the schedules that are set."""

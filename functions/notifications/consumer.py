@@ -1,13 +1,13 @@
-"""SQS: facts that somebody is to be told of."""
+"""SQS: facts that somebody is to be told of, and notices that are to be tried again."""
 
 from typing import Any
 
 from dispatch.core import consumers, time
-from dispatch.notifications.service import notify
+from dispatch.notifications.service import handle
 
 
-def consume(fact: dict[str, Any]) -> None:
-    notify(fact, time.now())
+def consume(message: dict[str, Any]) -> None:
+    handle(message, time.now())
 
 
 handler = consumers.sqs_handler(consume)

@@ -313,7 +313,7 @@ def test_each_who_is_asked_is_pushed_once(story: Story) -> None:
 def test_a_push_by_fcm_replaces_its_repeat_and_lives_as_long_as_the_offer(story: Story) -> None:
     (push,) = story.pushes["A"]
     message = push["payload"]["fcmV1Message"]["message"]
-    notice_id = message["data"]["notice_id"]
+    tag = message["android"]["collapse_key"]
     ttl = message["android"].pop("ttl")
     assert message == {
         "notification": {
@@ -322,17 +322,17 @@ def test_a_push_by_fcm_replaces_its_repeat_and_lives_as_long_as_the_offer(story:
         },
         "data": {
             "type": "offer_made",
-            "notice_id": notice_id,
+            "notice_id": f"{story.queues['A']['mine'][0]['id']}-push",
             "session_id": story.session_id,
             "assignment_id": story.queues["A"]["mine"][0]["id"],
         },
         "android": {
             "priority": "high",
-            "collapse_key": notice_id,
-            "notification": {"tag": notice_id},
+            "collapse_key": tag,
+            "notification": {"tag": tag},
         },
     }
-    assert len(notice_id.encode()) <= 64
+    assert 0 < len(tag.encode()) <= 64
     assert 0 < int(ttl.removesuffix("s")) <= 300
 
 
@@ -340,7 +340,6 @@ def test_a_push_by_fcm_replaces_its_repeat_and_lives_as_long_as_the_offer(story:
 def test_a_push_by_apns_carries_the_same(story: Story, name: str) -> None:
     (push,) = story.pushes[name]
     payload = push["payload"]
-    assert len(payload["notice_id"].encode()) <= 64
     assert payload == {
         "aps": {
             "alert": {
@@ -350,7 +349,7 @@ def test_a_push_by_apns_carries_the_same(story: Story, name: str) -> None:
             "sound": "default",
         },
         "type": "offer_made",
-        "notice_id": payload["notice_id"],
+        "notice_id": f"{story.queues[name]['mine'][0]['id']}-push",
         "session_id": story.session_id,
         "assignment_id": story.queues[name]["mine"][0]["id"],
     }

@@ -11,8 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from dispatch.core.events import PREFIX
+from tests.fast.services import Push
 from tests.fast.world import FastWorld
 
 _ULID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})")
@@ -36,7 +38,7 @@ class State:
 
 def state_of(world: FastWorld, without: Set[str] = frozenset()) -> State:
     """How everything stands, but for the facts of some types."""
-    pushes = [f"push {each}" for each in world.topic.pushes]
+    pushes = [f"push {_TTL.sub('#s', str(each))}" for each in world.topic.pushes if _counts(each)]
     things = [*_stored(world, without), *_to_come(world), *set(pushes)]
     return State(things, len(pushes) - len(set(pushes)))
 
@@ -46,13 +48,31 @@ def _stored(world: FastWorld, without: Set[str]) -> Iterator[str]:
     for item in world.table.scan(TableName=world.table.name)["Items"]:
         is_left_out = item["sk"]["S"].startswith(PREFIX) and item["type"]["S"] in without
         if not is_left_out and not item["pk"]["S"].startswith("IDEMPOTENCY#"):
-            yield f"item {json.dumps(item, sort_keys=True, default=str)}"
+            shown = _outcome_of(item) if item["entity"]["S"] == "notice" else item
+            yield f"item {json.dumps(shown, sort_keys=True, default=str)}"
         in_use.add(item.get("endpoint_arn", {}).get("S"))
     for name, content in world.bucket.objects.items():
         yield f"object {name} {gzip.decompress(content).decode()}"
     # Nothing is sent to an endpoint that no device has: one may stay behind.
     for arn in in_use & world.topic.endpoints.keys():
         yield f"endpoint {arn} {world.topic.endpoints[arn]}"
+
+
+def _outcome_of(notice: Any) -> dict[str, Any]:
+    """A notice without how often it was tried, and when it left."""
+    state = json.loads(notice["state"]["S"])
+    told = {name: value for name, value in state.items() if name not in _OF_ATTEMPTS}
+    return {"pk": notice["pk"], "sk": notice["sk"], "state": told}
+
+
+_OF_ATTEMPTS = frozenset({"attempts", "deliveries", "reason", "retry_at", "sent_at", "version"})
+_TTL = re.compile(r"\b\d+s\b|(?<=TTL\": \")\d+")
+"""How long a push is worth delivering: less, when it leaves later."""
+
+
+def _counts(push: Push) -> bool:
+    """Lost offers are taken off the devices as best it goes: never, or twice, is all right."""
+    return "offer_withdrawn" not in push.message
 
 
 def _to_come(world: FastWorld) -> Iterator[str]:

@@ -21,6 +21,7 @@ from dispatch.core.idempotency import AlreadyAnswered, Once
 from dispatch.core.logging import metrics
 from dispatch.core.table import Item, decode
 from dispatch.matching import service as matching
+from dispatch.notifications import service as notifications
 from tests.clock import Clock
 from tests.fast.faults import Faults, Killed
 from tests.fast.services import FastBucket, FastQueues, FastScheduler, FastTopic, Message
@@ -45,6 +46,7 @@ ENVIRONMENT = {
     "TIMERS_QUEUE_ARN": "TimersSubscription",
     "TIMERS_DEAD_LETTER_QUEUE_ARN": "timers-dead",
     "MATCHING_QUEUE_URL": "MatchingSubscription",
+    "NOTIFY_QUEUE_URL": "NotifySubscription",
     "FCM_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/GCM/x",
     "APNS_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS/x",
     "APNS_SANDBOX_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS_SANDBOX/x",
@@ -69,6 +71,7 @@ class _Ulids:
 class FastWorld(World):
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
+        self._consumers["NotifySubscription"] = notifications.handle
         self.faults = Faults()
         self.table = FastTable(TABLE, table())
         self.queues = FastQueues(clock)

@@ -20,7 +20,9 @@ from tests.world import World, an_intake
 
 
 def _pushes(world: World) -> list[str]:
-    return [push for user in ("a", "b", "c", "customer") for push in world.pushes_to(user)]
+    """All that was shown. Withdrawals show nothing, are in no ledger and may come again."""
+    told = [push for user in ("a", "b", "c", "customer") for push in world.pushes_to(user)]
+    return [push for push in told if "offer_withdrawn" not in push]
 
 
 @pytest.fixture

@@ -74,6 +74,35 @@ def test_a_second_run_renews_the_credential_of_the_same_application(
     assert "renewed" in attributes["PlatformCredential"]
 
 
+def test_every_application_of_the_stage_tells_the_topic_what_it_could_not_deliver(
+    sns: SNSClient, capsys: pytest.CaptureFixture[str], fcm: str, apns: str
+) -> None:
+    """Once the first deployment has made the topic; a renewed credential leaves it."""
+    topic = sns.create_topic(Name="feedback")["TopicArn"]
+    other = sns.create_platform_application(
+        Name="dispatch-prod", Platform="GCM", Attributes={"PlatformCredential": "x"}
+    )["PlatformApplicationArn"]
+    made = run(capsys, "--fcm", fcm, "--apns", apns, *APNS_OPTIONS)
+    assert run(capsys, "--feedback-topic", topic) == {}
+    run(capsys, "--fcm", fcm)
+
+    def told(arn: str) -> str | None:
+        attributes = sns.get_platform_application_attributes(PlatformApplicationArn=arn)
+        return attributes["Attributes"].get("EventDeliveryFailure")
+
+    assert {told(arn) for arn in made.values()} == {topic}
+    assert told(other) is None
+
+
+def test_applications_can_be_told_the_topic_when_they_are_made(
+    sns: SNSClient, capsys: pytest.CaptureFixture[str], fcm: str
+) -> None:
+    topic = sns.create_topic(Name="feedback")["TopicArn"]
+    (arn,) = run(capsys, "--fcm", fcm, "--feedback-topic", topic).values()
+    attributes = sns.get_platform_application_attributes(PlatformApplicationArn=arn)["Attributes"]
+    assert attributes["EventDeliveryFailure"] == topic
+
+
 @pytest.mark.parametrize("arguments", [[], ["--apns", "key.p8"], ["--fcm", "x", "--stage", "qa"]])
 def test_half_a_command_line_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):

@@ -27,9 +27,9 @@ def a_message(body: Any, id_: str = "message-1") -> dict[str, Any]:
 class Consumer:
     """Takes every message, except that it fails on those with ``fail``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_others: bool = False) -> None:
         self.seen: list[dict[str, Any]] = []
-        self.handler = sqs_handler(self.consume)
+        self.handler = sqs_handler(self.consume, of_others=of_others)
 
     def consume(self, message: dict[str, Any]) -> None:
         self.seen.append(message)
@@ -47,6 +47,13 @@ def test_a_message_is_its_json_body() -> None:
     fact = a_fact("SessionPending", period=1)
     assert consumer.handed(a_message(fact)) == []
     assert consumer.seen == [fact]
+
+
+@pytest.mark.parametrize("hello", ["Successfully validated SNS topic.", "", "null", "[1]", "7"])
+def test_what_others_say_besides_events_is_passed_over(hello: str) -> None:
+    consumer = Consumer(of_others=True)
+    assert consumer.handed(a_message(hello), a_message({"n": 1})) == []
+    assert consumer.seen == [{"n": 1}]
 
 
 def test_of_a_batch_only_what_failed_comes_again() -> None:

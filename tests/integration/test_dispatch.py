@@ -7,7 +7,7 @@ import pytest
 
 from dispatch.core.errors import Conflict, IllegalMove, NotFound
 from dispatch.matching import service as matching
-from dispatch.matching.model import Badge, Priority, Ranking, RequestType
+from dispatch.matching.model import Among, Badge, Priority, Ranking, RequestType
 from dispatch.offers import service as offers
 from dispatch.offers import store as rows
 from dispatch.offers.model import AssignmentStatus, DeclineReason, MatchType
@@ -97,19 +97,18 @@ def test_a_mechanic_gone_since_the_roster_was_read_is_passed_over(
     for rating, id_ in ((4.2, "c"), (4.6, "b"), (5.0, "a")):
         world.mechanic(id_, rating=rating)
     world.book("warms the roster up")
-    lagging = matching.rank
+    lagging, found = matching.rank, list[str]()
 
     def rank(*args: Any, **kwargs: Any) -> Ranking:
         ranking = lagging(*args, **kwargs)
-        if any(ranked.mechanic.id == "a" for ranked in ranking.top) and on_shift("a"):
+        if kwargs["among"] is Among.FREE and shifts.clock_state("a").currently_on_shift:
+            found.extend(ranked.mechanic.id for ranked in ranking.top)
             shifts.clock_out("a", world.now)
         return ranking
 
-    def on_shift(id_: str) -> bool:
-        return shifts.clock_state(id_).currently_on_shift
-
     monkeypatch.setattr(matching, "rank", rank)
     session = world.book("customer")
+    assert found == ["a", "b", "c"], "a was there when it looked"
     assert world.asked(session.id) == ["b", "c"]
 
 
@@ -292,16 +291,22 @@ def test_the_winners_repeat_gets_the_same_session_and_one_fact(world: World) -> 
     assert world.load("a") == 1
 
 
-def test_an_offer_can_be_accepted_up_to_but_not_at_its_deadline(world: World) -> None:
+def test_an_offer_can_be_accepted_up_to_its_deadline(world: World) -> None:
     world.mechanic("a")
-    world.book("early")
+    world.book()
+    offer = world.offer_to("a")
+    world.clock.advance(minutes=5, milliseconds=-1)
+    assert sessions.accept_offer(offer.id, "a", world.now).mechanic_id == "a"
+
+
+def test_an_offer_cannot_be_accepted_at_its_deadline(world: World) -> None:
+    world.mechanic("a")
+    world.book()
     offer = world.offer_to("a")
     world.clock.advance(minutes=5)
     with pytest.raises(Conflict) as refused:
         sessions.accept_offer(offer.id, "a", world.now)
     assert refused.value.reason == "expired"
-    world.clock.advance(milliseconds=-1)
-    assert sessions.accept_offer(offer.id, "a", world.now).mechanic_id == "a"
 
 
 def _losing(world: World, reason: str) -> str:

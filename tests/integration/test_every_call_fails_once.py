@@ -19,7 +19,10 @@ from tests.clock import Clock
 from tests.fast.faults import Fault
 from tests.fast.state import State, differences, state_of
 from tests.fast.world import FastWorld, running
-from tests.stories import STORIES, Plot, Story
+from tests.fault_stories import STORIES, Plot, Story
+
+RETRIED_AFTER_S = 9
+"""A notice is tried again by then; what looks again after ten seconds comes later."""
 
 BEFORE = (Fault.REFUSED, Fault.KILLED_BEFORE)
 AFTER = (Fault.UNHEARD, Fault.KILLED_AFTER)
@@ -43,6 +46,7 @@ class Trial:
         self._plot.then()
         world.drain()
         world.faults.disarm()
+        world.pass_time(seconds=RETRIED_AFTER_S)
         self._plot.end()
         return state_of(world, self._plot.may_repeat)
 
@@ -104,7 +108,7 @@ def _tells_twice(world: FastWorld) -> Plot:
 
     def record() -> None:
         with Transaction() as tx:
-            tx.record(Event(EventType.ALL_OFFLINE, "SESSION#x", world.now))
+            tx.record(Event(EventType.WAIVER_SIGNED, "SESSION#x", world.now))
         customers.location_of("customer")
 
     return Plot(lambda: world.scheduled(record), lambda: None)

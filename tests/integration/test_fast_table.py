@@ -20,7 +20,7 @@ from tests.clock import Clock
 from tests.fast.table import FastTable
 from tests.fast.values import read_item, write_item
 from tests.fast.world import TABLE, FastWorld, running
-from tests.stories import STORIES
+from tests.fault_stories import STORIES
 from tests.template_file import table
 from tests.world import ACCOUNT, REGION
 

@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,11 @@ import pytest
 
 from dispatch.core import aws, settings
 from dispatch.core.ids import new_id
+from dispatch.notifications import service as notifications
+from dispatch.sessions import service as sessions
+from dispatch.waitlist import service as waitlist
+from dispatch.waitlist.model import Target, Wish
+from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
 from tests.world import World
 
@@ -27,9 +33,11 @@ ENTRY_POINTS = {
     "turns": "waitlist/consumer.py",
     "notifications": "notifications/api.py",
     "notify": "notifications/consumer.py",
+    "feedback": "notifications/feedback.py",
     "matching": "matching/consumer.py",
     "snapshot": "matching/snapshot.py",
     "timers": "timers/consumer.py",
+    "sweeper": "timers/sweeper.py",
     "relay": "relay/consumer.py",
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
@@ -49,15 +57,23 @@ def _handler(path: str) -> Callable[[Any, Any], Any]:
     return handler
 
 
+def _body(name: str) -> dict[str, Any]:
+    """The message in a queue's sample."""
+    body: dict[str, Any] = json.loads(SAMPLES[name]["Records"][0]["body"])
+    return body
+
+
 @pytest.fixture
 def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Hand a sample to its entry point. New things get the ids that the samples speak of."""
     session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
     entry_id = SAMPLES["waitlist.leave"]["pathParameters"]["entry_id"]
+    shift_id = _body("timers.MechanicClockedIn")["shift_id"]
     ids = itertools.chain(["01JZ2N6A000000000000000000", assignment_id])
     monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
     monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
+    monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
     monkeypatch.setattr(
         "dispatch.offers.service.new_id", lambda now: next(ids, None) or new_id(now)
     )
@@ -103,17 +119,27 @@ def test_the_samples_tell_a_session_from_booking_to_its_end(invoke: Invoke, worl
         assert _status(invoke(name))[0] == 200
     story = [
         ("notifications.register", 200),
+        ("matching.MechanicChanged", None),
         ("clock.in", 200),
         ("clock.get", 200),
+        ("matching.MechanicClockedIn", None),
+        ("timers.MechanicClockedIn", None),
+        ("timers.CapacityLeft", None),
         ("intake.start", 201),
         ("timers.SessionBooked", None),
         ("sessions.waiver", 200),
         ("relay.insert", None),
+        ("timers.SessionPending", None),
         ("matching.SessionPending", None),
         ("timers.OffersMade", None),
         ("notify.OffersMade", None),
+        ("notifications.list", 200),
+        ("notifications.seen", 200),
+        ("matching.ring", None),
         ("queue.get", 200),
         ("queue.accept", 200),
+        ("matching.OfferAccepted", None),
+        ("timers.OfferAccepted", None),
         ("notify.OfferAccepted", None),
         ("sessions.join", 200),
         ("sessions.get", 200),
@@ -123,7 +149,11 @@ def test_the_samples_tell_a_session_from_booking_to_its_end(invoke: Invoke, worl
         ("mechanics.get", 200),
         ("sessions.cancel", 200),
         ("notify.SessionCancelled", None),
+        ("timers.MechanicFreed", None),
+        ("matching.MechanicFreed", None),
         ("clock.out", 200),
+        ("matching.MechanicClockedOut", None),
+        ("timers.MechanicClockedOut", None),
         ("clock.shifts", 200),
         ("notifications.forget", 204),
     ]
@@ -150,17 +180,20 @@ def test_the_samples_tell_of_waiting_and_of_the_turn(invoke: Invoke) -> None:
         return [entry["status"] for entry in json.loads(invoke("waitlist.list")["body"])["items"]]
 
     assert _status(invoke("waitlist.join"))[0] == 201
+    assert invoke("timers.WaitlistJoined") == {"batchItemFailures": []}
     assert _status(invoke("clock.in"))[0] == 200
     assert statuses() == ["waiting"]
     assert invoke("turns.CapacityLeft") == {"batchItemFailures": []}
     assert statuses() == ["told"]
+    assert invoke("timers.WaitlistTold") == {"batchItemFailures": []}
     assert invoke("turns.OfferAccepted") == {"batchItemFailures": []}
     assert statuses() == ["claimed"]
     assert _status(invoke("waitlist.leave"))[0] == 204
     assert statuses() == ["claimed"]
 
 
-CONSUMERS = ("matching", "timers", "notify", "turns", "relay")
+QUEUES = ("matching", "timers", "notify", "turns")
+CONSUMERS = (*QUEUES, "feedback", "relay")
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SAMPLES if n.partition(".")[0] in CONSUMERS))
@@ -170,9 +203,75 @@ def test_a_consumer_takes_its_sample_once_the_session_is_there(invoke: Invoke, n
     assert invoke(name) == {"batchItemFailures": []}
 
 
+@pytest.mark.usefixtures("mail")
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("Delivery", "delivered"),
+        ("Bounce", "bounced"),
+        ("Complaint", "delivered"),
+        ("Reject", "failed"),
+    ],
+)
+def test_a_mail_finds_its_entry_by_the_samples(invoke: Invoke, kind: str, status: str) -> None:
+    for name in ("intake.start", "notify.SessionUnfilled", f"feedback.{kind}"):
+        invoke(name)
+    statuses = {
+        entry.channel: entry.status for entry in notifications.ledger_of("customer-1", 10, None)[0]
+    }
+    assert statuses == {"push": "failed", "mail": status}
+
+
 def test_the_snapshot_function_takes_its_schedule(invoke: Invoke) -> None:
     invoke("snapshot.schedule")
     assert aws.s3().list_objects_v2(Bucket=settings.snapshot_bucket())["KeyCount"] == 0
+
+
+def test_the_sweeper_takes_its_schedule(invoke: Invoke, world: World) -> None:
+    for first in ("clock.in", "intake.start"):
+        invoke(first)
+    world.clock.advance(minutes=33)
+    invoke("sweeper.schedule")
+    assert [fact["cancelled_by"] for fact in world.facts("SessionCancelled")] == ["timer"]
+
+
+def test_samples_speak_of_the_same_things() -> None:
+    """One session, one offer, one shift, one entry of the waitlist; each fact has its own id."""
+    bodies = [_body(name) for name in SAMPLES if name.partition(".")[0] in QUEUES]
+    facts = [body for body in bodies if "type" in body]
+    for member in ("session_id", "assignment_id", "shift_id", "entry_id"):
+        assert len({fact[member] for fact in facts if member in fact}) == 1, member
+    assert len({fact["id"] for fact in facts}) == len({fact["type"] for fact in facts})
+
+
+def test_samples_have_the_members_that_facts_have(world: World) -> None:
+    """Of every type that is recorded in a story of a bit of everything."""
+    world.mechanic("a")
+    world.drain()
+    complete(world, take(world, "a", world.book("first")))
+    world.book("second")
+    decline(world, "a")
+    world.mechanic("b")
+    world.pass_time(minutes=5)
+    third = world.book("third")
+    release(world, take(world, "a", third))
+    sessions.cancel_session(third.id, "third", None, world.now)
+    last = make_busy(world, "b")
+    clock_out(world, "b", finish=True)
+    complete(world, last)
+    waitlist.join(Wish(Target.ANY), "waits", world.now)
+    clock_out(world, "a")
+    clock_in(world, "a")
+    shapes: dict[str, list[set[str]]] = defaultdict(list)
+    for fact in world.facts():
+        shapes[fact["type"]].append(set(fact))
+    for name in SAMPLES:
+        if name.partition(".")[0] in QUEUES and (type_ := _body(name).get("type")) in shapes:
+            assert set(_body(name)) in shapes[type_], name
+    assert set(shapes) >= {type_ for name in _OURS for type_ in subscriptions()[name]}
+
+
+_OURS = ("MatchingSubscription", "TimersSubscription", "TurnsSubscription")
 
 
 def test_matching_wants_a_fact_again_whose_session_it_cannot_find(invoke: Invoke) -> None:

@@ -1,5 +1,7 @@
 """A session from booking to its end."""
 
+from dataclasses import asdict, replace
+
 import pytest
 
 from dispatch.core.errors import Conflict, IllegalMove, Invalid, NotFound
@@ -9,7 +11,7 @@ from dispatch.customers.model import Location
 from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Party, PaymentMethod, Session, Status
+from dispatch.sessions.model import Party, PaymentMethod, Refund, Session, Status
 from tests.world import World, an_intake
 
 
@@ -270,6 +272,37 @@ def test_who_has_not_accepted_sees_no_contact(world: World) -> None:
     seen = sessions.details(waiting, "a", world.now).contact
     assert seen is not None
     assert seen.phone == "+14165550100"
+
+
+_OF_THOSE_IN_IT = {
+    "mechanic_id",
+    "assignment_id",
+    "accepted_at",
+    "mechanic_joined_at",
+    "customer_joined_at",
+    "mechanic_due_by",
+    "customer_due_by",
+    "live_at",
+    "ends_by",
+    "ended_at",
+    "ended_by",
+    "end_reason",
+    "refund",
+}
+
+
+def test_who_has_not_accepted_sees_neither_who_has_nor_how_it_goes(world: World) -> None:
+    booked = _live(world)
+    completed = sessions.end_session(booked.id, "a", world.now)
+    full = replace(completed, end_reason="private", refund=Refund(0, 0, 0))
+    seen = asdict(sessions.details(full, "stranger", world.now).session)
+    known = asdict(full)
+    assert {name for name, value in known.items() if seen[name] != value} == {
+        *_OF_THOSE_IN_IT,
+        "vehicle",
+    }
+    assert {seen[name] for name in _OF_THOSE_IN_IT} == {None}
+    assert seen["vehicle"] == known["vehicle"] | {"vin": None}
 
 
 def test_lists_are_newest_first_and_paged(world: World) -> None:

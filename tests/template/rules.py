@@ -18,6 +18,8 @@ WILDCARD_RESOURCES = {
         f":endpoint/{platform}/dispatch-${{Stage}}/*": "endpoints come and go with devices"
         for platform in ("GCM", "APNS", "APNS_SANDBOX")
     },
+    "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*": "the sender's address "
+    "or its domain, whichever is verified; a condition names the address",
 }
 
 
@@ -96,18 +98,29 @@ def schedules(stack: Stack) -> Iterator[str]:
 
 
 def subscriptions(stack: Stack) -> Iterator[str]:
-    """Consumers of the topic own a queue, filter by type, and keep what cannot be delivered."""
+    """Consumers of a topic own a queue and keep what cannot be delivered; facts come by type."""
     for name, subscription in stack.of_type("AWS::SNS::Subscription").items():
-        if target(subscription["TopicArn"]) != "DispatchEvents":
+        if subscription["Protocol"] == "email":
             continue
         if target(subscription["Endpoint"]) not in stack.of_type("AWS::SQS::Queue"):
             yield f"{name} does not lead to a queue"
         if not subscription.get("RawMessageDelivery"):
             yield f"{name} wraps messages"
-        if not subscription.get("FilterPolicy", {}).get("type"):
+        is_of_facts = target(subscription["TopicArn"]) == "DispatchEvents"
+        if is_of_facts and not subscription.get("FilterPolicy", {}).get("type"):
             yield f"{name} does not filter by type"
         redrive = subscription.get("RedrivePolicy", {})
         yield from _dead_letters(stack, name, redrive.get("deadLetterTargetArn"))
+
+
+def topics(stack: Stack) -> Iterator[str]:
+    """A topic that others write to names who, and for whom."""
+    for name, policy in stack.of_type("AWS::SNS::TopicPolicy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if not {"aws:SourceArn", "AWS:SourceOwner"} & set(
+                statement.get("Condition", {}).get("StringEquals", {})
+            ):
+                yield f"{name} lets anybody write"
 
 
 def worker_alarms(stack: Stack) -> Iterator[str]:
@@ -317,7 +330,11 @@ def _dead_letters(stack: Stack, name: str, queue: object) -> Iterator[str]:
 def _statements(stack: Stack) -> Iterator[tuple[str, Document]]:
     """Every statement that allows something, and where it stands."""
     for name, properties in stack.of_type(
-        "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::SQS::QueuePolicy"
+        "AWS::IAM::Role",
+        "AWS::IAM::Policy",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
     ).items():
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
@@ -332,6 +349,7 @@ ALL = (
     stream_sources,
     schedules,
     subscriptions,
+    topics,
     worker_alarms,
     queues,
     actions,

@@ -88,8 +88,8 @@ def test_the_environment_has_exactly_what_the_code_reads(name: str) -> None:
             {"dynamodb:GetItem"},
         ),
         (
-            "from dispatch.notifications.store import disable\nact = {'disable': disable}",
-            {"dynamodb:UpdateItem"},
+            "from dispatch.notifications.store import forget_token\nact = {'forget': forget_token}",
+            {"dynamodb:DeleteItem"},
         ),
         (
             "from dispatch.matching.store import find_snapshot\nhandler = find_snapshot",

@@ -7,7 +7,7 @@ import pytest
 
 from local.errors import LocalStackError
 from local.intrinsics import Made
-from local.resources import Properties, Resources, on_engines
+from local.resources import MAIL_SENDER, Properties, Resources, given_parameters, on_engines
 
 
 def resources(**by_id: dict[str, Any]) -> tuple[Resources, list[str]]:
@@ -85,3 +85,29 @@ def test_a_queue_gets_its_attributes_as_sqs_wants_them() -> None:
             "VisibilityTimeout": "30",
         },
     )
+
+
+def test_mails_have_a_sender_that_is_verified() -> None:
+    clients = MagicMock()
+    given = given_parameters(clients, {"Parameters": {"MailSender": {}}, "Resources": {}})
+    assert given == {"MailSender": MAIL_SENDER}
+    clients.ses.create_email_identity.assert_called_once_with(EmailIdentity=MAIL_SENDER)
+
+
+def test_without_a_parameter_for_it_nobody_is_verified() -> None:
+    clients = MagicMock()
+    assert given_parameters(clients, {"Resources": {}}) == {}
+    clients.ses.create_email_identity.assert_not_called()
+
+
+def test_a_configuration_set_is_made_and_its_events_go_nowhere() -> None:
+    clients = MagicMock()
+    properties: Properties = {"SuppressionOptions": {}, "ReputationOptions": {}}
+    made = on_engines(clients)("Mail", "AWS::SES::ConfigurationSet", properties)
+    assert made.ref == "dispatch-Mail"
+    clients.ses.create_configuration_set.assert_called_once_with(
+        ConfigurationSetName="dispatch-Mail"
+    )
+    plan, made_here = resources(Events={"Type": "AWS::SES::ConfigurationSetEventDestination"})
+    plan.make_all()
+    assert made_here == []

@@ -1,4 +1,4 @@
-"""Who is told what, and how a push is written (domain.md, Notices)."""
+"""Who is told what, in which words, and how it is written for providers (domain.md, Notices)."""
 
 import json
 from collections.abc import Sequence
@@ -9,8 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.notifications import rules
-from dispatch.notifications.model import Notice, Platform
+from dispatch.core.events import EventType
+from dispatch.core.time import format_time
+from dispatch.notifications import rules, texts
+from dispatch.notifications.model import (
+    Channel,
+    Entry,
+    Language,
+    Notice,
+    NoticeType,
+    Platform,
+    Side,
+    Withdrawal,
+)
 from dispatch.offers.model import SessionBrief
 from tests.builders import (
     BROADCAST,
@@ -27,135 +38,381 @@ from tests.builders import (
     a_fact,
 )
 from tests.clock import NOON
+from tests.template_file import subscriptions
+
+FACT_ID = "01K00000000000000000000E01"
+TO_ME, TO_RIVAL = OFFER, "01K00000000000000000000A02"
+BOTH = {"customer_id": CUSTOMER, "mechanic_id": MECHANIC}
+SHIFT = {"mechanic_id": MECHANIC, "shift_id": "shift-1"}
 
 OFFERS_MADE = a_fact(
-    "OffersMade", mechanic_ids=[MECHANIC, RIVAL], assignment_ids=["to-me", "to-rival"]
+    "OffersMade",
+    mechanic_ids=[MECHANIC, RIVAL],
+    assignment_ids=[TO_ME, TO_RIVAL],
+    expires_at=format_time(NOON + FIVE_MINUTES),
 )
 ANNOUNCED = a_fact("BroadcastAnnounced", mechanic_ids=[MECHANIC, RIVAL], assignment_id=BROADCAST)
-ACCEPTED = a_fact("OfferAccepted", customer_id=CUSTOMER, mechanic_id=MECHANIC)
-RELEASED = a_fact("OfferReleased", customer_id=CUSTOMER, mechanic_id=MECHANIC)
+PUSH, MAIL = Channel.PUSH, Channel.MAIL
 
 
 def offers_made(brief: SessionBrief) -> list[Notice]:
-    open_now = OFFERS_MADE["assignment_ids"]
-    return rules.offers_made(OFFERS_MADE, brief, NOON + FIVE_MINUTES, open_now)
+    return rules.offers_made(OFFERS_MADE, brief)
 
 
-def test_an_offer_that_stands_no_more_is_told_to_nobody() -> None:
-    notices = rules.offers_made(OFFERS_MADE, a_brief(), NOON + FIVE_MINUTES, {"to-me"})
-    assert told(notices) == [MECHANIC]
-
-
-def a_notice(**fields: Any) -> Notice:
-    return Notice(
-        **{
-            "id": "notice-1",
-            "user_id": MECHANIC,
-            "type": "offer_made",
-            "title": "New session for you",
-            "body": "check engine light - Toronto",
-            "data": {"session_id": SESSION, "assignment_id": OFFER},
-            "expires_at": NOON + FIVE_MINUTES,
-            **fields,
-        }
-    )
-
-
-def cancelled(by: str, mechanic_id: str | None) -> dict[str, Any]:
-    return a_fact(
-        "SessionCancelled", customer_id=CUSTOMER, mechanic_id=mechanic_id, cancelled_by=by
-    )
-
-
-def completed(by: str) -> dict[str, Any]:
-    return a_fact("SessionCompleted", customer_id=CUSTOMER, mechanic_id=MECHANIC, ended_by=by)
+def sessionless(type_: str, **facts: Any) -> dict[str, Any]:
+    fact = a_fact(type_, **facts)
+    del fact["session_id"]
+    return fact
 
 
 def told(notices: Sequence[Notice]) -> list[str]:
     return [notice.user_id for notice in notices]
 
 
-# Who is told
+# Every fact, and every person it is told to
+
+WAITLIST_TOLD = sessionless(
+    "WaitlistTold",
+    entry_id="entry-1",
+    claim_until=format_time(NOON + FIVE_MINUTES),
+    **BOTH,
+)
+PASSED_OVER = [
+    "not_eligible",
+    "off_shift",
+    "at_capacity",
+    "declined",
+    "expired",
+    "clocked_out",
+    "undeliverable",
+]
+
+Told = tuple[str, str, tuple[Channel, ...]]
+Case = tuple[str, dict[str, Any], list[Told]]
+
+
+def passed_over(outcome: str) -> Case:
+    fact = a_fact("PreferredPassedOver", outcome=outcome, **BOTH)
+    told = [(CUSTOMER, "preferred_passed_over", (PUSH,))]
+    return f"the preferred mechanic: {outcome}", fact, [*told]
+
+
+CASES: list[Case] = [
+    (
+        "a mechanic has taken it",
+        a_fact("OfferAccepted", lost_mechanic_ids=[RIVAL], lost_assignment_ids=[TO_RIVAL], **BOTH),
+        [(CUSTOMER, "offer_accepted", (PUSH,))],
+    ),
+    (
+        "and has given it back",
+        a_fact("OfferReleased", **BOTH),
+        [(CUSTOMER, "offer_released", (PUSH,))],
+    ),
+    (
+        "the mechanic did not come",
+        a_fact("MechanicNotJoined", assignment_id=OFFER, **BOTH),
+        [
+            (CUSTOMER, "mechanic_not_joined", (PUSH,)),
+            (MECHANIC, "mechanic_not_joined", (PUSH,)),
+        ],
+    ),
+    *map(passed_over, PASSED_OVER),
+    (
+        "all are offline",
+        a_fact("AllOffline", customer_id=CUSTOMER, period=1),
+        [(CUSTOMER, "all_offline", (PUSH, MAIL))],
+    ),
+    (
+        "nobody took it",
+        a_fact("SessionUnfilled", customer_id=CUSTOMER, period=1),
+        [(CUSTOMER, "session_unfilled", (PUSH, MAIL))],
+    ),
+    (
+        "the customer did not come",
+        a_fact("CustomerNotJoined", assignment_id=OFFER, **BOTH),
+        [
+            (CUSTOMER, "customer_not_joined", (PUSH, MAIL)),
+            (MECHANIC, "customer_not_joined", (PUSH,)),
+        ],
+    ),
+    (
+        "the customer cancels before anybody came",
+        a_fact("SessionCancelled", customer_id=CUSTOMER, mechanic_id=None, cancelled_by="customer"),
+        [],
+    ),
+    (
+        "the customer cancels what a mechanic has",
+        a_fact("SessionCancelled", cancelled_by="customer", **BOTH),
+        [(MECHANIC, "session_cancelled", (PUSH,))],
+    ),
+    (
+        "it was not signed in time",
+        a_fact("SessionCancelled", customer_id=CUSTOMER, mechanic_id=None, cancelled_by="timer"),
+        [(CUSTOMER, "session_cancelled", (PUSH, MAIL))],
+    ),
+    (
+        "the customer ends it",
+        a_fact("SessionCompleted", ended_by="customer", **BOTH),
+        [(CUSTOMER, "session_completed", (MAIL,)), (MECHANIC, "session_completed", (PUSH,))],
+    ),
+    (
+        "the mechanic ends it",
+        a_fact("SessionCompleted", ended_by="mechanic", **BOTH),
+        [(CUSTOMER, "session_completed", (PUSH, MAIL))],
+    ),
+    (
+        "its time is up",
+        a_fact("SessionCompleted", ended_by="timer", **BOTH),
+        [(CUSTOMER, "session_completed", (PUSH, MAIL)), (MECHANIC, "session_completed", (PUSH,))],
+    ),
+    ("a place comes up", WAITLIST_TOLD, [(CUSTOMER, "waitlist_told", (PUSH, MAIL))]),
+    (
+        "a mechanic clocks out",
+        sessionless("MechanicClockedOut", cause="self", **SHIFT),
+        [],
+    ),
+    (
+        "a mechanic clocked out before causes were told",
+        sessionless("MechanicClockedOut", **SHIFT),
+        [],
+    ),
+    (
+        "a shift closes with its session",
+        sessionless("MechanicClockedOut", cause="finished", **SHIFT),
+        [(MECHANIC, "mechanic_clocked_out", (PUSH,))],
+    ),
+    (
+        "three offers were missed",
+        sessionless("MechanicClockedOut", cause="three_misses", **SHIFT),
+        [(MECHANIC, "mechanic_clocked_out", (PUSH, MAIL))],
+    ),
+    (
+        "a shift was too long",
+        sessionless("MechanicClockedOut", cause="twelve_hours", **SHIFT),
+        [(MECHANIC, "mechanic_clocked_out", (PUSH, MAIL))],
+    ),
+    ("a fact of no interest", a_fact("SessionBooked", customer_id=CUSTOMER), []),
+    ("a fact of a later release", a_fact("SomethingNew", customer_id=CUSTOMER), []),
+]
+IDS = [name for name, *_ in CASES]
+ALL = [
+    *offers_made(a_brief()),
+    *offers_made(a_brief(urgent=True)),
+    *rules.broadcast_announced(ANNOUNCED, a_brief()),
+    *(notice for _, fact, _ in CASES for notice in rules.told_of(fact)),
+]
+
+
+@pytest.mark.parametrize(("fact", "whom"), [case[1:] for case in CASES], ids=IDS)
+def test_a_fact_is_told_to(fact: dict[str, Any], whom: list[Told]) -> None:
+    notices = rules.told_of(fact)
+    assert [(notice.user_id, notice.type, notice.channels) for notice in notices] == whom
 
 
 def test_each_mechanic_who_was_asked_is_told_of_their_own_offer() -> None:
     notices = offers_made(a_brief())
     assert told(notices) == [MECHANIC, RIVAL]
     assert [notice.data for notice in notices] == [
-        {"session_id": SESSION, "assignment_id": "to-me"},
-        {"session_id": SESSION, "assignment_id": "to-rival"},
+        {"session_id": SESSION, "assignment_id": TO_ME},
+        {"session_id": SESSION, "assignment_id": TO_RIVAL},
     ]
     assert {notice.expires_at for notice in notices} == {NOON + FIVE_MINUTES}
 
 
-def test_a_broadcast_is_told_to_its_audience_and_has_no_deadline() -> None:
+def test_a_broadcast_is_told_to_its_audience() -> None:
     notices = rules.broadcast_announced(ANNOUNCED, a_brief())
     assert told(notices) == [MECHANIC, RIVAL]
     assert notices[0].data == {"session_id": SESSION, "assignment_id": BROADCAST}
-    assert notices[0].expires_at is None
 
 
-def test_the_customer_is_told_that_a_mechanic_came_and_that_one_went() -> None:
-    assert told(rules.offer_accepted(ACCEPTED)) == [CUSTOMER]
-    assert told(rules.offer_released(RELEASED)) == [CUSTOMER]
+def test_every_type_of_notice_is_told_of_some_fact_and_every_fact_that_is_heard_is_handled() -> (
+    None
+):
+    assert {notice.type for notice in ALL} == set(NoticeType)
+    heard = set(subscriptions()["NotifySubscription"])
+    told_elsewhere = {
+        EventType.OFFERS_MADE,
+        EventType.BROADCAST_ANNOUNCED,
+        EventType.OFFERS_EXPIRED,  # silent withdrawals
+        EventType.DEVICE_DISABLED,  # offers pass on
+    }
+    assert {fact["type"] for _, fact, whom in CASES if whom} | told_elsewhere == heard
 
 
-@pytest.mark.parametrize(
-    ("by", "mechanic_id", "whom"),
-    [
-        ("customer", None, []),
-        ("customer", MECHANIC, [MECHANIC]),
-        ("timer", None, [CUSTOMER]),
-    ],
-)
-def test_a_cancelled_session_is_told_to_who_did_not_cancel_it(
-    by: str, mechanic_id: str | None, whom: list[str]
-) -> None:
-    assert told(rules.session_cancelled(cancelled(by, mechanic_id))) == whom
+def test_a_place_on_the_waitlist_is_worth_telling_until_it_is_lost() -> None:
+    (notice,) = rules.told_of(WAITLIST_TOLD)
+    assert notice.expires_at == NOON + FIVE_MINUTES
+    assert notice.data == {
+        "entry_id": "entry-1",
+        "mechanic_id": MECHANIC,
+        "claim_until": format_time(NOON + FIVE_MINUTES),
+    }
+    assert an_entry_of(notice).body == "Book within 5 min to keep your place."
 
 
-@pytest.mark.parametrize(
-    ("by", "whom"),
-    [("customer", [MECHANIC]), ("mechanic", [CUSTOMER]), ("timer", [CUSTOMER, MECHANIC])],
-)
-def test_a_completed_session_is_told_to_who_did_not_end_it(by: str, whom: list[str]) -> None:
-    assert told(rules.session_completed(completed(by))) == whom
+@pytest.mark.parametrize("notice", ALL, ids=lambda notice: notice.wording)
+def test_anything_else_is_worth_telling_for_a_day_at_most(notice: Notice) -> None:
+    assert NOON < notice.expires_at <= NOON + timedelta(days=1)
 
 
-# What they are told
+@pytest.mark.parametrize("type_", ["AllOffline", "SessionUnfilled"])
+def test_a_customer_whom_nobody_helps_has_three_ways_on(type_: str) -> None:
+    (notice,) = rules.told_of(a_fact(type_, customer_id=CUSTOMER, period=1))
+    assert notice.data["options"].split(",") == ["schedule", "browse_offline", "join_waitlist"]
+
+
+# In which words
+
+
+def an_entry_of(notice: Notice, language: Language = Language.ENGLISH) -> Entry:
+    return rules.entry_of(notice, PUSH, language)
 
 
 def test_an_offer_says_what_it_is_about_and_where() -> None:
     def body(**brief: Any) -> str:
-        return offers_made(a_brief(**brief))[0].body
+        return an_entry_of(offers_made(a_brief(**brief))[0]).body
 
     assert body(keywords=("engine diagnostic",)) == "engine diagnostic - Toronto"
     assert body(keywords=("engine diagnostic",), city=None) == "engine diagnostic"
     assert body(keywords=(), city=None) == "free chat session"
 
 
-def test_an_urgent_offer_says_so() -> None:
-    calm, urgent = (offers_made(a_brief(urgent=urgent))[0].title for urgent in (False, True))
+@pytest.mark.parametrize("language", Language)
+def test_an_urgent_offer_says_so(language: Language) -> None:
+    calm, urgent = (
+        an_entry_of(offers_made(a_brief(urgent=urgent))[0], language).title
+        for urgent in (False, True)
+    )
     assert "rgent" not in calm
     assert "rgent" in urgent
 
 
-ALL = [
-    *offers_made(a_brief()),
-    *rules.broadcast_announced(ANNOUNCED, a_brief()),
-    *rules.offer_accepted(ACCEPTED),
-    *rules.offer_released(RELEASED),
-    *rules.session_cancelled(cancelled("timer", MECHANIC)),
-    *rules.session_completed(completed("timer")),
-]
+@pytest.mark.parametrize("language", Language)
+def test_every_reason_to_pass_the_preferred_mechanic_over_has_words_of_its_own(
+    language: Language,
+) -> None:
+    bodies = {
+        an_entry_of(notice, language).body
+        for outcome in [*PASSED_OVER, "a_new_reason"]
+        for notice in rules.told_of(a_fact("PreferredPassedOver", outcome=outcome, **BOTH))
+    }
+    assert len(bodies) == len(PASSED_OVER) + 1
+
+
+@pytest.mark.parametrize("cause", ["three_misses", "twelve_hours", "finished", "a_new_cause"])
+def test_every_cause_of_an_end_of_shift_has_words(cause: str) -> None:
+    (notice,) = rules.told_of(sessionless("MechanicClockedOut", cause=cause, **SHIFT))
+    assert {an_entry_of(notice, language).title for language in Language} == {
+        "You are off shift",
+        "Vous n'êtes plus en service",
+    }
+
+
+def test_both_languages_have_words_for_the_same() -> None:
+    assert texts.ENGLISH.keys() == texts.FRENCH.keys()
+
+
+@pytest.mark.parametrize("notice", ALL, ids=lambda notice: notice.wording)
+def test_the_languages_differ_in_more_than_what_they_speak_of(notice: Notice) -> None:
+    english, french = (an_entry_of(notice, language) for language in Language)
+    assert english.title != french.title
+    assert all((english.title, english.body, french.title, french.body))
+    assert "{" not in english.title + english.body + french.title + french.body
+
+
+def test_words_are_taken_as_they_are() -> None:
+    (notice, _) = offers_made(a_brief(keywords=(), city="{what} {0.__class__} %s"))
+    assert an_entry_of(notice).body == "free chat session - {what} {0.__class__} %s"
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("en-CA", "en"),
+        ("fr", "fr"),
+        ("fr-CA", "fr"),
+        ("FR_ca", "fr"),
+        (" fr-FR.UTF-8 ", "fr"),
+        ("fry", "en"),
+        ("es-MX", "en"),
+        ("-fr", "en"),
+        ("日本", "en"),
+    ],
+)
+def test_french_is_for_whoever_speaks_it(locale: str | None, language: str) -> None:
+    assert rules.language_of(locale) == language
+
+
+@given(st.text())
+def test_any_locale_has_a_language_and_any_text_becomes_one_line(text: str) -> None:
+    assert rules.language_of(text) in Language
+    line = rules.one_line(text)
+    assert len(line) <= 100
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "greeting"),
+    [
+        ("Jo Driver", "Jo Driver"),
+        ("Zoë  O'Neil-Ünal", "Zoë O'Neil-Ünal"),
+        ("Dr. J. R. Smith", "Dr. J. R. Smith"),
+        ("Jo\r\nBcc: all@example.com", ""),
+        ("Jo\r\nDriver", "Jo Driver"),
+        ("Win now: https://bad.example", ""),
+        ("www.bad.example", ""),
+        ("bad.example", ""),
+        ("x" * 300, "x" * 100),
+        ("‮gnihtyna", "gnihtyna"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_mail_greets_by_name_and_links_to_nowhere(name: str | None, greeting: str) -> None:
+    assert rules.greeting_name(name) == greeting
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("jo@driver.example", "jo@driver.example"),
+        ("jo+cars@driver.example", "jo+cars@driver.example"),
+        ("jo@bücher.example", "jo@xn--bcher-kva.example"),
+        ("jo@driver.example\nBcc: all@example.com", None),
+        ("jo@driver.example, all@example.com", None),
+        ("jo@driver.example,all@example.com", None),
+        ("<jo@driver.example>", None),
+        ("Jo <jo@driver.example>", None),
+        ('"jo"@driver.example', None),
+        ("jö@driver.example", None),
+        ("jo@", None),
+        ("@driver.example", None),
+        ("jo@a..b", None),
+        ("jo", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_only_one_plain_address_is_an_address(text: str | None, address: str | None) -> None:
+    assert rules.mail_address(text) == address
+
+
+# What leaves the house names nobody
 
 
 @pytest.mark.parametrize("platform", Platform)
 def test_a_push_tells_neither_who_it_is_nor_what_they_wrote(platform: Platform) -> None:
     for notice in ALL:
-        payload = rules.payload(notice, platform, 300)
-        for private in (CONCERN, CUSTOMER, MECHANIC, RIVAL, "Honda", "Jo Driver"):
+        payload = rules.payload(an_entry_of(notice), platform, 300)
+        for private in (CONCERN, CUSTOMER, RIVAL, "Honda", "Jo Driver"):
             assert private not in payload
+
+
+def test_data_members_are_texts_as_fcm_demands() -> None:
+    for notice in ALL:
+        assert all(isinstance(value, str) for value in notice.data.values())
 
 
 # Ids: the same fact for the same person is the same notice
@@ -166,16 +423,43 @@ def test_a_repeated_fact_makes_the_same_notices() -> None:
     assert again == offers_made(a_brief())
 
 
-def test_another_person_or_another_fact_makes_another_notice() -> None:
-    pairs = [("fact-1", MECHANIC), ("fact-1", RIVAL), ("fact-2", MECHANIC)]
-    assert len({rules.notice_id(*pair) for pair in pairs}) == 3
+def test_the_id_of_an_offer_is_known_from_its_assignment_that_of_others_from_the_fact() -> None:
+    assert [an_entry_of(notice).id for notice in offers_made(a_brief())] == [
+        f"{TO_ME}-push",
+        f"{TO_RIVAL}-push",
+    ]
+    (accepted,) = rules.told_of(a_fact("OfferAccepted", **BOTH))
+    assert an_entry_of(accepted).id == f"{FACT_ID}-push"
+    assert rules.entry_of(accepted, MAIL, Language.ENGLISH).id == f"{FACT_ID}-mail"
 
 
-@given(fact_id=st.text(), user_id=st.text(max_size=500))
-def test_an_id_fits_the_collapse_id_of_apns(fact_id: str, user_id: str) -> None:
-    id_ = rules.notice_id(fact_id, user_id)
+@pytest.mark.parametrize(
+    ("text", "is_id"),
+    [
+        (f"{FACT_ID}-push", True),
+        (f"{FACT_ID}-mail", True),
+        (f"{FACT_ID}-sms", False),
+        (FACT_ID, False),
+        (f"{FACT_ID.lower()}-push", False),
+        (f"{FACT_ID}-push\n", False),
+        (f"X{FACT_ID}-push", False),
+        ("", False),
+    ],
+)
+def test_ids_of_notices_are_told_from_anything_else(text: str, is_id: bool) -> None:
+    assert rules.is_notice_id(text) is is_id
+
+
+def test_another_person_or_another_notice_collapses_apart() -> None:
+    pairs = [(MECHANIC, "n-1"), (RIVAL, "n-1"), (MECHANIC, "n-2")]
+    assert len({rules.collapse_id(*pair) for pair in pairs}) == 3
+
+
+@given(user_id=st.text(max_size=500), notice_id=st.text())
+def test_a_collapse_id_fits_apns(user_id: str, notice_id: str) -> None:
+    id_ = rules.collapse_id(user_id, notice_id)
     assert 0 < len(id_.encode()) <= 64
-    assert id_ == rules.notice_id(fact_id, user_id)
+    assert id_ == rules.collapse_id(user_id, notice_id)
 
 
 # How long it is worth delivering
@@ -193,66 +477,228 @@ def test_an_id_fits_the_collapse_id_of_apns(fact_id: str, user_id: str) -> None:
     ],
 )
 def test_a_push_lives_as_long_as_its_offer(remaining: timedelta, ttl_s: int) -> None:
-    assert rules.ttl_s(a_notice(expires_at=NOON + remaining), NOON) == ttl_s
-
-
-def test_without_a_deadline_it_lives_for_a_day() -> None:
-    assert rules.ttl_s(a_notice(expires_at=None), NOON) == 24 * 60 * 60
+    entry = an_entry_of(offers_made(a_brief())[0])
+    assert rules.ttl_s(entry, entry.expires_at - remaining) == ttl_s
 
 
 # The messages of the platforms
 
+NAMES = {Platform.FCM: "GCM", Platform.APNS: "APNS", Platform.APNS_SANDBOX: "APNS_SANDBOX"}
 
-@pytest.mark.parametrize(
-    ("platform", "name"),
-    [(Platform.FCM, "GCM"), (Platform.APNS, "APNS"), (Platform.APNS_SANDBOX, "APNS_SANDBOX")],
-)
-@pytest.mark.parametrize("notice", ALL, ids=lambda notice: notice.type)
+
+@pytest.mark.parametrize(("platform", "name"), NAMES.items())
+@pytest.mark.parametrize("notice", ALL, ids=lambda notice: notice.wording)
+@pytest.mark.parametrize("language", Language)
 def test_sns_gets_the_platforms_message_and_a_default(
-    notice: Notice, platform: Platform, name: str
+    notice: Notice, platform: Platform, name: str, language: Language
 ) -> None:
-    envelope = json.loads(rules.payload(notice, platform, 300))
+    entry = an_entry_of(notice, language)
+    envelope = json.loads(rules.payload(entry, platform, 300))
     assert set(envelope) == {"default", name}
-    assert envelope["default"] == notice.body
+    assert envelope["default"] == entry.body
     assert json.loads(envelope[name])
     assert len(envelope[name].encode()) <= 4096
 
 
+ENTRY = an_entry_of(offers_made(a_brief())[0])
+TAG = rules.collapse_id(MECHANIC, f"{TO_ME}-push")
+ALERT = {"title": "New session for you", "body": "check engine light, engine diagnostic - Toronto"}
+
+
 def test_fcm() -> None:
-    envelope = json.loads(rules.payload(a_notice(), Platform.FCM, 299))
+    envelope = json.loads(rules.payload(ENTRY, Platform.FCM, 299))
     message = json.loads(envelope["GCM"])["fcmV1Message"]["message"]
-    assert message["notification"] == {
-        "title": "New session for you",
-        "body": "check engine light - Toronto",
-    }
+    assert message["notification"] == ALERT
     assert message["data"] == {
         "type": "offer_made",
-        "notice_id": "notice-1",
+        "notice_id": f"{TO_ME}-push",
         "session_id": SESSION,
-        "assignment_id": OFFER,
+        "assignment_id": TO_ME,
     }
     assert message["android"]["ttl"] == "299s"
-    assert message["android"]["collapse_key"] == "notice-1"
-    assert message["android"]["notification"]["tag"] == "notice-1"
-    assert rules.attributes(a_notice(), Platform.FCM, 299) == {"AWS.SNS.MOBILE.FCM.TTL": "299"}
+    assert message["android"]["priority"] == "high"
+    assert message["android"]["collapse_key"] == TAG
+    assert message["android"]["notification"]["tag"] == TAG
+    assert rules.attributes(ENTRY, Platform.FCM, 299) == {"AWS.SNS.MOBILE.FCM.TTL": "299"}
 
 
 @pytest.mark.parametrize("platform", [Platform.APNS, Platform.APNS_SANDBOX])
 def test_apns(platform: Platform) -> None:
-    envelope = json.loads(rules.payload(a_notice(), platform, 299))
+    envelope = json.loads(rules.payload(ENTRY, platform, 299))
     message = json.loads(envelope[platform.upper()])
-    assert message["aps"]["alert"] == {
-        "title": "New session for you",
-        "body": "check engine light - Toronto",
-    }
+    assert message["aps"]["alert"] == ALERT
     assert message["type"] == "offer_made"
-    assert message["assignment_id"] == OFFER
-    attributes = rules.attributes(a_notice(), platform, 299)
-    assert attributes[f"AWS.SNS.MOBILE.{platform.upper()}.TTL"] == "299"
-    assert attributes["AWS.SNS.MOBILE.APNS.COLLAPSE_ID"] == "notice-1"
-    assert attributes["AWS.SNS.MOBILE.APNS.PUSH_TYPE"] == "alert"
+    assert message["assignment_id"] == TO_ME
+    assert rules.attributes(ENTRY, platform, 299) == {
+        f"AWS.SNS.MOBILE.{platform.upper()}.TTL": "299",
+        "AWS.SNS.MOBILE.APNS.COLLAPSE_ID": TAG,
+        "AWS.SNS.MOBILE.APNS.PUSH_TYPE": "alert",
+        "AWS.SNS.MOBILE.APNS.PRIORITY": "10",
+    }
 
 
-def test_data_members_are_texts_as_fcm_demands() -> None:
-    for notice in ALL:
-        assert all(isinstance(value, str) for value in notice.data.values())
+# Lost offers
+
+LOST = Withdrawal(user_id=MECHANIC, session_id=SESSION, assignment_id=TO_ME)
+
+
+@pytest.mark.parametrize("type_", ["OfferAccepted", "SessionCancelled", "SessionUnfilled"])
+def test_who_lost_an_offer_has_it_withdrawn(type_: str) -> None:
+    lost = {"lost_mechanic_ids": [MECHANIC], "lost_assignment_ids": [TO_ME]}
+    assert rules.withdrawals(a_fact(type_, **lost)) == [LOST]
+    assert rules.withdrawals(a_fact(type_)) == [], "facts of an earlier release tell of none"
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_withdrawn"),
+    [
+        ("timeout", False),
+        ("clocked_out", True),
+        ("at_capacity", True),
+        ("undeliverable", True),
+        ("not_eligible", True),
+    ],
+)
+def test_an_offer_that_ends_before_its_time_is_withdrawn(cause: str, is_withdrawn: bool) -> None:
+    fact = a_fact("OffersExpired", mechanic_ids=[MECHANIC], assignment_ids=[TO_ME], cause=cause)
+    assert rules.withdrawals(fact) == ([LOST] if is_withdrawn else [])
+
+
+DATA = {
+    "type": "offer_withdrawn",
+    "session_id": SESSION,
+    "assignment_id": TO_ME,
+    "notice_id": f"{TO_ME}-push",
+    "collapse_id": TAG,
+}
+
+
+def test_a_withdrawal_shows_nothing_on_android() -> None:
+    envelope = json.loads(rules.withdrawal_payload(LOST, Platform.FCM))
+    message = json.loads(envelope["GCM"])["fcmV1Message"]["message"]
+    assert message["data"] == DATA
+    assert "notification" not in message
+    assert "notification" not in message["android"]
+    assert rules.withdrawal_attributes(Platform.FCM) == {"AWS.SNS.MOBILE.FCM.TTL": "300"}
+
+
+@pytest.mark.parametrize("platform", [Platform.APNS, Platform.APNS_SANDBOX])
+def test_a_withdrawal_wakes_the_app_in_the_background_on_apple(platform: Platform) -> None:
+    envelope = json.loads(rules.withdrawal_payload(LOST, platform))
+    assert json.loads(envelope[platform.upper()]) == {"aps": {"content-available": 1}, **DATA}
+    assert rules.withdrawal_attributes(platform) == {
+        f"AWS.SNS.MOBILE.{platform.upper()}.TTL": "300",
+        "AWS.SNS.MOBILE.APNS.PUSH_TYPE": "background",
+        "AWS.SNS.MOBILE.APNS.PRIORITY": "5",
+    }
+
+
+@pytest.mark.parametrize("platform", Platform)
+def test_a_withdrawal_names_the_notice_that_it_takes_away(platform: Platform) -> None:
+    shown = json.loads(rules.payload(ENTRY, Platform.FCM, 300))
+    tag = json.loads(shown["GCM"])["fcmV1Message"]["message"]["android"]["notification"]["tag"]
+    assert tag in rules.withdrawal_payload(LOST, platform)
+
+
+# Tags of mails
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("3f0c9a52-6f0e-4e0b-9a53-4a2f1c7b8e10", "3f0c9a52-6f0e-4e0b-9a53-4a2f1c7b8e10"),
+        ("customer_1", "customer_1"),
+        ("auth0|62", "b64_YXV0aDB8NjI"),
+        ("b64_x", "b64_YjY0X3g"),
+        ("", "b64_"),
+    ],
+)
+def test_a_tag_is_plain_where_ses_takes_it(text: str, tag: str) -> None:
+    assert rules.tag_of(text) == tag
+
+
+@given(st.text(max_size=60))
+def test_a_tag_can_be_read_back_and_ses_takes_it(text: str) -> None:
+    tag = rules.tag_of(text)
+    assert rules.text_of_tag(tag) == text
+    assert len(tag) <= 400
+    assert all(char.isascii() and (char.isalnum() or char in "_-") for char in tag)
+
+
+# What went wrong
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "EndpointDisabled",
+        "NotFound",
+        "InvalidParameter",
+        "ParameterValueInvalid",
+        "MessageRejected",
+        "BadRequestException",
+        "ValidationException",
+    ],
+)
+def test_what_will_never_be_taken_is_permanent(code: str) -> None:
+    assert rules.is_permanent(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "Throttled",
+        "ThrottlingException",
+        "InternalError",
+        "ServiceUnavailable",
+        "TooManyRequestsException",
+        "LimitExceededException",
+        "SendingPausedException",
+        "AccessDeniedException",
+        "PlatformApplicationDisabled",
+        "Unreachable",
+        "503",
+        "SomethingNew",
+    ],
+)
+def test_everything_else_passes_or_is_mended(code: str) -> None:
+    assert not rules.is_permanent(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("Throttled", "throttled"),
+        ("TooManyRequestsException", "too_many_requests"),
+        ("InvalidPlatformToken", "invalid_platform_token"),
+        ("NotificationTTLExpired", "notification_ttl_expired"),
+        ("KMSThrottlingException", "kms_throttling"),
+        ("503", "503"),
+        ("Exception", "exception"),
+        ("", "unknown"),
+    ],
+)
+def test_reasons_are_written_in_one_way(code: str, reason: str) -> None:
+    assert rules.reason_of(code) == reason
+
+
+def test_sides_are_named_as_parties_are() -> None:
+    assert {side.value for side in Side} == {"customer", "mechanic"}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "is_dead"),
+    [
+        ("EndpointDisabled", "Endpoint is disabled", True),
+        ("NotFound", "Endpoint does not exist", True),
+        (
+            "InvalidParameter",
+            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified",
+            True,
+        ),
+        ("InvalidParameter", "Invalid parameter: Message too long", False),
+        ("Throttling", "Rate exceeded", False),
+    ],
+)
+def test_a_dead_endpoint_is_told_from_a_bad_message(code: str, message: str, is_dead: bool) -> None:
+    assert rules.is_dead_endpoint(code, message) is is_dead

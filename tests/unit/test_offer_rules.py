@@ -183,6 +183,15 @@ def test_the_dispatch_knows_the_same_deadline() -> None:
         assert set(rules.open_offers(dispatch, now)) == {early, late} - set(is_over)
 
 
+def test_what_ends_with_the_period_is_not_overdue_but_its_ends_to_close() -> None:
+    early = an_open_offer(MECHANIC, expires_at=NOON + HALF_AN_HOUR - ONE_MS)
+    last = an_open_offer(RIVAL, expires_at=NOON + HALF_AN_HOUR)
+    dispatch = a_dispatch(offers=(early, last), pending_until=NOON + HALF_AN_HOUR)
+    assert rules.open_offers(dispatch, NOON + HALF_AN_HOUR) == ()
+    assert rules.overdue_offers(dispatch, NOON + HALF_AN_HOUR) == (early,)
+    assert rules.due_at(replace(dispatch, offers=(last,))) == NOON + HALF_AN_HOUR
+
+
 # Who may act, and on what
 
 
@@ -459,6 +468,8 @@ def test_the_preferred_mechanic_is_asked_alone_until_that_offer_ends() -> None:
     assert (asked.matched, asked.seek_due_at, asked.all_offline) == (False, None, False)
     assert (asked.waves, asked.version) == (before.waves + 1, before.version + 1)
     assert rules.broadcast_status(asked) is S.HELD
+    later = rules.with_preferred_asked(replace(before, asked=(RIVAL,)), offer)
+    assert later.asked == (RIVAL, MECHANIC)
     for now, alone in [
         (NOON, True),
         (offer.expires_at - ONE_MS, True),
@@ -532,6 +543,8 @@ def test_what_became_of_the_customers_choice() -> None:
     assert rules.preferred_outcome(asked, NOON) == "offered"
     assert rules.preferred_outcome(asked, NOON + TWO_MINUTES - ONE_MS) == "offered"
     assert rules.preferred_outcome(asked, NOON + TWO_MINUTES) == "expired"
+    cut_short = replace(asked, pending_until=NOON + TWO_MINUTES)
+    assert rules.preferred_outcome(cut_short, NOON + TWO_MINUTES) == "expired"
     passed_over = a_dispatch(preferred_id=MECHANIC, preferred_outcome="at_capacity")
     assert rules.preferred_outcome(passed_over, NOON) == "at_capacity"
 
@@ -599,6 +612,12 @@ def test_a_wave_remembers_whom_it_asked() -> None:
     assert (dispatch.waves, dispatch.version) == (2, 3)
 
 
+def test_a_wave_tells_nothing_unless_it_is_said() -> None:
+    dispatch = rules.with_wave(a_dispatch(), (), NOON, wanted=3)
+    assert (dispatch.announced, dispatch.all_offline) == (False, False)
+    assert dispatch.preferred_outcome is None
+
+
 def test_a_wave_does_what_was_due() -> None:
     dispatch = wave(a_dispatch(seek_due_at=NOON, owed=2), an_open_offer())
     assert (dispatch.seek_due_at, dispatch.owed) == (None, 0)
@@ -633,10 +652,13 @@ def test_a_first_wave_may_fall_short(found: int, short: int) -> None:
     assert (dispatch.short, dispatch.wave_at) == (short, NOON + ONE_MINUTE)
 
 
-def test_a_later_wave_is_never_short() -> None:
-    first = wave(a_dispatch(), an_open_offer(MECHANIC))
-    later = wave(first, an_open_offer(RIVAL), wanted=2, now=NOON + ONE_MINUTE)
-    assert (later.short, later.wave_at) == (0, NOON), "the instant is the first wave's"
+def test_a_later_wave_is_not_short_itself_and_leaves_whom_the_first_may_have_missed() -> None:
+    full = wave(a_dispatch(), an_open_offer(MECHANIC), wanted=1)
+    assert wave(full, an_open_offer(RIVAL), wanted=2).short == 0
+    short = wave(a_dispatch(), an_open_offer(MECHANIC), wanted=3)
+    later = wave(short, an_open_offer(RIVAL), wanted=1, now=NOON + ONE_MINUTE)
+    assert (later.short, later.wave_at) == (2, NOON), "the instant is the first wave's"
+    assert wave(short, wanted=1).short == 2
 
 
 def test_who_was_missed_by_a_wave_is_asked_once() -> None:
@@ -713,9 +735,10 @@ def test_a_decline_ends_the_offer_and_passes_it_on() -> None:
     assert dispatch.version == 2
 
 
-def test_a_decline_is_remembered_in_later_periods() -> None:
+def test_declines_are_remembered_in_later_periods() -> None:
     declined = rules.with_decline(a_dispatch(), an_open_offer(), MECHANIC, NOON)
-    assert reopen(rules.closed(declined)).declined == (MECHANIC,)
+    twice = rules.with_decline(declined, None, RIVAL, NOON)
+    assert reopen(rules.closed(twice)).declined == (MECHANIC, RIVAL)
 
 
 def test_a_decline_of_the_broadcast_leaves_the_offers_of_others_and_seeks_nobody() -> None:
@@ -843,7 +866,8 @@ SEARCHED = a_dispatch(matched=True)
 
 
 def may_have(dispatch: Dispatch, now: datetime = NOON) -> bool:
-    return rules.may_be_offered_capacity(dispatch, MECHANIC, now)
+    may_be_offered = rules.may_be_offered_capacity(dispatch, now)
+    return may_be_offered and rules.may_ask(dispatch, MECHANIC)
 
 
 def test_new_capacity_goes_to_a_session_without_open_offers() -> None:
@@ -865,6 +889,22 @@ def test_a_session_that_will_ask_by_itself_is_left_to_it() -> None:
     assert not may_have(replace(SEARCHED, owed=1)), "an offer is being passed on"
 
 
+@pytest.mark.parametrize(
+    ("dispatch", "sought"),
+    [
+        (replace(SEARCHED, matched=False), True),
+        (replace(SEARCHED, owed=1), True),
+        (SEARCHED, False),
+        (replace(SEARCHED, matched=False, is_open=False), False),
+    ],
+)
+def test_a_session_is_sought_for_until_its_first_wave_and_while_offers_pass_on(
+    dispatch: Dispatch, sought: bool
+) -> None:
+    assert rules.is_sought(dispatch, NOON) is sought
+    assert not rules.is_sought(dispatch, NOON + HALF_AN_HOUR)
+
+
 def test_new_capacity_is_no_use_to_a_session_that_is_not_pending() -> None:
     assert not may_have(replace(SEARCHED, is_open=False))
     assert may_have(SEARCHED, NOON + HALF_AN_HOUR - ONE_MS)
@@ -878,6 +918,14 @@ def test_new_capacity_is_remembered_as_asked() -> None:
     assert (after.offers, after.asked) == ((offer,), (RIVAL, MECHANIC))
     assert (after.waves, after.version) == (2, before.version + 1)
     assert after.matched
+
+
+def test_an_overdue_offer_is_remembered_beside_new_capacity_until_its_end_is_written() -> None:
+    overdue = an_open_offer(RIVAL)
+    offer = an_open_offer(MECHANIC, kind=OfferKind.CAPACITY, expires_at=NOON + TEN_MINUTES)
+    after = rules.with_capacity(replace(SEARCHED, offers=(overdue,)), offer)
+    assert after.offers == (overdue, offer)
+    assert rules.overdue_offers(after, NOON + FIVE_MINUTES) == (overdue,)
 
 
 # Statistics of a shift
@@ -1154,7 +1202,7 @@ class AnyDispatch(RuleBasedStateMachine):
     @rule()
     def somebody_comes_on_shift(self) -> None:
         newcomer = next(self.people)
-        if rules.may_be_offered_capacity(self.dispatch, newcomer, self.now):
+        if rules.may_be_offered_capacity(self.dispatch, self.now):
             offer = self._offer(newcomer, OfferKind.CAPACITY)
             self._becomes(rules.with_capacity(self.dispatch, offer))
 
@@ -1243,7 +1291,7 @@ class AnyDispatch(RuleBasedStateMachine):
     def every_pending_session_has_a_way_forward(self) -> None:
         """Something is due, or whoever comes on shift is offered it."""
         if rules.is_pending(self.dispatch, self.now) and not rules.due_at(self.dispatch):
-            assert rules.may_be_offered_capacity(self.dispatch, "newcomer", self.now)
+            assert rules.may_be_offered_capacity(self.dispatch, self.now)
 
     @invariant()
     def what_is_owed_is_sought(self) -> None:

@@ -123,7 +123,9 @@ def test_calls_without_anything_to_check_have_no_422() -> None:
         assert ("422" in operation["responses"]) is has_input, call
 
 
-@pytest.mark.parametrize("call", ["GET /mechanic/queue", "GET /sessions/{session_id}"])
+@pytest.mark.parametrize(
+    "call", ["GET /mechanic/queue", "GET /sessions/{session_id}", "GET /notifications"]
+)
 def test_conditional_calls_document_their_etag(call: str) -> None:
     operation = OPERATIONS[call]
     assert "If-None-Match" in [parameter["name"] for parameter in operation["parameters"]]

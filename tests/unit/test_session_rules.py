@@ -1,7 +1,7 @@
 """A session's state machine, deadlines, refunds, and what callers are told (domain.md)."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
@@ -578,20 +578,37 @@ def test_nobody_else_needs_them(status: Status, all_offline: bool) -> None:
     assert rules.ways_on(a_session(status), all_offline=all_offline) == ()
 
 
+HIDDEN_FROM_OUTSIDERS = (
+    "mechanic_id",
+    "assignment_id",
+    "accepted_at",
+    "mechanic_joined_at",
+    "customer_joined_at",
+    "mechanic_due_by",
+    "customer_due_by",
+    "live_at",
+    "ends_by",
+    "ended_at",
+    "ended_by",
+    "end_reason",
+    "refund",
+)
+
+
 def test_who_has_not_accepted_learns_that_it_is_there_and_nothing_of_the_others() -> None:
-    session = rules.miss_customer(priced(Status.WAITING, mechanic_joined_at=NOON), NOON)
-    seen = rules.for_outsider(session)
-    assert (seen.id, seen.status, seen.keywords) == (SESSION, Status.NO_SHOW, session.keywords)
-    assert seen.vehicle == replace(CIVIC, vin=None)
-    assert seen == replace(
-        a_session(Status.PENDING),
-        status=Status.NO_SHOW,
-        version=session.version,
-        price_cents=session.price_cents,
-        credits=session.credits,
-        vehicle=replace(CIVIC, vin=None),
-        pending_until=None,
+    session = a_session(
+        Status.COMPLETED,
+        customer_due_by=NOON + TEN_MINUTES,
+        end_reason="fixed",
+        refund=Refund(0, 0, 0),
     )
+    seen = rules.for_outsider(session)
+    for name in HIDDEN_FROM_OUTSIDERS:
+        assert getattr(session, name) is not None
+        assert getattr(seen, name) is None
+    shown = {field.name for field in fields(Session)} - {*HIDDEN_FROM_OUTSIDERS, "vehicle"}
+    assert all(getattr(seen, name) == getattr(session, name) for name in shown)
+    assert seen.vehicle == replace(CIVIC, vin=None)
 
 
 def test_an_outsider_sees_a_session_without_a_vehicle() -> None:

@@ -66,7 +66,11 @@ NEEDS: dict[str, tuple[dict[str, Any], list[Need]]] = {
         {**OF_MECHANIC, "room": 1, "reason": "none_fits"},
         [Need("place_capacity_again", OF_MECHANIC)],
     ),
-    "MechanicClockedIn": (SHIFT, [Need("end_shift", SHIFT, "closes_at")]),
+    "MechanicClockedIn": (
+        SHIFT,
+        [Need("end_shift", SHIFT, "closes_at"), Need("place_capacity", OF_MECHANIC)],
+    ),
+    "MechanicFreed": (OF_MECHANIC, [Need("place_capacity", OF_MECHANIC)]),
     "MechanicClockedOut": (
         {**SHIFT, "cause": "self"},
         [Need("review_offers", OF_MECHANIC), Need("count_shift", SHIFT)],

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
+    from mypy_boto3_sesv2.client import SESV2Client
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
 
@@ -19,11 +20,11 @@ def _session() -> Any:
 
 
 @cache
-def _client(service: str) -> Any:
+def _client(service: str, attempts: int = 4) -> Any:
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 4},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=2,
         read_timeout=8,
         parameter_validation=False,
@@ -47,8 +48,18 @@ def scheduler() -> "EventBridgeSchedulerClient":
     return client
 
 
+def ses() -> "SESV2Client":
+    """SES, version 2 of its API. Tried once: a mail that came twice would be seen twice.
+
+    Whoever sends tries again later, after noting down that it did not work.
+    """
+    client: SESV2Client = _client("sesv2", attempts=1)
+    return client
+
+
 def sns() -> "SNSClient":
-    client: SNSClient = _client("sns")
+    """Tried twice: what is published has queues behind it that try again later."""
+    client: SNSClient = _client("sns", attempts=2)
     return client
 
 

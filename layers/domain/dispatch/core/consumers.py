@@ -22,17 +22,31 @@ from dispatch.core.table import Item
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 
-def sqs_handler(consume: Callable[[dict[str, Any]], None]) -> Handler:
-    """An entry point that hands each message's JSON body to ``consume``."""
+def sqs_handler(consume: Callable[[dict[str, Any]], None], *, of_others: bool = False) -> Handler:
+    """An entry point that hands each message's JSON body to ``consume``.
+
+    A queue ``of_others`` is written to by AWS's services, which also put in what is no JSON object
+    (SES says hello in plain text): that is passed over.
+    """
 
     def one(record: SQSRecord) -> None:
         # Those of the message before must not stand beside the failure of one that is no JSON.
         logger.append_keys(message_id=record.message_id, event_id=None, session_id=None)
+        if of_others and not _is_object(record.body):
+            logger.info("not an event")
+            return
         message = json.loads(record.body)
         logger.append_keys(event_id=message.get("id"), session_id=message.get("session_id"))
         consume(message)
 
     return _handler(one, EventType.SQS)
+
+
+def _is_object(body: str) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def stream_handler(consume: Callable[[Item], None]) -> Handler:

@@ -18,6 +18,11 @@ def new_id(now: datetime, after: str | None = None) -> str:
     return str(fresh)
 
 
+def time_prefix(instant: datetime) -> str:
+    """How all ids begin that were made in this very millisecond: sorts as instants do."""
+    return str(ULID.from_datetime(instant))[:10]
+
+
 def is_id(text: str) -> bool:
     """Whether ``text`` is written as our ids are. Ask before using one from outside as a key."""
     return _ULID.fullmatch(text) is not None

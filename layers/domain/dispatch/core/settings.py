@@ -40,6 +40,16 @@ def timers_queue_arn() -> str:
 
 
 @cache
+def notify_queue_url() -> str:
+    return _required("NOTIFY_QUEUE_URL")
+
+
+@cache
+def mail_configuration_set() -> str:
+    return _required("MAIL_CONFIGURATION_SET")
+
+
+@cache
 def timers_dead_letter_queue_arn() -> str:
     return _required("TIMERS_DEAD_LETTER_QUEUE_ARN")
 
@@ -82,6 +92,11 @@ def push_application_arn(platform: str) -> str | None:
     return os.environ.get(_APPLICATIONS[platform]) or None
 
 
+def mail_sender() -> str | None:
+    """The address that mails come from; None where the operator has set up none: no mails."""
+    return os.environ.get("MAIL_SENDER") or None
+
+
 def forget() -> None:
     """Read everything anew. For tests, which change the environment."""
     for reader in (
@@ -89,6 +104,8 @@ def forget() -> None:
         topic_arn,
         timers_queue_url,
         timers_queue_arn,
+        notify_queue_url,
+        mail_configuration_set,
         timers_dead_letter_queue_arn,
         matching_queue_url,
         schedule_group,

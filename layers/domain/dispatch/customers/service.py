@@ -17,6 +17,11 @@ def upsert(record: Mapping[str, Any]) -> Customer:
     return customer
 
 
+def get(customer_id: str) -> Customer | None:
+    """The customer's profile, or None."""
+    return store.find(customer_id)
+
+
 def location_of(customer_id: str) -> Location:
     """Where the profile says the customer is; unknown without a profile."""
     customer = store.find(customer_id)

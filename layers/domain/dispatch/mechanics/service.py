@@ -189,6 +189,11 @@ def close_shift(
     store.close_shift(tx, mechanic_id, shift_id, cause, now)
 
 
+def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:
+    """Provided that the mechanic is on that very shift still."""
+    store.check_shift(tx, mechanic_id, shift_id)
+
+
 def count_miss(tx: Transaction, mechanic_id: str, policy: Policy) -> None:
     """One miss more in a row, provided that the mechanic is on shift and free."""
     store.count_miss(tx, mechanic_id, policy.capacity)

@@ -41,7 +41,7 @@ _PARTITIONS = Key("ROSTER", "PARTITIONS")
 _UNKNOWN_COUNTRY = "??"
 _PAGE = 1000
 
-_IS_OFF_SHIFT = "attribute_exists(#pk) AND #currently_on_shift = :no"
+_IS_OFF_SHIFT = "#currently_on_shift = :no"
 _IS_ON_SHIFT_UNLOADED = "#currently_on_shift = :yes AND #shift_id = :shift_id AND #load = :none"
 _EXISTS = "attribute_exists(#pk)"
 _HAS_LOAD = "#load >= :one"
@@ -291,6 +291,11 @@ def close_shift(
         {":cause": cause, ":one": 1, ":shift_id": shift_id, ":now": format_time(now)},
         when=_IS_ON_SHIFT_LOADED,
     )
+
+
+def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:
+    values = {":shift_id": shift_id}
+    tx.check(key(mechanic_id), when="#shift_id = :shift_id", values=values)
 
 
 def count_miss(tx: Transaction, mechanic_id: str, capacity: int) -> None:

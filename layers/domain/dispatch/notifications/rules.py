@@ -1,78 +1,116 @@
-"""Who is told what, and how a push is written. Pure."""
+"""Who is told what, how it is written for each provider, and the ledger's moves. Pure."""
 
+import base64
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from dispatch.notifications.model import Notice, Platform
+from dispatch.core.errors import IllegalMove
+from dispatch.core.events import EventType
+from dispatch.core.time import parse_time
+from dispatch.notifications.model import (
+    OFFER_WITHDRAWN,
+    Channel,
+    Delivery,
+    Device,
+    Entry,
+    Language,
+    Move,
+    Notice,
+    NoticeStatus,
+    NoticeType,
+    Platform,
+    Side,
+    Withdrawal,
+)
+from dispatch.notifications.texts import said
 from dispatch.offers.model import SessionBrief
 
 WORTH_TELLING_FOR = timedelta(days=1)
+THREE_WAYS_ON = "schedule,browse_offline,join_waitlist"
+"""What a customer can do while nobody takes their session; texts alone fit into a push."""
+
+Fact = Mapping[str, Any]
 
 
-def notice_id(fact_id: str, user_id: str) -> str:
-    """Deterministic, 40 characters: fits the collapse id of APNs (64 bytes)."""
-    return hashlib.sha256(f"{fact_id}/{user_id}/push".encode()).hexdigest()[:40]
+# Who is told what
 
 
 def _notice(
-    fact: dict[str, Any],
+    fact: Fact,
     user_id: str,
-    type_: str,
-    title: str,
-    body: str,
+    side: Side,
+    type_: NoticeType,
+    *,
+    wording: str = "",
+    source: str = "",
+    words: dict[str, str] | None = None,
+    data: Mapping[str, str] | None = None,
     expires_at: datetime | None = None,
-    **data: str,
+    channels: tuple[Channel, ...] = (Channel.PUSH,),
 ) -> Notice:
+    at = parse_time(fact["at"])
+    about = {"session_id": fact["session_id"]} if "session_id" in fact else {}
     return Notice(
-        id=notice_id(fact["id"], user_id),
+        source=source or fact["id"],
         user_id=user_id,
+        side=side,
         type=type_,
-        title=title,
-        body=body,
-        data={"session_id": fact["session_id"], **data},
-        expires_at=expires_at,
+        wording=f"{type_}.{wording}" if wording else type_,
+        words=words or {},
+        data=about | dict(data or {}),
+        at=at,
+        expires_at=min(expires_at or at + WORTH_TELLING_FOR, at + WORTH_TELLING_FOR),
+        channels=channels,
     )
 
 
-def offers_made(
-    fact: dict[str, Any],
-    brief: SessionBrief,
-    expires_at: datetime,
-    still_open: Collection[str],
-) -> list[Notice]:
-    """One for each mechanic who was asked and whose offer still stands."""
-    pairs: Iterable[tuple[str, str]] = zip(
-        fact["mechanic_ids"], fact["assignment_ids"], strict=True
-    )
+_PUSHED_AND_MAILED = (Channel.PUSH, Channel.MAIL)
+
+
+def _customer(fact: Fact, type_: NoticeType, **about: Any) -> Notice:
+    return _notice(fact, fact["customer_id"], Side.CUSTOMER, type_, **about)
+
+
+def _mechanic(fact: Fact, type_: NoticeType, **about: Any) -> Notice:
+    return _notice(fact, fact["mechanic_id"], Side.MECHANIC, type_, **about)
+
+
+def offers_made(fact: Fact, brief: SessionBrief) -> list[Notice]:
+    """One for each mechanic who was asked, worth telling as long as the offer stands."""
     return [
         _notice(
             fact,
             mechanic_id,
-            "offer_made",
-            "Urgent session for you" if brief.urgent else "New session for you",
-            _what_and_where(brief),
-            expires_at,
-            assignment_id=assignment_id,
+            Side.MECHANIC,
+            NoticeType.OFFER_MADE,
+            wording="urgent" if brief.urgent else "",
+            source=assignment_id,
+            words={"what": _what_and_where(brief)},
+            data={"assignment_id": assignment_id},
+            expires_at=parse_time(fact["expires_at"]),
         )
-        for mechanic_id, assignment_id in pairs
-        if assignment_id in still_open
+        for mechanic_id, assignment_id in zip(
+            fact["mechanic_ids"], fact["assignment_ids"], strict=True
+        )
     ]
 
 
-def broadcast_announced(fact: dict[str, Any], brief: SessionBrief) -> list[Notice]:
+def broadcast_announced(fact: Fact, brief: SessionBrief) -> list[Notice]:
     """One for each mechanic who could take the session nobody has taken yet."""
     return [
         _notice(
             fact,
             mechanic_id,
-            "broadcast_announced",
-            "A driver is waiting for a mechanic",
-            _what_and_where(brief),
-            assignment_id=fact["assignment_id"],
+            Side.MECHANIC,
+            NoticeType.BROADCAST_ANNOUNCED,
+            words={"what": _what_and_where(brief)},
+            data={"assignment_id": fact["assignment_id"]},
         )
         for mechanic_id in fact["mechanic_ids"]
     ]
@@ -83,95 +121,562 @@ def _what_and_where(brief: SessionBrief) -> str:
     return f"{what} - {brief.city}" if brief.city else what
 
 
-def offer_accepted(fact: dict[str, Any]) -> list[Notice]:
+def _offer_accepted(fact: Fact) -> list[Notice]:
+    return [_customer(fact, NoticeType.OFFER_ACCEPTED)]
+
+
+def _offer_released(fact: Fact) -> list[Notice]:
+    return [_customer(fact, NoticeType.OFFER_RELEASED)]
+
+
+def _mechanic_not_joined(fact: Fact) -> list[Notice]:
     return [
-        _notice(
+        _customer(fact, NoticeType.MECHANIC_NOT_JOINED, wording=Side.CUSTOMER),
+        _mechanic(fact, NoticeType.MECHANIC_NOT_JOINED, wording=Side.MECHANIC),
+    ]
+
+
+def _preferred_passed_over(fact: Fact) -> list[Notice]:
+    outcome = fact["outcome"]
+    data = {"mechanic_id": fact["mechanic_id"], "outcome": outcome}
+    return [_customer(fact, NoticeType.PREFERRED_PASSED_OVER, wording=outcome, data=data)]
+
+
+def _all_offline(fact: Fact) -> list[Notice]:
+    return [
+        _customer(
             fact,
-            fact["customer_id"],
-            "offer_accepted",
-            "Your mechanic is here",
-            "A mechanic has taken your session. Join now.",
+            NoticeType.ALL_OFFLINE,
+            data={"options": THREE_WAYS_ON},
+            channels=_PUSHED_AND_MAILED,
         )
     ]
 
 
-def offer_released(fact: dict[str, Any]) -> list[Notice]:
+def _session_unfilled(fact: Fact) -> list[Notice]:
     return [
-        _notice(
+        _customer(
             fact,
-            fact["customer_id"],
-            "offer_released",
-            "We are finding you another mechanic",
-            "Your mechanic had to give the session back.",
+            NoticeType.SESSION_UNFILLED,
+            data={"options": THREE_WAYS_ON},
+            channels=_PUSHED_AND_MAILED,
         )
     ]
 
 
-def session_cancelled(fact: dict[str, Any]) -> list[Notice]:
+def _customer_not_joined(fact: Fact) -> list[Notice]:
+    type_ = NoticeType.CUSTOMER_NOT_JOINED
+    return [
+        _customer(fact, type_, wording=Side.CUSTOMER, channels=_PUSHED_AND_MAILED),
+        _mechanic(fact, type_, wording=Side.MECHANIC),
+    ]
+
+
+def _session_cancelled(fact: Fact) -> list[Notice]:
     """The mechanic who had it; the customer, if it was not they who cancelled."""
+    type_ = NoticeType.SESSION_CANCELLED
     told = []
     if fact.get("mechanic_id"):
-        told.append((fact["mechanic_id"], "The customer has cancelled the session."))
-    if fact["cancelled_by"] != "customer":
-        told.append((fact["customer_id"], "It was not signed in time. Book again any time."))
-    return [
-        _notice(fact, user_id, "session_cancelled", "Session cancelled", body)
-        for user_id, body in told
-    ]
+        told.append(_mechanic(fact, type_, wording=Side.MECHANIC))
+    if fact["cancelled_by"] != Side.CUSTOMER:
+        told.append(_customer(fact, type_, wording=Side.CUSTOMER, channels=_PUSHED_AND_MAILED))
+    return told
 
 
-def session_completed(fact: dict[str, Any]) -> list[Notice]:
-    """Whoever has not ended it themselves."""
-    sides = {"customer": fact["customer_id"], "mechanic": fact["mechanic_id"]}
-    return [
-        _notice(
+def _session_completed(fact: Fact) -> list[Notice]:
+    """Whoever has not ended it themselves; by mail the customer in any case."""
+    type_ = NoticeType.SESSION_COMPLETED
+    ended_by = fact["ended_by"]
+    told = [
+        _customer(
             fact,
-            user_id,
-            "session_completed",
-            "Session completed",
-            "Thank you for using Dispatch.",
+            type_,
+            channels=(Channel.MAIL,) if ended_by == Side.CUSTOMER else _PUSHED_AND_MAILED,
         )
-        for side, user_id in sides.items()
-        if side != fact["ended_by"]
+    ]
+    if ended_by != Side.MECHANIC:
+        told.append(_mechanic(fact, type_))
+    return told
+
+
+def _waitlist_told(fact: Fact) -> list[Notice]:
+    claim_until = parse_time(fact["claim_until"])
+    left = claim_until - parse_time(fact["at"])
+    return [
+        _customer(
+            fact,
+            NoticeType.WAITLIST_TOLD,
+            words={"minutes": str(max(1, math.floor(left / timedelta(minutes=1))))},
+            data={name: fact[name] for name in ("entry_id", "mechanic_id", "claim_until")},
+            expires_at=claim_until,
+            channels=_PUSHED_AND_MAILED,
+        )
     ]
 
 
-def ttl_s(notice: Notice, now: datetime) -> int:
+_MAILED_CAUSES = frozenset({"three_misses", "twelve_hours"})
+
+
+def _mechanic_clocked_out(fact: Fact) -> list[Notice]:
+    """Whoever has not clocked out themselves; by mail if nobody may be looking at the app."""
+    cause = fact.get("cause", "self")
+    if cause == "self":
+        return []
+    return [
+        _mechanic(
+            fact,
+            NoticeType.MECHANIC_CLOCKED_OUT,
+            wording=cause,
+            data={"shift_id": fact["shift_id"], "cause": cause},
+            channels=_PUSHED_AND_MAILED if cause in _MAILED_CAUSES else (Channel.PUSH,),
+        )
+    ]
+
+
+_TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
+    EventType.OFFER_ACCEPTED: _offer_accepted,
+    EventType.OFFER_RELEASED: _offer_released,
+    EventType.MECHANIC_NOT_JOINED: _mechanic_not_joined,
+    EventType.PREFERRED_PASSED_OVER: _preferred_passed_over,
+    EventType.ALL_OFFLINE: _all_offline,
+    EventType.SESSION_UNFILLED: _session_unfilled,
+    EventType.CUSTOMER_NOT_JOINED: _customer_not_joined,
+    EventType.SESSION_CANCELLED: _session_cancelled,
+    EventType.SESSION_COMPLETED: _session_completed,
+    EventType.WAITLIST_TOLD: _waitlist_told,
+    EventType.MECHANIC_CLOCKED_OUT: _mechanic_clocked_out,
+}
+
+
+def told_of(fact: Fact) -> list[Notice]:
+    """Whom a fact is told to. Offers and broadcasts say what they are about: see above."""
+    about = _TOLD.get(fact["type"])
+    return about(fact) if about else []
+
+
+ANSWERABLE = frozenset({NoticeType.OFFER_MADE, NoticeType.BROADCAST_ANNOUNCED})
+"""Worth telling only while the assignment can be accepted."""
+
+
+def withdrawals(fact: Fact) -> list[Withdrawal]:
+    """The offers that a fact has ended before their time, on the screens of who had them."""
+    match fact["type"]:
+        case EventType.OFFER_ACCEPTED | EventType.SESSION_CANCELLED | EventType.SESSION_UNFILLED:
+            pairs = zip(
+                fact.get("lost_mechanic_ids", ()),
+                fact.get("lost_assignment_ids", ()),
+                strict=True,
+            )
+        case EventType.OFFERS_EXPIRED if fact["cause"] != "timeout":
+            pairs = zip(fact["mechanic_ids"], fact["assignment_ids"], strict=True)
+        case _:
+            return []
+    return [
+        Withdrawal(user_id=user_id, session_id=fact["session_id"], assignment_id=assignment_id)
+        for user_id, assignment_id in pairs
+    ]
+
+
+# Words
+
+
+def language_of(locale: str | None) -> Language:
+    """French for every locale of the French language (``fr``, ``fr-CA``), else English."""
+    spoken = re.match(r"[a-z]*", (locale or "").strip().lower())
+    is_french = spoken is not None and spoken[0] == Language.FRENCH
+    return Language.FRENCH if is_french else Language.ENGLISH
+
+
+def one_line(text: str) -> str:
+    """Without line breaks, control characters and runs of blanks; at most 100 characters."""
+    visible = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(visible.split())[:100]
+
+
+_LINK = re.compile(r"://|@|\w\.\w{2,}")
+"""Mail programs make a link of it."""
+
+
+def greeting_name(text: str | None) -> str:
+    """A name as a mail greets somebody by, or nothing: nobody makes us mail links to others."""
+    name = one_line(text or "")
+    return "" if _LINK.search(name) else name
+
+
+_ADDRESS = re.compile(r"([\x21-\x7e]{1,64})@([^\s@]{1,253})")
+_NEEDS_QUOTES = re.compile(r'["(),:;<>@\[\\\]]')
+
+
+def mail_address(text: str | None) -> str | None:
+    """The one address that ``text`` is, its domain in ASCII; None, if it is anything else."""
+    found = _ADDRESS.fullmatch(text or "")
+    if found is None or _NEEDS_QUOTES.search(found[1]):
+        return None
+    try:
+        domain = found[2].encode("idna").decode()
+    except UnicodeError:
+        return None
+    return f"{found[1]}@{domain}" if re.fullmatch(r"[A-Za-z0-9.-]+", domain) else None
+
+
+# The ledger
+
+_S, _M = NoticeStatus, Move
+
+_PUSH = {
+    (_S.QUEUED, _M.SEND): _S.SENT,
+    (_S.QUEUED, _M.FAIL): _S.FAILED,
+    (_S.QUEUED, _M.SEE): _S.SEEN,
+    (_S.SENT, _M.SEND): _S.SENT,
+    (_S.SENT, _M.FAIL): _S.FAILED,  # the provider could not deliver it after all
+    (_S.SENT, _M.SEE): _S.SEEN,
+    (_S.FAILED, _M.SEND): _S.SENT,  # by the twin of the message that failed
+    (_S.FAILED, _M.FAIL): _S.FAILED,
+    (_S.FAILED, _M.SEE): _S.SEEN,  # in the app, whatever became of the push
+    (_S.SEEN, _M.SEND): _S.SEEN,
+    (_S.SEEN, _M.FAIL): _S.SEEN,
+    (_S.SEEN, _M.SEE): _S.SEEN,
+}
+_MAIL = _PUSH | {
+    # SES may tell in any order, and before we have noted that it took the mail. So the greatest
+    # of these stands, whatever came first: sent, failed, delivered, bounced, seen.
+    (_S.FAILED, _M.SEND): _S.FAILED,
+    (_S.QUEUED, _M.DELIVER): _S.DELIVERED,
+    (_S.QUEUED, _M.BOUNCE): _S.BOUNCED,
+    (_S.SENT, _M.DELIVER): _S.DELIVERED,
+    (_S.SENT, _M.BOUNCE): _S.BOUNCED,
+    (_S.FAILED, _M.DELIVER): _S.DELIVERED,
+    (_S.FAILED, _M.BOUNCE): _S.BOUNCED,
+    (_S.DELIVERED, _M.SEND): _S.DELIVERED,
+    (_S.DELIVERED, _M.FAIL): _S.DELIVERED,
+    (_S.DELIVERED, _M.DELIVER): _S.DELIVERED,
+    (_S.DELIVERED, _M.BOUNCE): _S.BOUNCED,
+    (_S.DELIVERED, _M.SEE): _S.SEEN,
+    (_S.BOUNCED, _M.SEND): _S.BOUNCED,
+    (_S.BOUNCED, _M.FAIL): _S.BOUNCED,
+    (_S.BOUNCED, _M.DELIVER): _S.BOUNCED,
+    (_S.BOUNCED, _M.BOUNCE): _S.BOUNCED,
+    (_S.BOUNCED, _M.SEE): _S.SEEN,
+    (_S.SEEN, _M.DELIVER): _S.SEEN,
+    (_S.SEEN, _M.BOUNCE): _S.SEEN,
+}
+TRANSITIONS = {Channel.PUSH: _PUSH, Channel.MAIL: _MAIL}
+"""By channel. A push cannot be known to be delivered: SNS proves none (domain.md, Notices)."""
+
+_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}-(?:push|mail)")
+
+
+def notice_id(source: str, channel: Channel) -> str:
+    """The entry's id: the same whenever the same fact is told to the same person.
+
+    ``source`` is a ULID, so that a person's ledger is in the order of time.
+    """
+    return f"{source}-{channel}"
+
+
+def is_notice_id(text: str) -> bool:
+    """Whether ``text`` is written as ids of entries are. Ask before using one as a key."""
+    return _ID.fullmatch(text) is not None
+
+
+def collapse_id(user_id: str, notice_id_: str) -> str:
+    """What a device shows only once: collapse id of APNs (at most 64 bytes), tag of FCM."""
+    return hashlib.sha256(f"{user_id}/{notice_id_}".encode()).hexdigest()[:40]
+
+
+def entry_of(notice: Notice, channel: Channel, language: Language) -> Entry:
+    """The entry of a notice that is still to be sent."""
+    text = said(notice.wording, language, notice.words)
+    return Entry(
+        id=notice_id(notice.source, channel),
+        user_id=notice.user_id,
+        channel=channel,
+        side=notice.side,
+        type=notice.type,
+        language=language,
+        title=text.title,
+        body=text.body,
+        data=notice.data,
+        created_at=notice.at,
+        expires_at=notice.expires_at,
+    )
+
+
+_AIM = {
+    _M.SEND: _S.SENT,
+    _M.FAIL: _S.FAILED,
+    _M.DELIVER: _S.DELIVERED,
+    _M.BOUNCE: _S.BOUNCED,
+    _M.SEE: _S.SEEN,
+}
+_HAS_LEFT = frozenset({_M.SEND, _M.DELIVER, _M.BOUNCE})
+
+
+def advance(entry: Entry, move: Move, now: datetime, reason: str | None = None) -> Entry:
+    """The entry after a move; itself where that changes nothing. Raises IllegalMove.
+
+    ``reason`` goes with a failure, a bounce or a complaint, and stays as long as the status.
+    """
+    status = TRANSITIONS[entry.channel].get((entry.status, move))
+    if status is None:
+        raise IllegalMove(move, entry.status)
+    is_new = status is not entry.status and move is not Move.SEE
+    told = reason if status is _AIM[move] else None
+    after = replace(
+        entry,
+        status=status,
+        reason=told or (None if is_new else entry.reason),
+        sent_at=entry.sent_at or (now if move in _HAS_LEFT else None),
+        seen_at=entry.seen_at or (now if move is Move.SEE else None),
+        settled=entry.settled or move is not Move.SEND,
+    )
+    return entry if after == entry else replace(after, version=entry.version + 1)
+
+
+def with_delivery(entry: Entry, delivery: Delivery, now: datetime, *, is_last: bool) -> Entry:
+    """The entry once one device, or the mailbox, was sent to for good.
+
+    With the last one the entry is settled: sent if any took it, else failed.
+    """
+    after = replace(
+        entry,
+        deliveries=(*entry.deliveries, delivery),
+        waiting=tuple(target for target in entry.waiting if target != delivery.target),
+        version=entry.version + 1,
+    )
+    if delivery.went_out:
+        after = replace(advance(after, Move.SEND, now), version=after.version)
+    return _settled(after, now) if is_last else after
+
+
+def _settled(entry: Entry, now: datetime) -> Entry:
+    """Nothing is left to be tried: failed, unless something went out."""
+    if any(delivery.went_out for delivery in entry.deliveries):
+        reason = None if entry.status is NoticeStatus.SENT else entry.reason
+        return replace(entry, settled=True, reason=reason, retry_at=None, waiting=())
+    reasons = [delivery.reason for delivery in entry.deliveries if delivery.reason]
+    failed = advance(entry, Move.FAIL, now, reasons[-1] if reasons else entry.reason)
+    return replace(failed, retry_at=None, waiting=(), version=entry.version)
+
+
+def given_up(entry: Entry, reason: str, now: datetime) -> Entry:
+    """The entry when there is nobody, or no time left, to send it to."""
+    known = replace(entry, reason=entry.reason or reason, version=entry.version + 1)
+    return _settled(known, now)
+
+
+def postponed(entry: Entry, waiting: Sequence[str], reason: str, now: datetime) -> Entry:
+    """The entry after an attempt that left something to try again, while it is worth it."""
+    attempts = entry.attempts + 1
+    retry_at = now + backoff(attempts)
+    after = replace(
+        entry,
+        attempts=attempts,
+        waiting=tuple(waiting),
+        reason=reason,
+        retry_at=retry_at,
+        version=entry.version + 1,
+    )
+    return after if retry_at < entry.expires_at else _settled(after, now)
+
+
+def undelivered(entry: Entry, message_id: str, reason: str, now: datetime) -> Entry:
+    """The entry when the provider could not deliver what SNS took as ``message_id``."""
+    deliveries = tuple(
+        replace(known, reason=known.reason or reason) if known.message_id == message_id else known
+        for known in entry.deliveries
+    )
+    if deliveries == entry.deliveries:
+        return entry
+    after = replace(entry, deliveries=deliveries, version=entry.version + 1)
+    return _settled(after, now) if entry.settled else after
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after so many attempts: 5 s, then three times as long, at most 15 min."""
+    return timedelta(seconds=min(5 * 3 ** min(attempts - 1, 5), 900))
+
+
+def ttl_s(entry: Entry, now: datetime) -> int:
     """How long a push is worth delivering, in whole seconds; 0 if no more."""
-    remaining = notice.expires_at - now if notice.expires_at else WORTH_TELLING_FOR
-    return max(0, math.floor(remaining.total_seconds()))
+    return max(0, math.floor((entry.expires_at - now).total_seconds()))
 
 
-def payload(notice: Notice, platform: Platform, ttl: int) -> str:
+# What went wrong
+
+DEAD_ENDPOINT = frozenset({"EndpointDisabled", "EndpointDisabledException", "NotFound"})
+"""Codes of SNS for an endpoint that takes nothing any more."""
+
+_NO_ENDPOINT = "No endpoint found for the target arn"
+
+
+def is_dead_endpoint(code: str, message: str) -> bool:
+    """Whether SNS refused a push because the endpoint is disabled or gone.
+
+    A deleted one is an invalid parameter to it, told from others by the message alone.
+    """
+    return code in DEAD_ENDPOINT or _NO_ENDPOINT.lower() in message.lower()
+
+
+DEAD_TOKEN = frozenset({"InvalidPlatformToken", "EndpointDisabled", "EndpointNotFound"})
+"""Failure types of ``EventDeliveryFailure`` that mean the device, not the message."""
+
+_PERMANENT = DEAD_ENDPOINT | {
+    "BadRequestException",
+    "InvalidParameter",
+    "InvalidParameterException",
+    "InvalidParameterValue",
+    "MessageRejected",
+    "ParameterValueInvalid",
+    "ValidationError",
+    "ValidationException",
+}
+
+
+def is_permanent(code: str) -> bool:
+    """Whether SNS or SES will never take this message, whenever it is tried.
+
+    What is not known to be so is tried again until the notice expires: a throttle, an outage, and
+    also a missing permission or a paused account, which operators mend.
+    """
+    return code in _PERMANENT
+
+
+def reason_of(code: str) -> str:
+    """A provider's code as the ledger writes it: ``EndpointDisabled`` is ``endpoint_disabled``."""
+    name = code.removesuffix("Exception") or code
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name)
+    return "_".join(words).lower() or "unknown"
+
+
+def move_of_mail_event(event: Mapping[str, Any]) -> tuple[Move, str | None] | None:
+    """What an event of SES does to the mail's entry, and its reason. None for any other event.
+
+    A complaint means that the mail has arrived, unless SES did not even try: the address is on
+    the account's suppression list.
+    """
+    match event.get("eventType"):
+        case "Delivery":
+            return Move.DELIVER, None
+        case "Bounce":
+            bounce = event.get("bounce", {})
+            kinds = (bounce.get("bounceType"), bounce.get("bounceSubType"))
+            return Move.BOUNCE, "_".join(["bounce", *(reason_of(kind) for kind in kinds if kind)])
+        case "Complaint":
+            if event.get("complaint", {}).get("complaintSubType"):
+                return Move.BOUNCE, "suppressed"
+            return Move.DELIVER, "complaint"
+        case "Reject":
+            return Move.FAIL, "rejected"
+    return None
+
+
+# Tags, by which the events of SES find their entry again
+
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_ENCODED = "b64_"
+
+
+def tag_of(text: str) -> str:
+    """``text`` as the value of a message tag, which takes ASCII letters, digits, ``_``, ``-``."""
+    if _TAG.fullmatch(text) and not text.startswith(_ENCODED):
+        return text
+    return _ENCODED + base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def text_of_tag(tag: str) -> str:
+    """What ``tag_of`` made a tag of. Raises ValueError for what it did not make."""
+    if not tag.startswith(_ENCODED):
+        return tag
+    encoded = tag.removeprefix(_ENCODED)
+    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+
+
+# The messages of the platforms
+
+
+def payload(entry: Entry, platform: Platform, ttl: int) -> str:
     """The message as SNS hands it to one platform; the collapse id shows a repeat only once."""
-    data = {"type": notice.type, "notice_id": notice.id, **notice.data}
-    alert = {"title": notice.title, "body": notice.body}
+    data = {"type": entry.type, "notice_id": entry.id, **entry.data}
+    alert = {"title": entry.title, "body": entry.body}
     if platform is Platform.FCM:
-        name, message = "GCM", _fcm(notice, alert, data, ttl)
+        tag = collapse_id(entry.user_id, entry.id)
+        android = {
+            "priority": "high",
+            "ttl": f"{ttl}s",
+            "collapse_key": tag,
+            "notification": {"tag": tag},
+        }
+        message = _fcm({"notification": alert, "data": data, "android": android})
     else:
-        name = "APNS" if platform is Platform.APNS else "APNS_SANDBOX"
         message = {"aps": {"alert": alert, "sound": "default"}, **data}
-    return json.dumps({"default": notice.body, name: json.dumps(message)})
+    return json.dumps({"default": entry.body, _name(platform): json.dumps(message)})
 
 
-def _fcm(notice: Notice, alert: dict[str, str], data: dict[str, str], ttl: int) -> dict[str, Any]:
-    android = {
-        "priority": "high",
-        "ttl": f"{ttl}s",
-        "collapse_key": notice.id,
-        "notification": {"tag": notice.id},
-    }
-    return {"fcmV1Message": {"message": {"notification": alert, "data": data, "android": android}}}
-
-
-def attributes(notice: Notice, platform: Platform, ttl: int) -> dict[str, str]:
+def attributes(entry: Entry, platform: Platform, ttl: int) -> dict[str, str]:
     """SNS message attributes: past its TTL a push is dropped, not delivered late."""
     if platform is Platform.FCM:
-        return {"AWS.SNS.MOBILE.FCM.TTL": str(ttl)}
-    name = "APNS" if platform is Platform.APNS else "APNS_SANDBOX"
-    return {
-        f"AWS.SNS.MOBILE.{name}.TTL": str(ttl),
-        "AWS.SNS.MOBILE.APNS.COLLAPSE_ID": notice.id,
-        "AWS.SNS.MOBILE.APNS.PUSH_TYPE": "alert",
-        "AWS.SNS.MOBILE.APNS.PRIORITY": "10",
+        return _fcm_ttl(ttl)
+    return _apns_attributes(platform, ttl, push_type="alert", priority="10") | {
+        "AWS.SNS.MOBILE.APNS.COLLAPSE_ID": collapse_id(entry.user_id, entry.id)
     }
+
+
+WITHDRAWAL_TTL_S = 300
+"""A notice that stays on a screen for longer has timed out by itself."""
+
+
+def withdrawal_payload(lost: Withdrawal, platform: Platform) -> str:
+    """The silent push that takes a lost offer off the screen: data for the app, nothing to show."""
+    notice = notice_id(lost.assignment_id, Channel.PUSH)
+    data = {
+        "type": OFFER_WITHDRAWN,
+        "session_id": lost.session_id,
+        "assignment_id": lost.assignment_id,
+        "notice_id": notice,
+        "collapse_id": collapse_id(lost.user_id, notice),
+    }
+    if platform is Platform.FCM:
+        android = {"priority": "normal", "ttl": f"{WITHDRAWAL_TTL_S}s"}
+        message = _fcm({"data": data, "android": android})
+    else:
+        message = {"aps": {"content-available": 1}, **data}
+    return json.dumps({"default": OFFER_WITHDRAWN, _name(platform): json.dumps(message)})
+
+
+def withdrawal_attributes(platform: Platform) -> dict[str, str]:
+    """A push in the background; Apple refuses it with any other priority than 5."""
+    if platform is Platform.FCM:
+        return _fcm_ttl(WITHDRAWAL_TTL_S)
+    return _apns_attributes(platform, WITHDRAWAL_TTL_S, push_type="background", priority="5")
+
+
+def _fcm(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {"fcmV1Message": {"message": message}}
+
+
+def _fcm_ttl(ttl: int) -> dict[str, str]:
+    return {"AWS.SNS.MOBILE.FCM.TTL": str(ttl)}
+
+
+def _apns_attributes(
+    platform: Platform, ttl: int, *, push_type: str, priority: str
+) -> dict[str, str]:
+    return {
+        f"AWS.SNS.MOBILE.{_name(platform)}.TTL": str(ttl),
+        "AWS.SNS.MOBILE.APNS.PUSH_TYPE": push_type,
+        "AWS.SNS.MOBILE.APNS.PRIORITY": priority,
+    }
+
+
+_NAMES = {Platform.FCM: "GCM", Platform.APNS: "APNS", Platform.APNS_SANDBOX: "APNS_SANDBOX"}
+
+
+def _name(platform: Platform) -> str:
+    """The platform as SNS calls it."""
+    return _NAMES[platform]
+
+
+def is_reachable(devices: Collection[Device]) -> bool:
+    """Whether pushes or polling reach a user: one without any device polls by choice."""
+    return not devices or any(device.enabled for device in devices)

@@ -1,17 +1,26 @@
-"""Devices, who a push token belongs to, and the notices that were sent."""
+"""Devices, who a push token belongs to, and everybody's ledger of notices."""
 
 import hashlib
 from datetime import datetime, timedelta
 
-from dispatch.core.table import IS_NEW, Item, Key, Transaction, get, query
-from dispatch.core.time import format_time
-from dispatch.notifications.model import Device, Notice, Platform
+import msgspec
+
+from dispatch.core.events import Event, EventType
+from dispatch.core.ids import time_prefix
+from dispatch.core.table import IS_NEW, SAME_VERSION, Item, Key, Otherwise, Transaction, get, query
+from dispatch.core.time import format_time, parse_time
+from dispatch.notifications.model import Device, Entry, Platform
 
 _NOTICES_KEPT_FOR = timedelta(days=90)
 
 
+def subject(user_id: str) -> str:
+    """The partition of a user's devices and notices, and of events about them."""
+    return f"USER#{user_id}"
+
+
 def _device_key(user_id: str, device_id: str) -> Key:
-    return Key(f"USER#{user_id}", f"DEVICE#{device_id}")
+    return Key(subject(user_id), f"DEVICE#{device_id}")
 
 
 def _token_key(platform: Platform, token: str) -> Key:
@@ -19,11 +28,15 @@ def _token_key(platform: Platform, token: str) -> Key:
     return Key(f"TOKEN#{digest}")
 
 
-def _notice_key(notice: Notice) -> Key:
-    return Key(f"USER#{notice.user_id}", f"NOTICE#{notice.id}")
+def _notice_key(user_id: str, notice_id: str) -> Key:
+    return Key(subject(user_id), f"NOTICE#{notice_id}")
+
+
+# Devices
 
 
 def _device(item: Item) -> Device:
+    registered_at = item.get("registered_at")
     return Device(
         user_id=item["pk"].removeprefix("USER#"),
         device_id=item["sk"].removeprefix("DEVICE#"),
@@ -31,6 +44,7 @@ def _device(item: Item) -> Device:
         token=item["token"],
         endpoint_arn=item["endpoint_arn"],
         enabled=item["enabled"],
+        registered_at=parse_time(registered_at) if registered_at else None,
     )
 
 
@@ -40,7 +54,7 @@ def find(user_id: str, device_id: str) -> Device | None:
 
 
 def devices_of(user_id: str) -> list[Device]:
-    return [_device(item) for item in query(f"USER#{user_id}", prefix="DEVICE#").items]
+    return [_device(item) for item in query(subject(user_id), prefix="DEVICE#").items]
 
 
 def holder_of(platform: Platform, token: str) -> tuple[str, str] | None:
@@ -57,15 +71,18 @@ def bind(
     holder: tuple[str, str] | None,
 ) -> None:
     """Bind the device to its token, provided that neither has changed since they were read."""
+    item = {
+        **_device_key(device.user_id, device.device_id)._asdict(),
+        "entity": "device",
+        "platform": device.platform,
+        "token": device.token,
+        "endpoint_arn": device.endpoint_arn,
+        "enabled": device.enabled,
+    }
+    if device.registered_at:
+        item["registered_at"] = format_time(device.registered_at)
     tx.put(
-        {
-            **_device_key(device.user_id, device.device_id)._asdict(),
-            "entity": "device",
-            "platform": device.platform,
-            "token": device.token,
-            "endpoint_arn": device.endpoint_arn,
-            "enabled": device.enabled,
-        },
+        item,
         when="#token = :token_read" if before else IS_NEW,
         values={":token_read": before.token if before else None},
     )
@@ -105,36 +122,66 @@ def forget_token(tx: Transaction, device: Device) -> None:
     )
 
 
-def disable(device: Device) -> None:
-    """No more pushes to this endpoint. A device that was bound anew meanwhile is left alone."""
-    with Transaction() as tx:
-        tx.update(
-            _device_key(device.user_id, device.device_id),
-            "SET #enabled = :no",
-            {":no": False, ":arn": device.endpoint_arn},
-            when="#endpoint_arn = :arn",
-        )
+def disable(tx: Transaction, device: Device, now: datetime) -> None:
+    """No more pushes to this endpoint, and the fact of it.
+
+    Provided that the device has pushes, and has not been registered anew since it was read.
+    """
+    again = "#registered_at = :registered_at" if device.registered_at else _NEVER_STAMPED
+    tx.update(
+        _device_key(device.user_id, device.device_id),
+        "SET #enabled = :no",
+        {
+            ":no": False,
+            ":yes": True,
+            ":arn": device.endpoint_arn,
+            ":registered_at": format_time(device.registered_at) if device.registered_at else None,
+        },
+        when=f"#endpoint_arn = :arn AND #enabled = :yes AND {again}",
+    )
+    facts = {"user_id": device.user_id, "device_id": device.device_id}
+    tx.record(Event(EventType.DEVICE_DISABLED, subject(device.user_id), now, facts))
 
 
-def was_sent(notice: Notice, device: Device) -> bool:
-    """Whether this notice has reached SNS for this device before."""
-    item = get(_notice_key(notice))
-    return item is not None and device.device_id in item["sent_to"]
+_NEVER_STAMPED = "attribute_not_exists(#registered_at)"
 
 
-def mark_sent(notice: Notice, device: Device, now: datetime) -> None:
-    """Note that SNS has taken it, so that a repeated message does not send it again."""
-    with Transaction() as tx:
-        tx.update(
-            _notice_key(notice),
-            "SET #entity = :entity, #schema = :one, #type = :type, #sent_at = :now, "
-            "#expires_ttl = :ttl ADD #sent_to :device",
-            {
-                ":entity": "notice",
-                ":one": 1,
-                ":type": notice.type,
-                ":now": format_time(now),
-                ":ttl": int((now + _NOTICES_KEPT_FOR).timestamp()),
-                ":device": {device.device_id},
-            },
-        )
+# The ledger
+
+
+def entry_of(item: Item) -> Entry:
+    return msgspec.json.decode(item["state"], type=Entry)
+
+
+def find_entry(user_id: str, notice_id: str) -> Entry | None:
+    item = get(_notice_key(user_id, notice_id))
+    return entry_of(item) if item else None
+
+
+def put(tx: Transaction, entry: Entry, otherwise: Otherwise | None = None) -> None:
+    """Write the next version, provided that nobody else has."""
+    tx.put(
+        {
+            **_notice_key(entry.user_id, entry.id)._asdict(),
+            "entity": "notice",
+            "version": entry.version,
+            "state": msgspec.json.encode(entry).decode(),
+            "expires_ttl": int((entry.created_at + _NOTICES_KEPT_FOR).timestamp()),
+        },
+        when=IS_NEW if entry.version == 1 else SAME_VERSION,
+        values={":version_read": entry.version - 1},
+        otherwise=otherwise,
+    )
+
+
+def ledger_of(user_id: str, limit: int, cursor: str | None) -> tuple[list[Entry], str | None]:
+    """A person's notices, newest first, and the cursor of the next page."""
+    page = query(subject(user_id), prefix="NOTICE#", ascending=False, limit=limit, cursor=cursor)
+    return [entry_of(item) for item in page.items], page.cursor
+
+
+def told_between(user_id: str, since: datetime, until: datetime) -> list[Entry]:
+    """A person's notices of facts from ``since`` up to ``until``, newest first."""
+    between = (f"NOTICE#{time_prefix(since)}", f"NOTICE#{time_prefix(until)}~")
+    page = query(subject(user_id), between=between, ascending=False)
+    return [entry_of(item) for item in page.items]

@@ -159,7 +159,12 @@ def open_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
 
 
 def overdue_offers(dispatch: Dispatch, now: datetime) -> tuple[OpenOffer, ...]:
-    return tuple(offer for offer in dispatch.offers if now >= offer.expires_at)
+    """Those past their deadline. What ends with the pending period is its end's to close."""
+    return tuple(
+        offer
+        for offer in dispatch.offers
+        if now >= offer.expires_at and offer.expires_at != dispatch.pending_until
+    )
 
 
 def is_pending(dispatch: Dispatch, now: datetime) -> bool:
@@ -273,13 +278,16 @@ def with_wave(
     announced: bool = False,
     all_offline: bool = False,
 ) -> Dispatch:
-    """After those were asked who could be, of as many as were ``wanted``."""
+    """After those were asked who could be, of as many as were ``wanted``.
+
+    Whom a first wave may have missed is still to be looked for when another follows at once.
+    """
     first = not dispatch.matched
     return _next(
         dispatch,
         matched=True,
         wave_at=now if first else dispatch.wave_at,
-        short=wanted - len(offers) if first and offers else 0,
+        short=wanted - len(offers) if first and offers else dispatch.short,
         owed=0,
         opens_at=None,
         seek_due_at=None,
@@ -330,8 +338,10 @@ def reopened(
     preferred_s: int,
     now: datetime,
     until: datetime,
+    outcome: str = "released",
 ) -> Dispatch:
-    """A new pending period, without the mechanic who had the session."""
+    """A new pending period, without the mechanic who had the session; ``outcome`` is why."""
+    had_preferred = excluding == dispatch.preferred_id
     again = replace(
         dispatch,
         period=period,
@@ -343,6 +353,7 @@ def reopened(
         announced=False,
         all_offline=False,
         excluded=(*dispatch.excluded, excluding),
+        preferred_outcome=outcome if had_preferred else dispatch.preferred_outcome,
         version=dispatch.version + 1,
     )
     return seeking(again, preferred_s, now)

@@ -109,8 +109,9 @@ def reopen_dispatch(
     policy: Policy,
     now: datetime,
     until: datetime,
+    outcome: str,
 ) -> None:
-    """The session is pending again, without the mechanic who had it."""
+    """The session is pending again, without the mechanic who had it; ``outcome`` is why."""
     again = rules.reopened(
         dispatch,
         period=period,
@@ -119,6 +120,7 @@ def reopen_dispatch(
         preferred_s=policy.preferred_s,
         now=now,
         until=until,
+        outcome=outcome,
     )
     store.put_dispatch(tx, again)
     store.add(tx, _broadcast(again))
@@ -621,8 +623,7 @@ def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> N
         return
     with Transaction() as tx:
         mechanics.put_capacity_to_use(tx, mechanic)
-        if room := mechanics.room(mechanic, policy):
-            tx.record(_capacity_left(mechanic, room, "none_fits", now))
+        _leave_capacity(tx, mechanic, "none_fits", now)
 
 
 def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
@@ -661,19 +662,21 @@ def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now:
     metrics.add_metric("OffersMade", MetricUnit.Count, 1)
 
 
-def _capacity_left(mechanic: Mechanic, room: int, reason: str, now: datetime) -> Event:
-    facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
-    return Event(EventType.CAPACITY_LEFT, f"MECHANIC#{mechanic.id}", now, facts)
-
-
 def _hand_capacity_on(tx: Transaction, ended: Iterable[OpenOffer], now: datetime) -> None:
     """New capacity that was offered and not taken is the waitlist's."""
     for offer in ended:
         if offer.kind is OfferKind.CAPACITY:
-            mechanic = mechanics.get(offer.mechanic_id)
-            room = mechanics.room(mechanic, policies.current(now)) if mechanic else 0
-            if mechanic and room:
-                tx.record(_capacity_left(mechanic, room, "not_taken", now))
+            _leave_capacity(tx, mechanics.get(offer.mechanic_id), "not_taken", now)
+
+
+def _leave_capacity(tx: Transaction, mechanic: Mechanic | None, reason: str, now: datetime) -> None:
+    """Tell of the room that is left, if this mechanic has any and may be matched."""
+    policy = policies.current(now)
+    if mechanic is None or not mechanics.is_eligible(mechanic, policy, now, brand_key=None):
+        return
+    if room := mechanics.room(mechanic, policy):
+        facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
+        tx.record(Event(EventType.CAPACITY_LEFT, f"MECHANIC#{mechanic.id}", now, facts))
 
 
 # The ends of offers
@@ -720,7 +723,7 @@ def _end_untenable(
     now: datetime,
     why: Callable[[Dispatch, OpenOffer, Policy, datetime], Cause | None],
 ) -> None:
-    dispatch = dispatch_of(session_id)
+    dispatch = settled_dispatch_of(session_id, now)
     policy = policies.of_version(dispatch.policy_version)
     for offer in dispatch.offers:
         if offer.assignment_id == assignment_id and (cause := why(dispatch, offer, policy, now)):
@@ -767,8 +770,12 @@ def _end(
         )
         if after.preferred_outcome != dispatch.preferred_outcome:
             tx.record(_passed_over(after, now))
-        if cause is not Cause.UNDELIVERABLE:
+        if cause not in _ENDS_CAPACITY:
             _hand_capacity_on(tx, ended, now)
+
+
+_ENDS_CAPACITY = frozenset({Cause.CLOCKED_OUT, Cause.UNDELIVERABLE})
+"""Whoever was offered something is gone. Clocked in again, they are new capacity."""
 
 
 def _missed(ended: Iterable[OpenOffer], policy: Policy) -> frozenset[str]:
@@ -855,6 +862,18 @@ def dispatch_of(session_id: str) -> Dispatch:
     if dispatch is None:
         raise NotFound("There is no dispatch of this session.")
     return dispatch
+
+
+def settled_dispatch_of(session_id: str, now: datetime) -> Dispatch:
+    """The dispatch to decide on: what is past its deadline has ended by that, and nothing else.
+
+    Raises NotFound where the session was never pending.
+    """
+    dispatch = dispatch_of(session_id)
+    if not rules.overdue_offers(dispatch, now):
+        return dispatch
+    expire_offers(session_id, now)
+    return dispatch_of(session_id)
 
 
 def assignment_for(assignment_id: str, mechanic_id: str) -> Assignment:

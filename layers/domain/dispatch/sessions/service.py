@@ -69,8 +69,8 @@ def book_session(
     """A new session of this customer, awaiting the waiver.
 
     A location without any part is taken from the profile as a whole. Raises Invalid (also for a
-    preferred mechanic nobody may see), or Conflict ``active_session`` with the ``session_id`` that
-    is in the way.
+    preferred mechanic who is the customer, or whom nobody may see), or Conflict
+    ``active_session`` with the ``session_id`` that is in the way.
     """
     policy = policies.current(now)
     plan = policy.plan(intake.plan)
@@ -116,6 +116,8 @@ def book_session(
 def _check_preferred(mechanic_id: str | None, customer_id: str) -> None:
     if mechanic_id is None:
         return
+    if mechanic_id == customer_id:
+        raise Invalid.field("/preferred_mechanic_id", "is yours; nobody serves themselves")
     try:
         mechanics.profile_for(mechanic_id, by=customer_id)
     except NotFound:
@@ -232,7 +234,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
     session = _settled(assignment.session_id, now)
     if rules.was_won_by(session, assignment.id, by):
         return _as_it_is(session, now, once)
-    dispatch = offers.dispatch_of(session.id)
+    dispatch = offers.settled_dispatch_of(session.id, now)
     if dispatch.is_open is not (session.status is Status.PENDING):
         raise StaleVersion  # somebody was quicker, between the two reads
     reason = offer_rules.why_not_acceptable(
@@ -336,6 +338,7 @@ def release_session(
             policy=policy,
             now=now,
             until=_pending_until(released),
+            outcome=AssignmentStatus.RELEASED,
         )
         shifts.free_load(tx, by, now, completed=False, session_ended=False)
         tx.record(
@@ -443,13 +446,15 @@ def _cancel(
     session: Session, cancelled: Session, now: datetime, once: Once | None = None
 ) -> Session:
     lost: list[OpenOffer] = []
+    is_sought = session.status is Status.PENDING
+    dispatch = offers.settled_dispatch_of(session.id, now) if is_sought else None
     with Transaction() as tx:
         if once:
             once.remember(tx, cancelled, now)
         store.put(tx, cancelled)
         store.unlock(tx, cancelled)
-        if session.status is Status.PENDING:
-            lost = offers.withdraw(tx, offers.dispatch_of(session.id), now)
+        if dispatch:
+            lost = offers.withdraw(tx, dispatch, now)
         if session.status is Status.WAITING:
             offers.move_on(tx, _assignment_of(session), AssignmentMove.CANCEL, now=now)
             shifts.free_load(tx, _mechanic_of(session), now, completed=False)
@@ -503,10 +508,11 @@ def _make_clock_move(session_id: str, now: datetime) -> bool:
 
 
 def _give_up(unfilled: Session, now: datetime) -> None:
+    dispatch = offers.settled_dispatch_of(unfilled.id, now)
     with Transaction() as tx:
         store.put(tx, unfilled)
         store.unlock(tx, unfilled)
-        lost = offers.give_up(tx, offers.dispatch_of(unfilled.id), now)
+        lost = offers.give_up(tx, dispatch, now)
         tx.record(
             _event(EventType.SESSION_UNFILLED, unfilled, now, period=unfilled.period, **_lost(lost))
         )
@@ -529,6 +535,7 @@ def _go_on_without_mechanic(session: Session, again: Session, now: datetime) -> 
             policy=_policy_of(session, now),
             now=again.pending_since,
             until=_pending_until(again),
+            outcome=Cause.NOT_JOINED,
         )
         shifts.free_load(tx, mechanic_id, now, completed=False, session_ended=False)
         tx.record(

@@ -139,8 +139,9 @@ class SessionList(View):
 class PreferredView(View):
     """What became of the customer's wish for a mechanic.
 
-    `undecided`, `offered`, `accepted`; or why they were passed over: `not_eligible`, `off_shift`,
-    `at_capacity`, `declined`, `expired`, `clocked_out`, `undeliverable`.
+    `undecided`, `offered`, `accepted`; why they were passed over: `not_eligible`, `off_shift`,
+    `at_capacity`, `declined`, `expired`, `clocked_out`, `undeliverable`; or why they no longer
+    have the session: `released`, `not_joined`.
     """
 
     mechanic_id: str

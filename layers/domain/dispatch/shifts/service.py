@@ -133,7 +133,9 @@ def _close_with_session(
         if once:
             once.remember(tx, state, now)
         store.put(tx, shift, closing=True)
-        if not mechanic.duty.closing:
+        if mechanic.duty.closing:
+            mechanics.check_shift(tx, mechanic.id, shift.id)
+        else:
             mechanics.close_shift(tx, mechanic.id, shift.id, cause, now)
             tx.record(_event(EventType.SHIFT_CLOSING, shift, now, cause=cause))
     return state

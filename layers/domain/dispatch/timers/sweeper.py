@@ -21,24 +21,41 @@ GRACE = timedelta(minutes=3)
 
 
 def sweep(now: datetime) -> int:
-    """Do everything that is overdue. Answers how much there was to repair."""
+    """Do everything that is overdue. Answers how much there was to repair.
+
+    What cannot be repaired keeps nothing else from it: the first such error is raised in the end.
+    """
     found = 0
+    failed: Exception | None = None
     for item in overdue(by=now - GRACE):
-        repair = _REPAIRS.get(item.entity)
-        if repair is None:
-            logger.warning("overdue, and nobody knows what to do", extra={"entity": item.entity})
-            continue
+        about = {"entity": item.entity, "overdue": item.key.pk}
         try:
-            repaired = repair(item, now)
-        except NotFound:
-            logger.info("gone before it was repaired", extra={"entity": item.entity})
+            repaired = _repair(item, now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others come first
+            logger.exception("could not be repaired", extra=about)
+            failed = failed or error
             continue
         if repaired:
             found += 1
-            logger.warning("repaired", extra={"entity": item.entity, "overdue": item.key.pk})
+            logger.warning("repaired", extra=about)
             metrics.add_metric(f"Repaired_{item.entity}", MetricUnit.Count, 1)
     metrics.add_metric("Repairs", MetricUnit.Count, found)
+    if failed:
+        raise failed
     return found
+
+
+def _repair(item: Overdue, now: datetime) -> bool:
+    """Whether there was anything to do for what the index, which may lag, calls overdue."""
+    repair = _REPAIRS.get(item.entity)
+    if repair is None:
+        logger.warning("overdue, and nobody knows what to do", extra={"entity": item.entity})
+        return False
+    try:
+        return repair(item, now)
+    except NotFound:
+        logger.info("gone before it was repaired", extra={"entity": item.entity})
+        return False
 
 
 def _session(item: Overdue, now: datetime) -> bool:

@@ -1,0 +1,196 @@
+"""What notices say, in English and French: one declarative table. Pure.
+
+A wording is the notice's type, with what the words depend on behind a dot; where there are no
+words for that, those of the type alone are taken. ``{...}`` are the notice's ``words``.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dispatch.notifications.model import Language
+
+
+class Text(NamedTuple):
+    title: str
+    body: str
+
+
+ENGLISH: Mapping[str, Text] = {
+    "offer_made": Text("New session for you", "{what}"),
+    "offer_made.urgent": Text("Urgent session for you", "{what}"),
+    "broadcast_announced": Text("A driver is waiting for a mechanic", "{what}"),
+    "offer_accepted": Text("Your mechanic is here", "A mechanic has taken your session. Join now."),
+    "offer_released": Text(
+        "We are finding you another mechanic", "Your mechanic had to give the session back."
+    ),
+    "mechanic_not_joined.customer": Text(
+        "We are finding you another mechanic", "Your mechanic did not come in time."
+    ),
+    "mechanic_not_joined.mechanic": Text(
+        "You have lost the session", "You did not join in time. Others are asked now."
+    ),
+    "preferred_passed_over": Text(
+        "We are asking other mechanics", "The mechanic you asked for cannot take your session."
+    ),
+    "preferred_passed_over.not_eligible": Text(
+        "We are asking other mechanics",
+        "The mechanic you asked for does not take sessions like yours.",
+    ),
+    "preferred_passed_over.off_shift": Text(
+        "We are asking other mechanics", "The mechanic you asked for is off shift."
+    ),
+    "preferred_passed_over.at_capacity": Text(
+        "We are asking other mechanics", "The mechanic you asked for is busy with another session."
+    ),
+    "preferred_passed_over.declined": Text(
+        "We are asking other mechanics", "The mechanic you asked for could not take your session."
+    ),
+    "preferred_passed_over.expired": Text(
+        "We are asking other mechanics", "The mechanic you asked for did not answer in time."
+    ),
+    "preferred_passed_over.clocked_out": Text(
+        "We are asking other mechanics", "The mechanic you asked for has just gone off shift."
+    ),
+    "preferred_passed_over.undeliverable": Text(
+        "We are asking other mechanics", "The mechanic you asked for cannot be reached."
+    ),
+    "all_offline": Text(
+        "All mechanics are off shift",
+        "Your request stays open. You can also book a time, look at mechanics who are off shift, "
+        "or be told when one comes online.",
+    ),
+    "session_unfilled": Text(
+        "Nobody could take your session",
+        "All you paid is given back. You can book a time, look at mechanics who are off shift, "
+        "or be told when one comes online.",
+    ),
+    "customer_not_joined.customer": Text(
+        "You missed your session", "Your mechanic waited for you. The session is closed."
+    ),
+    "customer_not_joined.mechanic": Text(
+        "The customer did not come", "The session is closed, and you are free again."
+    ),
+    "session_cancelled.customer": Text(
+        "Session cancelled", "It was not confirmed in time. Book again any time."
+    ),
+    "session_cancelled.mechanic": Text(
+        "Session cancelled", "The session was called off, and you are free again."
+    ),
+    "session_completed": Text("Session completed", "Thank you for using Dispatch."),
+    "waitlist_told": Text(
+        "A mechanic is there for you", "Book within {minutes} min to keep your place."
+    ),
+    "mechanic_clocked_out": Text("You are off shift", "Your shift has ended."),
+    "mechanic_clocked_out.three_misses": Text(
+        "You are off shift",
+        "You missed several offers in a row. Clock in again when you are back.",
+    ),
+    "mechanic_clocked_out.twelve_hours": Text(
+        "You are off shift",
+        "Your shift was as long as one may be. Clock in again when you have rested.",
+    ),
+    "mechanic_clocked_out.finished": Text(
+        "You are off shift", "Your last session has ended, and your shift with it."
+    ),
+}
+
+FRENCH: Mapping[str, Text] = {
+    "offer_made": Text("Une session pour vous", "{what}"),
+    "offer_made.urgent": Text("Une session urgente pour vous", "{what}"),
+    "broadcast_announced": Text("Un conducteur attend un mécanicien", "{what}"),
+    "offer_accepted": Text(
+        "Votre mécanicien est là", "Un mécanicien a pris votre session. Rejoignez-la maintenant."
+    ),
+    "offer_released": Text(
+        "Nous vous cherchons un autre mécanicien", "Votre mécanicien a dû rendre la session."
+    ),
+    "mechanic_not_joined.customer": Text(
+        "Nous vous cherchons un autre mécanicien", "Votre mécanicien n'est pas venu à temps."
+    ),
+    "mechanic_not_joined.mechanic": Text(
+        "Vous avez perdu la session",
+        "Vous ne l'avez pas rejointe à temps. Elle est offerte à d'autres.",
+    ),
+    "preferred_passed_over": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi ne peut pas prendre votre session.",
+    ),
+    "preferred_passed_over.not_eligible": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi ne prend pas de sessions comme la vôtre.",
+    ),
+    "preferred_passed_over.off_shift": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi n'est pas en service.",
+    ),
+    "preferred_passed_over.at_capacity": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi est occupé par une autre session.",
+    ),
+    "preferred_passed_over.declined": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi n'a pas pu prendre votre session.",
+    ),
+    "preferred_passed_over.expired": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi n'a pas répondu à temps.",
+    ),
+    "preferred_passed_over.clocked_out": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi vient de terminer son service.",
+    ),
+    "preferred_passed_over.undeliverable": Text(
+        "Nous demandons à d'autres mécaniciens",
+        "Le mécanicien que vous avez choisi est injoignable.",
+    ),
+    "all_offline": Text(
+        "Aucun mécanicien n'est en service",
+        "Votre demande reste ouverte. Vous pouvez aussi réserver une heure, voir les mécaniciens "
+        "hors service, ou être averti dès que l'un d'eux arrive.",
+    ),
+    "session_unfilled": Text(
+        "Personne n'a pu prendre votre session",
+        "Tout ce que vous avez payé vous est rendu. Vous pouvez réserver une heure, voir les "
+        "mécaniciens hors service, ou être averti dès que l'un d'eux arrive.",
+    ),
+    "customer_not_joined.customer": Text(
+        "Vous avez manqué votre session", "Votre mécanicien vous a attendu. La session est close."
+    ),
+    "customer_not_joined.mechanic": Text(
+        "Le client n'est pas venu", "La session est close et vous êtes de nouveau libre."
+    ),
+    "session_cancelled.customer": Text(
+        "Session annulée",
+        "Elle n'a pas été confirmée à temps. Réservez de nouveau quand vous voulez.",
+    ),
+    "session_cancelled.mechanic": Text(
+        "Session annulée", "La session a été annulée et vous êtes de nouveau libre."
+    ),
+    "session_completed": Text("Session terminée", "Merci d'avoir utilisé Dispatch."),
+    "waitlist_told": Text(
+        "Un mécanicien est là pour vous",
+        "Réservez dans les {minutes} min pour garder votre place.",
+    ),
+    "mechanic_clocked_out": Text("Vous n'êtes plus en service", "Votre service est terminé."),
+    "mechanic_clocked_out.three_misses": Text(
+        "Vous n'êtes plus en service",
+        "Vous avez manqué plusieurs offres de suite. Pointez de nouveau à votre retour.",
+    ),
+    "mechanic_clocked_out.twelve_hours": Text(
+        "Vous n'êtes plus en service",
+        "Votre service a atteint sa durée maximale. Pointez de nouveau après votre repos.",
+    ),
+    "mechanic_clocked_out.finished": Text(
+        "Vous n'êtes plus en service",
+        "Votre dernière session est terminée, et votre service avec elle.",
+    ),
+}
+
+_BY_LANGUAGE = {Language.ENGLISH: ENGLISH, Language.FRENCH: FRENCH}
+
+
+def said(wording: str, language: Language, words: Mapping[str, str]) -> Text:
+    """Title and body in one language. What ``words`` hold is taken as it is, braces and all."""
+    texts = _BY_LANGUAGE[language]
+    text = texts.get(wording) or texts[wording.partition(".")[0]]
+    return Text(text.title.format_map(words), text.body.format_map(words))

@@ -1,0 +1,910 @@
+"""Every condition of every write: refused by that clause alone, and what it is there for.
+
+The first half is about the stores. Each case builds a state that violates one clause of one write,
+sees the write refused by its name with nothing changed, and then, with that clause taken out, sees
+it pass: so it was that clause. A condition without a case fails the tests.
+"""
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import dispatch
+from dispatch.core import aws as clients
+from dispatch.core import settings
+from dispatch.core.errors import Conflict, StaleVersion
+from dispatch.core.idempotency import KEPT_FOR, AlreadyAnswered, Once
+from dispatch.core.table import Item, Key, Transaction, decode, get
+from dispatch.core.time import format_time
+from dispatch.matching import store as response_items
+from dispatch.mechanics import service as mechanics
+from dispatch.mechanics import store as mechanic_items
+from dispatch.mechanics.model import Mechanic
+from dispatch.mechanics.rules import profile_from
+from dispatch.notifications import store as device_items
+from dispatch.notifications.model import (
+    Channel,
+    Device,
+    Language,
+    NoticeType,
+    Platform,
+    Side,
+)
+from dispatch.notifications.model import Entry as LedgerEntry
+from dispatch.offers import rules as offer_rules
+from dispatch.offers import store as offer_items
+from dispatch.offers.model import AssignmentStatus
+from dispatch.policy import store as policy_items
+from dispatch.policy.model import Policy
+from dispatch.sessions import service as sessions
+from dispatch.sessions import store as session_items
+from dispatch.waitlist import store as waitlist_items
+from dispatch.waitlist.model import Entry, Target, Turn, Turns, Wish
+from tests import builders
+from tests.builders import BROADCAST, CUSTOMER, MECHANIC, OFFER, ONE_MINUTE, ONE_MS, ONE_SECOND
+from tests.clock import NOON
+from tests.mechanic_builders import a_record
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dispatch.core.table.time.sleep", lambda _seconds: None)
+
+
+def everything() -> dict[Key, Item]:
+    """All that is in the table."""
+    pages = clients.dynamodb().get_paginator("scan").paginate(TableName=settings.table_name())
+    items = [decode(raw) for page in pages for raw in page["Items"]]
+    return {Key(item["pk"], item["sk"]): item for item in items}
+
+
+# Conditions, as they are written down and as they are written
+
+
+def _parts(expression: str, operator: str) -> list[str]:
+    """Split at an operator, but not within parentheses."""
+    parts, depth = [""], 0
+    for word in expression.split(" "):
+        if word == operator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += f" {word}"
+            depth += word.count("(") - word.count(")")
+    return [part.strip() for part in parts]
+
+
+def _bare(expression: str) -> str:
+    """Without the parentheses around the whole of it."""
+    depth = 0
+    for at, letter in enumerate(expression):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return expression[1:-1] if at == len(expression) - 1 else expression
+    raise AssertionError(f"{expression} is never closed")
+
+
+def clauses(expression: str) -> set[str]:
+    """What has to hold, one by one; a choice is a clause, and has clauses of its own."""
+    found = set[str]()
+    for part in _parts(expression, "AND"):
+        choices = _parts(_bare(part), "OR")
+        if len(choices) == 1:
+            found.add(part)
+            continue
+        found.add(_bare(part))
+        for choice in choices:
+            if len(inner := clauses(_bare(choice))) > 1:
+                found |= inner
+    return found
+
+
+def alternatives(expression: str) -> set[str]:
+    """Each of the choices that are enough."""
+    found = set[str]()
+    for part in _parts(expression, "AND"):
+        choices = _parts(_bare(part), "OR")
+        if len(choices) > 1:
+            found |= {_bare(choice) for choice in choices}
+    return found
+
+
+def without(expression: str, part: str) -> str | None:
+    """The expression as if somebody had taken this part out; None if nothing is left."""
+    for text in (f"({part})", part):
+        for cut in (f" AND {text}", f"{text} AND ", f" OR {text}", f"{text} OR "):
+            if cut in expression:
+                return expression.replace(cut, "")
+        if expression == text:
+            return None
+    raise AssertionError(f"{part} is no part of {expression}")
+
+
+_CODE = Path(dispatch.__file__).parent
+_WRITES = {"put", "update", "delete", "check"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A write with a condition, in the code. ``where`` is numbered if its function has several."""
+
+    where: str
+    file: str
+    function: str
+    lines: range
+    texts: tuple[str, ...]
+
+    @property
+    def clauses(self) -> set[str]:
+        return {clause for text in self.texts for clause in clauses(text)}
+
+
+def _texts(expression: ast.expr, module: Any) -> tuple[str, ...]:
+    """What a condition may be, as far as the code alone tells."""
+    if isinstance(expression, ast.IfExp):
+        return _texts(expression.body, module) + _texts(expression.orelse, module)
+    try:
+        return (eval(ast.unparse(expression), vars(module)),)
+    except NameError:  # made up by the function
+        return ()
+
+
+def _sites() -> Iterator[Site]:
+    for file in sorted(_CODE.rglob("*.py")):
+        name = ".".join(file.relative_to(_CODE).with_suffix("").parts)
+        for function in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            found = [
+                (call, keyword.value)
+                for call in ast.walk(function)
+                if isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and call.func.attr in _WRITES
+                for keyword in call.keywords
+                if keyword.arg == "when"
+            ]
+            for number, (call, when) in enumerate(found, 1):
+                where = f"{name}.{function.name}"
+                yield Site(
+                    where=f"{where}/{number}" if len(found) > 1 else where,
+                    file=str(file),
+                    function=function.name,
+                    lines=range(call.lineno, (call.end_lineno or 0) + 1),
+                    texts=_texts(when, import_module(f"dispatch.{name}")),
+                )
+
+
+SITES = list(_sites())
+
+
+def _where(frame: FrameType) -> str:
+    code = frame.f_code
+    for site in SITES:
+        is_there = (site.file, site.function) == (code.co_filename, code.co_name)
+        if is_there and frame.f_lineno in site.lines:
+            return site.where
+    return code.co_name
+
+
+class Conditions:
+    """What the transactions write their clauses under; a part of one condition can be taken out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.written = defaultdict[str, set[str]](set)
+        self.out: tuple[str, str] | None = None
+        add = Transaction._add
+        conditions = self
+
+        def noting(
+            tx: Transaction,
+            operation: str,
+            request: dict[str, Any],
+            change: str,
+            when: str | None,
+            *rest: Any,
+        ) -> None:
+            if when:
+                where = _where(sys._getframe(2))
+                conditions.written[where].add(when)
+                if conditions.out and conditions.out[0] == where:
+                    when = without(when, conditions.out[1])
+            add(tx, operation, request, change, when, *rest)
+
+        monkeypatch.setattr(Transaction, "_add", noting)
+
+
+@pytest.fixture
+def conditions(aws: None, monkeypatch: pytest.MonkeyPatch) -> Conditions:
+    return Conditions(monkeypatch)
+
+
+# States
+
+
+Given = Callable[[], None]
+Write = Callable[[Transaction], None]
+
+
+def written(*writes: Write) -> Given:
+    def arrange() -> None:
+        for write in writes:
+            with Transaction() as tx:
+                write(tx)
+
+    return arrange
+
+
+def _patch(key: Key, attributes: Item) -> None:
+    """Set attributes of an item, whatever the rules say; None takes one away."""
+    item = (get(key) or {}) | attributes
+    with Transaction() as tx:
+        tx.put({name: value for name, value in item.items() if value is not None})
+
+
+def nothing() -> None:
+    """There is nothing."""
+
+
+SHIFT = "shift-1"
+_ON_SHIFT = {
+    "currently_on_shift": True,
+    "shift_id": SHIFT,
+    "load": 0,
+    "misses": 0,
+    "clocked_in_at": format_time(NOON),
+    "capacity_at": format_time(NOON),
+}
+
+
+def a_mechanic(profile: Item | None = None, **attributes: Any) -> Given:
+    """On shift and free, with new capacity, but for what is said."""
+
+    def arrange() -> None:
+        record = {"certification_expires_on": "2026-07-01"} | (profile or {})
+        with Transaction() as tx:
+            mechanic_items.put_profile(tx, profile_from(a_record(**record)), None, NOON)
+        _patch(mechanic_items.key(MECHANIC), _ON_SHIFT | attributes)
+
+    return arrange
+
+
+def off_shift() -> Given:
+    return a_mechanic(currently_on_shift=False)
+
+
+def a_lock(session_id: str) -> Given:
+    session = builders.a_session(id=session_id)
+    return written(lambda tx: session_items.lock(tx, session, sessions._has_active_session))
+
+
+def a_stored_offer(status: AssignmentStatus = AssignmentStatus.OFFERED) -> Given:
+    return written(lambda tx: offer_items.add(tx, builders.an_offer(status)))
+
+
+def a_stored_broadcast(status: AssignmentStatus = AssignmentStatus.QUEUED) -> Given:
+    return written(lambda tx: offer_items.add(tx, builders.a_broadcast(status)))
+
+
+def a_device(**fields: Any) -> Device:
+    return Device(
+        **{
+            "user_id": "user",
+            "device_id": "phone",
+            "platform": Platform.FCM,
+            "token": "token",
+            "endpoint_arn": "arn:endpoint",
+            **fields,
+        }
+    )
+
+
+def a_stored_device(**fields: Any) -> Given:
+    device = a_device(**fields)
+    return written(lambda tx: device_items.bind(tx, device, before=None, holder=None))
+
+
+def a_binding(**fields: Any) -> Given:
+    return written(lambda tx: device_items.bind_token(tx, a_device(**fields), holder=None))
+
+
+def _once(show: str = "first") -> Once:
+    return Once.of(caller="user", route="POST /it", key="k", body=b"{}", show=lambda _: show)
+
+
+def a_kept_answer(at: datetime = NOON) -> Given:
+    return written(lambda tx: _once().remember(tx, None, at))
+
+
+# Cases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A write that ``clause`` alone refuses, or lets pass, in this state.
+
+    The refusal is an exception's type, or the reason of a Conflict.
+    """
+
+    where: str
+    clause: str
+    given: Given = nothing
+    write: Write
+    refusal: type[Exception] | str = StaleVersion
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.clause}{self.note and f' ({self.note})'}"
+
+    def run(self) -> None:
+        with Transaction() as tx:
+            tx.put({"pk": "BESIDE", "sk": "META"})
+            self.write(tx)
+
+    def is_refused(self) -> None:
+        before = everything()
+        kind = self.refusal if isinstance(self.refusal, type) else Conflict
+        with pytest.raises(kind) as refused:
+            self.run()
+        if isinstance(refused.value, Conflict):
+            assert refused.value.reason == self.refusal
+        assert everything() == before, "nothing changed, and nothing beside it"
+
+
+IS_NEW = "attribute_not_exists(#pk)"
+EXISTS = "attribute_exists(#pk)"
+SAME_VERSION = "#version = :version_read"
+ON_SHIFT = "#currently_on_shift = :yes"
+THAT_SHIFT = "#shift_id = :shift_id"
+NOT_CLOSING = "attribute_not_exists(#closing)"
+CERTIFIED = "attribute_not_exists(#certified_until) OR #certified_until >= :today"
+NOT_THE_LAST = f"{NOT_CLOSING} OR #load > :one"
+THAT_MARK = "#capacity_at = :marked_at"
+HAS_ROOM = "#load < :capacity"
+THAT_TOKEN = f"{IS_NEW} OR #token = :token"
+THAT_BINDING = f"{IS_NEW} OR (#user_id = :user_id AND #device_id = :device_id)"
+FREE_TO_BE_TOLD = f"{IS_NEW} OR #until <= :now"
+FREE_OR_OVER = f"{IS_NEW} OR #kept_until <= :now"
+
+_PROFILE = profile_from(a_record())
+_LAPSED = {"certification_expires_on": "2026-06-30"}
+
+
+def _takes(write: Callable[..., None]) -> Write:
+    return lambda tx: write(
+        tx,
+        MECHANIC,
+        policy=Policy(),
+        brand_key="bmw",
+        now=NOON,
+        otherwise=offer_rules.refused,
+    )
+
+
+def _offers_marked(tx: Transaction, marked_at: datetime = NOON) -> None:
+    mechanics.offer_capacity(
+        tx,
+        Mechanic(_PROFILE, capacity_at=marked_at),
+        policy=Policy(),
+        brand_key="bmw",
+        now=NOON,
+        otherwise=offer_rules.refused,
+    )
+
+
+_NEEDS_AVAILABLE: dict[str, Write] = {
+    "take_load": _takes(mechanics.take_load),
+    "check_available": _takes(mechanics.check_available),
+    "offer_marked_capacity": _offers_marked,
+}
+
+
+def _availability() -> Iterator[Case]:
+    """What an offer and an accept ask of the mechanic; ``why_not_available`` says the same."""
+    for function, write in _NEEDS_AVAILABLE.items():
+        for clause, given, reason in (
+            ("#status = :approved", a_mechanic({"status": "suspended"}), "not_eligible"),
+            (
+                "#profile_completion >= :min_profile_completion",
+                a_mechanic({"profile_completion": 79}),
+                "not_eligible",
+            ),
+            (CERTIFIED, a_mechanic(_LAPSED), "not_eligible"),
+            (
+                "contains(#brand_keys, :brand_key)",
+                a_mechanic({"brand_specializations": ["Audi"]}),
+                "not_eligible",
+            ),
+            (ON_SHIFT, off_shift(), "off_shift"),
+            (HAS_ROOM, a_mechanic(load=1), "at_capacity"),
+            (NOT_CLOSING, a_mechanic(closing="finished"), "at_capacity"),
+        ):
+            yield Case(
+                where=f"mechanics.store.{function}",
+                clause=clause,
+                given=given,
+                write=write,
+                refusal=reason,
+            )
+    yield Case(
+        where="mechanics.store.offer_marked_capacity",
+        clause=THAT_MARK,
+        given=a_mechanic(),
+        write=lambda tx: _offers_marked(tx, NOON - ONE_SECOND),
+    )
+
+
+def _goes_on(tx: Transaction) -> None:
+    already = Conflict("already_clocked_in", "You are on shift already.")
+    mechanic_items.go_on_shift(tx, MECHANIC, "shift-2", NOON, lambda _old: already)
+
+
+def _goes_off(tx: Transaction) -> None:
+    mechanic_items.go_off_shift(tx, MECHANIC, SHIFT, NOON, None)
+
+
+def _frees(tx: Transaction) -> None:
+    mechanic_items.free_load(tx, MECHANIC, session_ended=True, completed=True, now=NOON)
+
+
+def _frees_last(tx: Transaction) -> None:
+    mechanic_items.free_last_and_go_off_shift(
+        tx, MECHANIC, SHIFT, session_ended=True, completed=True, now=NOON
+    )
+
+
+def _closes(tx: Transaction) -> None:
+    mechanic_items.close_shift(tx, MECHANIC, SHIFT, "finished", NOON)
+
+
+def _is_on_that_shift(tx: Transaction) -> None:
+    mechanic_items.check_shift(tx, MECHANIC, SHIFT)
+
+
+def _misses(tx: Transaction) -> None:
+    mechanic_items.count_miss(tx, MECHANIC, 1)
+
+
+def _mechanics() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
+        where = f"mechanics.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, **more)
+
+    def put(tx: Transaction, before: str | None) -> None:
+        mechanic_items.put_profile(tx, _PROFILE, before, NOON)
+
+    yield case("put_profile", IS_NEW, a_mechanic(), partial(put, before=None))
+    yield case(
+        "put_profile", "#roster_pk = :before", a_mechanic(), partial(put, before="ROSTER#US#0")
+    )
+    is_off = "#currently_on_shift = :no"
+    yield case("go_on_shift", is_off, a_mechanic(), _goes_on, refusal="already_clocked_in")
+    yield case(
+        "go_on_shift", is_off, nothing, _goes_on, refusal="already_clocked_in", note="nobody"
+    )
+    yield case("go_off_shift", ON_SHIFT, off_shift(), _goes_off)
+    yield case("go_off_shift", THAT_SHIFT, a_mechanic(shift_id="shift-2"), _goes_off)
+    yield case("go_off_shift", "#load = :none", a_mechanic(load=1), _goes_off)
+    yield case("free_load", "#load >= :one", a_mechanic(), _frees)
+    yield case("free_load", NOT_THE_LAST, a_mechanic(load=1, closing="finished"), _frees)
+    last = "free_last_and_go_off_shift"
+    closing = partial(a_mechanic, closing="finished")
+    yield case(last, THAT_SHIFT, closing(load=1, shift_id="shift-2"), _frees_last)
+    yield case(last, "#load = :one", closing(load=2), _frees_last)
+    yield case(last, "attribute_exists(#closing)", a_mechanic(load=1), _frees_last)
+    yield case("close_shift", THAT_SHIFT, a_mechanic(load=1, shift_id="shift-2"), _closes)
+    yield case("close_shift", "#load >= :one", a_mechanic(), _closes)
+    yield case("close_shift", NOT_CLOSING, closing(load=1), _closes)
+    yield case("check_shift", THAT_SHIFT, a_mechanic(shift_id="shift-2"), _is_on_that_shift)
+    yield case("count_miss", ON_SHIFT, off_shift(), _misses)
+    yield case("count_miss", HAS_ROOM, a_mechanic(load=1), _misses)
+    yield case("count_miss", NOT_CLOSING, closing(), _misses)
+    yield case(
+        "forget_misses", EXISTS, nothing, lambda tx: mechanic_items.forget_misses(tx, MECHANIC)
+    )
+    yield case(
+        "put_capacity_to_use",
+        THAT_MARK,
+        a_mechanic(),
+        lambda tx: mechanic_items.put_capacity_to_use(tx, MECHANIC, NOON - ONE_SECOND),
+    )
+
+
+def _sessions() -> Iterator[Case]:
+    def put(tx: Transaction, version: int) -> None:
+        session_items.put(tx, builders.a_session(version=version))
+
+    first = written(partial(put, version=1))
+    for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
+        yield Case(
+            where="sessions.store.put",
+            clause=clause,
+            given=first,
+            write=partial(put, version=version),
+        )
+    another, this = a_lock("01K00000000000000000000S02"), builders.a_session()
+    yield Case(
+        where="sessions.store.lock",
+        clause=IS_NEW,
+        given=another,
+        write=lambda tx: session_items.lock(tx, this, sessions._has_active_session),
+        refusal="active_session",
+    )
+    yield Case(
+        where="sessions.store.unlock",
+        clause="#session_id = :session_id",
+        given=another,
+        write=lambda tx: session_items.unlock(tx, this),
+    )
+
+
+def _settles(tx: Transaction) -> None:
+    offer_items.settle(
+        tx,
+        OFFER,
+        before=AssignmentStatus.OFFERED,
+        after=AssignmentStatus.ACCEPTED,
+        mechanic_id=MECHANIC,
+        offered_at=NOON,
+        now=NOON,
+    )
+
+
+def _offers() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, note: str = "") -> Case:
+        where = f"offers.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, note=note)
+
+    def put(tx: Transaction, version: int) -> None:
+        offer_items.put_dispatch(tx, builders.a_dispatch(version=version))
+
+    first = written(partial(put, version=1))
+    yield case("put_dispatch", IS_NEW, first, partial(put, version=1))
+    yield case("put_dispatch", SAME_VERSION, first, partial(put, version=3))
+    yield case("add", IS_NEW, a_stored_offer(), lambda tx: offer_items.add(tx, builders.an_offer()))
+    for status in sorted({*AssignmentStatus} - {AssignmentStatus.OFFERED}):
+        yield case("settle", "#status = :before", a_stored_offer(status), _settles, status)
+    for status in sorted({*AssignmentStatus} - {AssignmentStatus.HELD}):
+        given = a_stored_broadcast(status)
+        yield case("hold_broadcast", "#status = :held", given, _holds, status)
+        yield case("open_broadcast", "#status = :held", given, _opens, status)
+        if status is not AssignmentStatus.QUEUED:
+            yield case("mark_declined", _IS_OPEN, given, _declines, status)
+
+
+_IS_OPEN = "#status IN (:queued, :held)"
+
+
+def _holds(tx: Transaction) -> None:
+    offer_items.hold_broadcast(tx, BROADCAST, NOON)
+
+
+def _opens(tx: Transaction) -> None:
+    offer_items.open_broadcast(tx, BROADCAST)
+
+
+def _declines(tx: Transaction) -> None:
+    offer_items.mark_declined(tx, BROADCAST, MECHANIC)
+
+
+def _devices() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, note: str = "") -> Case:
+        where = f"notifications.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, note=note)
+
+    new = a_device(token="new")
+
+    def bind(tx: Transaction, before: Device | None) -> None:
+        device_items.bind(tx, new, before=before, holder=None)
+
+    def bind_token(tx: Transaction, holder: tuple[str, str] | None) -> None:
+        device_items.bind_token(tx, a_device(), holder=holder)
+
+    was_there = ("rival", "tablet")
+    yield case("bind", IS_NEW, a_stored_device(), partial(bind, before=None))
+    yield case(
+        "bind",
+        "#token = :token_read",
+        a_stored_device(),
+        partial(bind, before=a_device(token="older")),
+    )
+    yield case("bind_token", IS_NEW, a_binding(), partial(bind_token, holder=None))
+    yield case(
+        "bind_token",
+        "#user_id = :holder",
+        a_binding(device_id="tablet"),
+        partial(bind_token, holder=was_there),
+    )
+    yield case(
+        "bind_token",
+        "#device_id = :held_on",
+        a_binding(user_id="rival"),
+        partial(bind_token, holder=was_there),
+    )
+    yield case(
+        "forget_device",
+        THAT_TOKEN,
+        a_stored_device(token="new"),
+        lambda tx: device_items.forget_device(tx, a_device()),
+    )
+    for clause, given in (
+        (THAT_BINDING, a_binding(user_id="rival", device_id="tablet")),
+        ("#user_id = :user_id", a_binding(user_id="rival")),
+        ("#device_id = :device_id", a_binding(device_id="tablet")),
+    ):
+        yield case(
+            "forget_token", clause, given, lambda tx: device_items.forget_token(tx, a_device())
+        )
+    unstamped, stamped = a_device(), a_device(registered_at=NOON)
+    for clause, given, device in (
+        ("#endpoint_arn = :arn", a_stored_device(endpoint_arn="arn:newer"), unstamped),
+        ("#enabled = :yes", a_stored_device(enabled=False), unstamped),
+        (
+            "#registered_at = :registered_at",
+            a_stored_device(registered_at=NOON + ONE_MINUTE),
+            stamped,
+        ),
+        (
+            "attribute_not_exists(#registered_at)",
+            a_stored_device(registered_at=NOON),
+            unstamped,
+        ),
+    ):
+        yield case("disable", clause, given, partial(_disables, device=device))
+    first = written(partial(_tells, version=1))
+    for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
+        yield case("put", clause, first, partial(_tells, version=version))
+
+
+def _disables(tx: Transaction, device: Device) -> None:
+    device_items.disable(tx, device, NOON)
+
+
+def _tells(tx: Transaction, version: int) -> None:
+    notice = LedgerEntry(
+        id="01K00000000000000000000N01-push",
+        user_id="user",
+        channel=Channel.PUSH,
+        side=Side.MECHANIC,
+        type=NoticeType.OFFER_MADE,
+        language=Language.ENGLISH,
+        title="New session for you",
+        body="engine diagnostic",
+        data={},
+        created_at=NOON,
+        expires_at=NOON + timedelta(minutes=5),
+        version=version,
+    )
+    device_items.put(tx, notice)
+
+
+def an_entry(version: int) -> Entry:
+    return Entry(
+        id="01K00000000000000000000W01",
+        customer_id=CUSTOMER,
+        wish=Wish(Target.ANY),
+        line="ANY#CA",
+        joined_at=NOON,
+        expires_at=NOON + timedelta(hours=1),
+        since=NOON,
+        version=version,
+    )
+
+
+def a_turn(told_at: datetime) -> Turn:
+    return Turn("01K00000000000000000000W01", CUSTOMER, MECHANIC, told_at, told_at + ONE_MINUTE)
+
+
+def _takes_turn(tx: Transaction, at: datetime) -> None:
+    waitlist_items.put_turn(tx, a_turn(at))
+
+
+def _waitlist() -> Iterator[Case]:
+    def put(tx: Transaction, version: int) -> None:
+        before = an_entry(version - 1) if version > 1 else None
+        waitlist_items.put(tx, an_entry(version), before)
+
+    def put_turns(tx: Transaction, version: int) -> None:
+        waitlist_items.put_turns(tx, Turns(mechanic_id=MECHANIC, version=version))
+
+    first, first_turns = written(partial(put, version=1)), written(partial(put_turns, version=0))
+    for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
+        yield Case(
+            where="waitlist.store.put",
+            clause=clause,
+            given=first,
+            write=partial(put, version=version),
+        )
+    for clause, version in ((IS_NEW, 0), (SAME_VERSION, 2)):
+        yield Case(
+            where="waitlist.store.put_turns",
+            clause=clause,
+            given=first_turns,
+            write=partial(put_turns, version=version),
+        )
+    yield Case(
+        where="waitlist.store.put_turn",
+        clause=FREE_TO_BE_TOLD,
+        given=written(partial(_takes_turn, at=NOON)),
+        write=partial(_takes_turn, at=NOON + ONE_MINUTE - ONE_MS),
+    )
+
+
+def _counts(tx: Transaction) -> None:
+    response_items.count_response(tx, "event-1", Decimal(4), NOON, NOON + timedelta(hours=25))
+
+
+def _adds_policy(_tx: Transaction) -> None:
+    policy_items.add_first(Policy())
+
+
+def _has_policy_item(sk: str) -> Given:
+    return written(lambda tx: tx.put({"pk": "POLICY", "sk": sk, "entity": "of another"}))
+
+
+def _others() -> Iterator[Case]:
+    yield Case(
+        where="matching.store.count_response",
+        clause=IS_NEW,
+        given=written(_counts),
+        write=_counts,
+        refusal=response_items.AlreadyCounted,
+    )
+    for number, sk in ((1, "VERSION#00000001"), (2, "NEWEST")):
+        yield Case(
+            where=f"policy.store.add_first/{number}",
+            clause=IS_NEW,
+            given=_has_policy_item(sk),
+            write=_adds_policy,
+        )
+    yield Case(
+        where="core.idempotency.remember",
+        clause=FREE_OR_OVER,
+        given=a_kept_answer(),
+        write=lambda tx: _once("second").remember(tx, None, NOON + KEPT_FOR - ONE_SECOND),
+        refusal=AlreadyAnswered,
+    )
+
+
+REFUSED = [
+    *_mechanics(),
+    *_availability(),
+    *_sessions(),
+    *_offers(),
+    *_devices(),
+    *_waitlist(),
+    *_others(),
+]
+
+
+def _passing() -> Iterator[Case]:
+    """Writes that pass by one of two choices alone.
+
+    What speaks when the condition lacks the choice is a rule that finds nothing to refuse.
+    """
+    for function, write in _NEEDS_AVAILABLE.items():
+        for clause, profile in (
+            ("attribute_not_exists(#certified_until)", {"certification_expires_on": None}),
+            ("#certified_until >= :today", {}),
+        ):
+            yield Case(
+                where=f"mechanics.store.{function}",
+                clause=clause,
+                given=a_mechanic(profile),
+                write=write,
+                refusal=StaleVersion if write is _offers_marked else AssertionError,
+            )
+    for clause, given in (
+        (NOT_CLOSING, a_mechanic(load=1)),
+        ("#load > :one", a_mechanic(load=2, closing="finished")),
+    ):
+        yield Case(where="mechanics.store.free_load", clause=clause, given=given, write=_frees)
+    for clause, given in ((IS_NEW, nothing), ("#token = :token", a_stored_device())):
+        yield Case(
+            where="notifications.store.forget_device",
+            clause=clause,
+            given=given,
+            write=lambda tx: device_items.forget_device(tx, a_device()),
+        )
+    for clause, given in (
+        (IS_NEW, nothing),
+        ("#user_id = :user_id AND #device_id = :device_id", a_binding()),
+    ):
+        yield Case(
+            where="notifications.store.forget_token",
+            clause=clause,
+            given=given,
+            write=lambda tx: device_items.forget_token(tx, a_device()),
+        )
+    for clause, given in (
+        (IS_NEW, nothing),
+        ("#until <= :now", written(partial(_takes_turn, at=NOON))),
+    ):
+        yield Case(
+            where="waitlist.store.put_turn",
+            clause=clause,
+            given=given,
+            write=partial(_takes_turn, at=NOON + ONE_MINUTE),
+        )
+    for clause, given, refusal in (
+        (IS_NEW, nothing, "idempotency_mismatch"),
+        ("#kept_until <= :now", a_kept_answer(NOON - KEPT_FOR), AlreadyAnswered),
+    ):
+        yield Case(
+            where="core.idempotency.remember",
+            clause=clause,
+            given=given,
+            write=lambda tx: _once("second").remember(tx, None, NOON),
+            refusal=refusal,
+        )
+
+
+PASSING = list(_passing())
+
+
+def _named(cases: list[Case], where: str) -> set[str]:
+    return {case.clause for case in cases if case.where == where}
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+def test_a_clause_that_does_not_hold_refuses_the_whole_write(
+    case: Case, conditions: Conditions
+) -> None:
+    case.given()
+    case.is_refused()
+    conditions.out = (case.where, case.clause)
+    case.run()
+    for condition in conditions.written[case.where]:
+        assert clauses(condition) <= _named(REFUSED, case.where), "each clause has its case"
+        assert alternatives(condition) <= _named(PASSING, case.where), "and each choice"
+
+
+@pytest.mark.parametrize("case", PASSING, ids=str)
+def test_one_choice_of_several_is_enough(case: Case, conditions: Conditions) -> None:
+    case.given()
+    conditions.out = (case.where, case.clause)
+    case.is_refused()
+    conditions.out = None
+    case.run()
+
+
+@pytest.mark.parametrize("status", [AssignmentStatus.QUEUED, AssignmentStatus.HELD])
+def test_a_broadcast_can_be_declined_while_it_is_open_and_while_it_is_held(
+    aws: None, status: AssignmentStatus
+) -> None:
+    a_stored_broadcast(status)()
+    with Transaction() as tx:
+        _declines(tx)
+    row = offer_items.find(BROADCAST)
+    assert row is not None
+    assert row.declined_by == {MECHANIC}
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.where)
+def test_every_condition_in_the_code_has_its_cases(site: Site) -> None:
+    assert _named(REFUSED, site.where), "a condition without a case"
+    assert site.clauses <= _named(REFUSED, site.where), "a clause without a case"
+
+
+def test_no_case_is_about_a_condition_that_is_gone() -> None:
+    assert {case.where for case in REFUSED + PASSING} == {site.where for site in SITES}
+
+
+def test_conditions_are_taken_apart() -> None:
+    """The tests above stand on this."""
+    both = "a = :a AND (b = :b OR (c = :c AND contains(d, :d))) AND e IN (:e, :f)"
+    choice = "b = :b OR (c = :c AND contains(d, :d))"
+    assert clauses(both) == {"a = :a", choice, "c = :c", "contains(d, :d)", "e IN (:e, :f)"}
+    assert alternatives(both) == {"b = :b", "c = :c AND contains(d, :d)"}
+    assert without(both, choice) == "a = :a AND e IN (:e, :f)"
+    assert without("a = :a", "a = :a") is None

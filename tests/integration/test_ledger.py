@@ -1,0 +1,1205 @@
+"""The ledger of notices: nothing lost, nothing told twice, whatever fails and whoever dies."""
+
+import copy
+import itertools
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto.dynamodb.models import dynamodb_backends
+from moto.ses.models import ses_backends
+from moto.sns.models import sns_backends
+
+from dispatch.core import aws, settings
+from dispatch.core.errors import NotFound
+from dispatch.core.ids import new_id
+from dispatch.core.table import Key, Transaction, decode
+from dispatch.core.time import format_time
+from dispatch.customers import service as customers
+from dispatch.notifications import rules
+from dispatch.notifications import service as notifications
+from dispatch.notifications import store as ledger
+from dispatch.notifications.model import Channel, Entry, Move, NoticeStatus
+from dispatch.offers import service as offers
+from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Session
+from tests.builders import a_fact
+from tests.world import ACCOUNT, MAIL_SENDER, REGION, Fact, World, an_intake
+
+JO = "jo@driver.example"
+
+
+def _offered(world: World, *mechanics: str) -> tuple[Session, Fact]:
+    """A pending session and the fact that these mechanics were asked; nobody is told yet."""
+    for rating, id_ in enumerate(reversed(mechanics), 1):
+        world.mechanic(id_, rating=rating)
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    offers.seek_mechanic(booked.id, world.now)
+    (made,) = world.facts("OffersMade", session_id=booked.id)
+    return booked, made
+
+
+def _entries(user_id: str) -> list[Entry]:
+    return notifications.ledger_of(user_id, 100, None)[0]
+
+
+def _entry(user_id: str) -> Entry:
+    (entry,) = _entries(user_id)
+    return entry
+
+
+def _fact(world: World, type_: str, **facts: Any) -> Fact:
+    """A fact of the session ``session_id``, or of none; made of this instant."""
+    fact = a_fact(type_, at=format_time(world.now), **facts)
+    if "session_id" not in facts:
+        del fact["session_id"]
+    return fact
+
+
+def _tag(push: str) -> str:
+    message = json.loads(json.loads(push)["GCM"])["fcmV1Message"]["message"]
+    tag: str = message["android"]["notification"]["tag"]
+    return tag
+
+
+def _data(push: str) -> dict[str, str]:
+    data: dict[str, str] = json.loads(json.loads(push)["GCM"])["fcmV1Message"]["message"]["data"]
+    return data
+
+
+class _Failing:
+    """Lets calls of one operation fail: those whose parameters ``which`` picks, ``times`` times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+        self.calls: list[dict[str, Any]] = []
+
+    def __call__(
+        self,
+        client: Any,
+        operation: str,
+        error: Exception | str,
+        which: Callable[[dict[str, Any]], bool] = lambda _request: True,
+        times: int = 10**6,
+    ) -> None:
+        real = getattr(client, operation)
+        left = iter(range(times))
+
+        def call(**request: Any) -> Any:
+            self.calls.append(request)
+            if which(request) and next(left, None) is not None:
+                raise error if isinstance(error, Exception) else _client_error(error, operation)
+            return real(**request)
+
+        self._patch.setattr(client, operation, call)
+
+
+def _client_error(code: str, operation: str = "Publish") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+@pytest.fixture
+def failing(world: World, monkeypatch: pytest.MonkeyPatch) -> _Failing:
+    return _Failing(monkeypatch)
+
+
+# One entry per fact, person and channel
+
+
+def test_an_entry_is_written_before_the_push_and_marked_after_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    publish, seen = aws.sns().publish, []
+
+    def looking(**request: Any) -> Any:
+        seen.append(_entry("a"))
+        return publish(**request)
+
+    monkeypatch.setattr(aws.sns(), "publish", looking)
+    notifications.notify(made, world.now)
+    assert [entry.status for entry in seen] == [NoticeStatus.QUEUED]
+    entry = _entry("a")
+    assert (entry.status, entry.sent_at, entry.settled) == (NoticeStatus.SENT, world.now, True)
+
+
+def test_the_offers_entry_is_known_from_its_assignment(world: World) -> None:
+    _, made = _offered(world, "a")
+    notifications.notify(made, world.now)
+    assert _entry("a").id == f"{made['assignment_ids'][0]}-push"
+
+
+def test_a_fact_told_twice_is_one_entry_and_one_push(world: World) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    for _ in range(3):
+        notifications.notify(made, world.now)
+    assert len(_entries("a")) == len(world.pushes_to("a")) == 1
+
+
+def test_the_collapse_id_is_the_hash_of_person_and_entry(world: World) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    notifications.notify(made, world.now)
+    (push,) = world.pushes_to("a")
+    assert _tag(push) == rules.collapse_id("a", _entry("a").id)
+
+
+def test_a_ledger_is_in_the_order_of_time_newest_first(world: World) -> None:
+    world.mechanic("a")
+    session = world.book()
+    world.clock.advance(seconds=1)
+    world.accept(world.offer_to("a").id, "a")
+    world.clock.advance(seconds=1)
+    sessions.cancel_session(session.id, "customer", None, world.now)
+    world.drain()
+    assert [entry.type for entry in _entries("a")] == ["session_cancelled", "offer_made"]
+
+
+def test_entries_are_kept_for_ninety_days(world: World) -> None:
+    _, made = _offered(world, "a")
+    notifications.notify(made, world.now)
+    (item,) = _items("notice")
+    kept_until = world.now + timedelta(days=90)
+    assert item["expires_ttl"] == int(kept_until.timestamp())
+
+
+def _items(entity: str) -> list[dict[str, Any]]:
+    answer = aws.dynamodb().scan(TableName=settings.table_name())
+    return [item for raw in answer["Items"] if (item := decode(raw))["entity"] == entity]
+
+
+# Nobody to send to: it is in the app all the same
+
+
+def test_without_a_device_it_is_in_the_app_and_says_why_it_was_not_pushed(world: World) -> None:
+    _, made = _offered(world, "a")
+    notifications.notify(made, world.now)
+    entry = _entry("a")
+    assert (entry.status, entry.reason, entry.sent_at) == (NoticeStatus.FAILED, "no_device", None)
+
+
+def test_with_dead_devices_alone_it_is_in_the_app_and_says_so(world: World) -> None:
+    _, made = _offered(world, "a")
+    _disabled(world.device("a"))
+    notifications.notify(made, world.now)
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, "device_disabled")
+
+
+def _disabled(arn: str) -> None:
+    boto3.client("sns").set_endpoint_attributes(EndpointArn=arn, Attributes={"Enabled": "false"})
+
+
+def test_what_is_told_too_late_is_in_the_ledger_and_not_pushed(world: World) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    world.clock.advance(minutes=5)
+    notifications.notify(made, world.now)
+    assert world.pushes_to("a") == []
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, "too_late")
+
+
+def test_what_is_not_true_any_more_is_not_told_at_all(world: World) -> None:
+    session, made = _offered(world, "a")
+    sessions.cancel_session(session.id, "customer", None, world.now)
+    notifications.notify(made, world.now)
+    assert _entries("a") == []
+
+
+# Two devices
+
+
+def test_both_devices_get_it_and_one_dead_one_is_no_failure(world: World) -> None:
+    _, made = _offered(world, "a")
+    world.device("a", "phone")
+    _disabled(world.device("a", "tablet"))
+    notifications.notify(made, world.now)
+    assert len(world.pushes_to("a")) == 1
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.SENT, None)
+    assert {d.target: d.reason for d in _entry("a").deliveries} == {
+        "phone": None,
+        "tablet": "device_disabled",
+    }
+
+
+def test_a_device_that_came_later_does_not_get_old_news(world: World) -> None:
+    _, made = _offered(world, "a")
+    world.device("a", "phone")
+    notifications.notify(made, world.now)
+    world.device("a", "tablet")
+    notifications.notify(made, world.now)
+    assert len(world.pushes_to("a")) == 1
+
+
+# What fails for a while
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("Throttled", "throttled"),
+        ("InternalError", "internal_error"),
+        ("AuthorizationError", "authorization_error"),
+        (EndpointConnectionError(endpoint_url="sns"), "unreachable"),
+    ],
+)
+def test_a_temporary_failure_is_tried_again(
+    world: World, failing: _Failing, error: Exception | str, reason: str
+) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    failing(aws.sns(), "publish", error, times=1)
+    notifications.notify(made, world.now)
+    waiting = _entry("a")
+    assert (waiting.status, waiting.reason, waiting.attempts) == (NoticeStatus.QUEUED, reason, 1)
+    world.try_again()
+    done = _entry("a")
+    assert (done.status, done.reason, done.settled) == (NoticeStatus.SENT, None, True)
+    assert len(world.pushes_to("a")) == 1
+    assert world.retries() == []
+
+
+def test_the_waits_grow_and_never_pass_the_expiry(world: World, failing: _Failing) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    failing(aws.sns(), "publish", "Throttled")
+    notifications.notify(made, world.now)
+    waits = []
+    while retries := world.retries():
+        ((message, delay_s),) = retries
+        waits.append(delay_s)
+        world.clock.advance(seconds=delay_s)
+        notifications.handle(message, world.now)
+    assert waits == [5, 15, 45, 135]
+    entry = _entry("a")
+    assert (entry.status, entry.reason, entry.attempts) == (NoticeStatus.FAILED, "throttled", 5)
+    assert world.pushes_to("a") == []
+
+
+def test_a_retry_that_comes_too_late_gives_up(world: World, failing: _Failing) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    failing(aws.sns(), "publish", "Throttled", times=1)
+    notifications.notify(made, world.now)
+    ((message, _),) = world.retries()
+    world.clock.advance(minutes=5)
+    notifications.handle(message, world.now)
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, "throttled")
+
+
+def test_a_retry_of_an_offer_that_is_taken_by_now_is_not_pushed(
+    world: World, failing: _Failing
+) -> None:
+    _, made = _offered(world, "a", "b")
+    world.device("b")
+    failing(aws.sns(), "publish", "Throttled", times=1)
+    notifications.notify(made, world.now)
+    sessions.accept_offer(world.offer_to("a").id, "a", world.now)
+    ((message, _),) = world.retries()
+    notifications.handle(message, world.now)
+    assert world.pushes_to("b") == []
+    assert (_entry("b").status, _entry("b").reason) == (NoticeStatus.FAILED, "throttled")
+    assert _entry("b").settled
+
+
+def test_a_retry_of_what_has_been_seen_meanwhile_is_not_pushed(
+    world: World, failing: _Failing
+) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    failing(aws.sns(), "publish", "Throttled", times=1)
+    notifications.notify(made, world.now)
+    notifications.see(_entry("a").id, "a", world.now)
+    world.try_again()
+    assert world.pushes_to("a") == []
+    assert (_entry("a").status, _entry("a").sent_at) == (NoticeStatus.SEEN, None)
+
+
+def test_of_two_devices_only_the_one_that_failed_is_tried_again(
+    world: World, failing: _Failing
+) -> None:
+    _, made = _offered(world, "a")
+    phone = world.device("a", "phone")
+    world.device("a", "tablet")
+    failing(aws.sns(), "publish", "Throttled", lambda r: r["TargetArn"] == phone, times=2)
+    notifications.notify(made, world.now)
+    assert (_entry("a").status, _entry("a").settled) == (NoticeStatus.SENT, False)
+    world.try_again()
+    world.try_again()
+    assert (_entry("a").status, _entry("a").settled) == (NoticeStatus.SENT, True)
+    assert sorted(d.target for d in _entry("a").deliveries) == ["phone", "tablet"]
+    assert len(world.pushes_to("a")) == 2
+
+
+def test_messages_that_come_twice_do_not_multiply(world: World, failing: _Failing) -> None:
+    """Each message twice: the attempts are those of one chain, at most one message is in vain."""
+    _, made = _offered(world, "a")
+    world.device("a")
+    failing(aws.sns(), "publish", "Throttled")
+    notifications.notify(made, world.now)
+    notifications.notify(made, world.now)
+    for round_ in range(2, 5):
+        retries = world.retries()
+        assert len(retries) <= 2
+        world.clock.advance(seconds=retries[0][1])
+        for message, _ in retries[:1] * 2:
+            notifications.handle(message, world.now)
+        assert _entry("a").attempts == round_
+
+
+def test_a_stale_retry_does_nothing(world: World, failing: _Failing) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    failing(aws.sns(), "publish", "Throttled")
+    notifications.notify(made, world.now)
+    world.try_again()
+    world.try_again()
+    world.retries()
+    notifications.notify(made, world.now)
+    assert world.retries() == [], "a later message sees to the rest"
+    assert _entry("a").attempts == 3
+
+
+def test_a_retry_of_nothing_is_quiet(world: World) -> None:
+    message = {"retry": "01K00000000000000000000E01-push", "user_id": "a", "attempt": 1}
+    notifications.handle(message, world.now)
+    assert _entries("a") == []
+
+
+# What fails for good
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("InvalidParameter", "invalid_parameter"), ("ValidationException", "validation")],
+)
+def test_a_permanent_failure_is_marked_at_once(
+    world: World, failing: _Failing, code: str, reason: str
+) -> None:
+    _, made = _offered(world, "a")
+    world.device("a")
+    failing(aws.sns(), "publish", code)
+    notifications.notify(made, world.now)
+    assert (_entry("a").status, _entry("a").reason) == (NoticeStatus.FAILED, reason)
+    assert world.retries() == []
+    assert ledger.devices_of("a")[0].enabled
+
+
+# One recipient does not wait for another
+
+
+@pytest.mark.parametrize("error", ["Throttled", "InvalidParameter", "EndpointDisabled"])
+def test_one_recipients_failure_does_not_keep_the_others_waiting(
+    world: World, failing: _Failing, error: str
+) -> None:
+    _, made = _offered(world, "a", "b", "c")
+    first, *_ = [world.device(id_) for id_ in made["mechanic_ids"]]
+    failing(aws.sns(), "publish", error, lambda r: r["TargetArn"] == first)
+    notifications.notify(made, world.now)
+    assert [len(world.pushes_to(id_)) for id_ in made["mechanic_ids"]] == [0, 1, 1]
+
+
+def test_a_ledger_that_cannot_be_written_does_not_keep_the_others_waiting(
+    world: World, failing: _Failing
+) -> None:
+    _, made = _offered(world, "a", "b")
+    for id_ in ("a", "b"):
+        world.device(id_)
+
+    def is_of_a(request: dict[str, Any]) -> bool:
+        return "USER#a" in str(request)
+
+    failing(aws.dynamodb(), "transact_write_items", "InternalServerError", is_of_a, times=1)
+    with pytest.raises(ExceptionGroup):
+        notifications.notify(made, world.now)
+    assert [len(world.pushes_to(id_)) for id_ in ("a", "b")] == [0, 1]
+    notifications.notify(made, world.now)
+    assert [len(world.pushes_to(id_)) for id_ in ("a", "b")] == [1, 1]
+
+
+# Each call to AWS fails once, before it takes effect and after
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+class _Nth:
+    """Counts calls to AWS; the ``n``-th kills, or answers an error, before or after its effect."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, n: int | None, after: bool, kill: bool) -> None:
+        self.count = 0
+        real: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: Any, operation: str, parameters: Any) -> Any:
+            self.count += 1
+            if self.count != n:
+                return real(client, operation, parameters)
+            if after:
+                real(client, operation, parameters)
+            raise Killed if kill else _client_error("InternalFailure", operation)
+
+        patch.setattr(BaseClient, "_make_api_call", call)
+
+
+def _two_devices(world: World) -> Fact:
+    """Two mechanics are asked; one has two devices, the other none."""
+    _, made = _offered(world, "a", "b")
+    world.device("a", "phone")
+    world.device("a", "tablet")
+    return made
+
+
+def _dead_phone(world: World) -> Fact:
+    _, made = _offered(world, "a", "b")
+    _disabled(world.device("a"))
+    world.device("b")
+    return made
+
+
+def _pushed_and_mailed(world: World) -> Fact:
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    world.device("customer")
+    facts = {"session_id": booked.id, "customer_id": "customer", "period": 1}
+    return _fact(world, "SessionUnfilled", **facts)
+
+
+# What the ledger says at the end, and how many different notices left the house.
+ENDS: dict[Callable[[World], Fact], tuple[list[Any], int]] = {
+    _two_devices: (
+        [
+            ("a", "push", NoticeStatus.SENT, None, ["phone", "tablet"]),
+            ("b", "push", NoticeStatus.FAILED, "no_device", []),
+        ],
+        2,
+    ),
+    _dead_phone: (
+        [
+            ("a", "push", NoticeStatus.FAILED, "device_disabled", []),
+            ("b", "push", NoticeStatus.SENT, None, ["phone"]),
+        ],
+        1,
+    ),
+    _pushed_and_mailed: (
+        [
+            ("customer", "push", NoticeStatus.SENT, None, ["phone"]),
+            ("customer", "mail", NoticeStatus.SENT, None, ["mail"]),
+        ],
+        2,
+    ),
+}
+PEOPLE = ("a", "b", "customer")
+
+
+def _end(world: World) -> list[Any]:
+    """What the ledger says; of each entry, which devices took it at least once."""
+    entries = [entry for user_id in PEOPLE for entry in reversed(_entries(user_id))]
+    assert all(entry.settled for entry in entries)
+    return [
+        (
+            entry.user_id,
+            entry.channel,
+            entry.status,
+            entry.reason,
+            sorted({delivery.target for delivery in entry.deliveries if delivery.went_out}),
+        )
+        for entry in sorted(entries, key=lambda entry: (entry.user_id, -ord(entry.channel[0])))
+    ]
+
+
+def _what_left(world: World) -> list[tuple[str, str]]:
+    """Where to, and the collapse id: twice the same is one that is shown once."""
+    sent = sns_backends[ACCOUNT][REGION].platform_endpoints.values()
+    pushes = [(each.token, _tag(push)) for each in sent for push in each.messages.values()]
+    return pushes + [(JO, mail.subject) for mail in world.mails_to(JO)]
+
+
+@pytest.mark.usefixtures("mail")
+@pytest.mark.parametrize("kill", [True, False], ids=["killed", "error"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("scenario", ENDS)
+def test_whichever_call_fails_once_the_end_is_the_same(
+    scenario: Callable[[World], Fact],
+    after: bool,
+    kill: bool,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every call that telling a fact makes, one after the other, each in the same world."""
+    fact = scenario(world)
+    back = _the_way_back(world)
+    for n in itertools.count(1):
+        back()
+        with monkeypatch.context() as patch:
+            nth = _Nth(patch, n, after, kill)
+            with suppress(Killed, ExceptionGroup, ClientError):
+                notifications.notify(fact, world.now)
+        _until_done(world, fact)
+        end, notices = ENDS[scenario]
+        assert _end(world) == end, n
+        left = _what_left(world)
+        assert len(set(left)) == notices, n
+        assert len(left) <= notices + 1, n
+        assert len(world.facts("DeviceDisabled")) == (scenario is _dead_phone), n
+        assert len(world.facts("OffersExpired")) == (scenario is _dead_phone), n
+        if nth.count < n:  # all have failed
+            break
+    assert n >= 5
+
+
+def _until_done(world: World, fact: Fact) -> None:
+    """As the queue does it: the fact again, what is to be tried again, and the facts of that."""
+    notifications.notify(fact, world.now)
+    while retries := world.retries():
+        for message, delay_s in retries:
+            world.clock.advance(seconds=delay_s)
+            notifications.handle(message, world.now)
+    for disabled in world.facts("DeviceDisabled"):
+        notifications.notify(disabled, world.now)
+
+
+def _the_way_back(world: World) -> Callable[[], None]:
+    """Makes the world what it is now again: much quicker than another one."""
+    tables = dynamodb_backends[ACCOUNT][REGION]
+    endpoints = sns_backends[ACCOUNT][REGION].platform_endpoints
+    items, at = copy.deepcopy(tables.get_table(settings.table_name()).items), world.clock.at
+    attributes = {arn: dict(endpoint.attributes) for arn, endpoint in endpoints.items()}
+
+    def back() -> None:
+        tables.get_table(settings.table_name()).items = copy.deepcopy(items)
+        for arn, endpoint in endpoints.items():
+            endpoint.attributes = dict(attributes[arn])
+            endpoint.messages.clear()
+        ses_backends[ACCOUNT][REGION].sent_messages.clear()
+        world.clock.at = at
+        world.retries()
+
+    return back
+
+
+# Mail
+
+
+@pytest.fixture
+def mailing(mail: None, world: World) -> World:
+    return world
+
+
+def _unfilled(world: World, **changes: Any) -> Fact:
+    booked = sessions.book_session(an_intake(**changes), "customer", world.now)
+    facts = {"session_id": booked.id, "customer_id": "customer", "period": 1}
+    return _fact(world, "SessionUnfilled", **facts)
+
+
+def _mail_entry(user_id: str) -> Entry:
+    (entry,) = [entry for entry in _entries(user_id) if entry.channel is Channel.MAIL]
+    return entry
+
+
+def test_a_mail_goes_where_the_session_was_booked_from(mailing: World, failing: _Failing) -> None:
+    fact = _unfilled(mailing)
+    customers.upsert({"id": "customer", "email": "elsewhere@driver.example"})
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(fact, mailing.now)
+    (mail,) = mailing.mails_to(JO)
+    assert mail.subject == "Nobody could take your session"
+    (request,) = failing.calls
+    assert request["FromEmailAddress"] == MAIL_SENDER
+    assert request["ConfigurationSetName"] == "dispatch-test"
+    assert set(request["Content"]["Simple"]["Body"]) == {"Text", "Html"}
+    entry = _mail_entry("customer")
+    assert {tag["Name"]: tag["Value"] for tag in request["EmailTags"]} == {
+        "user_id": "customer",
+        "notice_id": entry.id,
+        "type": "session_unfilled",
+    }
+    assert (entry.status, entry.id) == (NoticeStatus.SENT, f"{fact['id']}-mail")
+    assert "Hello Jo Driver," in request["Content"]["Simple"]["Body"]["Text"]["Data"]
+
+
+def test_the_ledger_holds_neither_name_nor_address(mailing: World) -> None:
+    notifications.notify(_unfilled(mailing), mailing.now)
+    for item in _items("notice"):
+        assert JO not in str(item)
+        assert "Jo Driver" not in str(item)
+
+
+def test_a_mail_speaks_the_customers_language(mailing: World) -> None:
+    customers.upsert({"id": "customer", "locale": "fr-CA"})
+    mailing.device("customer")
+    notifications.notify(_unfilled(mailing), mailing.now)
+    (mail,) = mailing.mails_to(JO)
+    assert mail.subject == "Personne n'a pu prendre votre session"
+    assert {entry.title for entry in _entries("customer")} == {mail.subject}
+    (push,) = mailing.pushes_to("customer")
+    assert (
+        mail.subject
+        in json.loads(json.loads(push)["GCM"])["fcmV1Message"]["message"]["notification"].values()
+    )
+
+
+def _waitlist_told(world: World) -> Fact:
+    return _fact(
+        world,
+        "WaitlistTold",
+        entry_id="entry-1",
+        customer_id="customer",
+        mechanic_id="a",
+        claim_until=format_time(world.now + timedelta(minutes=5)),
+    )
+
+
+def test_without_a_session_a_mail_goes_to_the_profiles_address(mailing: World) -> None:
+    customers.upsert({"id": "customer", "name": "Jo", "email": "jo@home.example"})
+    notifications.notify(_waitlist_told(mailing), mailing.now)
+    assert len(mailing.mails_to("jo@home.example")) == 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason"),
+    [
+        (None, "no_address"),
+        ({}, "no_address"),
+        ({"email": ""}, "no_address"),
+        ({"email": "jo@home.example\nBcc: all@example.com"}, "invalid_address"),
+        ({"email": "jo"}, "invalid_address"),
+    ],
+)
+def test_without_an_address_there_is_an_entry_that_says_so(
+    mailing: World, profile: dict[str, str] | None, reason: str
+) -> None:
+    if profile is not None:
+        customers.upsert({"id": "customer", **profile})
+    notifications.notify(_waitlist_told(mailing), mailing.now)
+    entry = _mail_entry("customer")
+    assert (entry.status, entry.reason) == (NoticeStatus.FAILED, reason)
+    assert mailing.retries() == []
+
+
+def test_a_mechanic_who_was_clocked_out_is_mailed_to_the_profiles_address(mailing: World) -> None:
+    mailing.mechanic("a", email="a@mechanic.example")
+    facts = {"mechanic_id": "a", "shift_id": "shift-1", "cause": "three_misses"}
+    notifications.notify(_fact(mailing, "MechanicClockedOut", **facts), mailing.now)
+    (mail,) = mailing.mails_to("a@mechanic.example")
+    assert mail.subject == "You are off shift"
+    assert [(entry.channel, entry.status) for entry in _entries("a")] == [
+        (Channel.PUSH, NoticeStatus.FAILED),
+        (Channel.MAIL, NoticeStatus.SENT),
+    ]
+
+
+def test_without_a_sender_there_are_neither_mails_nor_entries_of_them(world: World) -> None:
+    notifications.notify(_unfilled(world), world.now)
+    assert [entry.channel for entry in _entries("customer")] == [Channel.PUSH]
+
+
+def test_a_sender_that_is_taken_away_ends_what_is_tried_again(
+    mailing: World, failing: _Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(aws.ses(), "send_email", "TooManyRequestsException", times=1)
+    notifications.notify(_unfilled(mailing), mailing.now)
+    monkeypatch.setenv("MAIL_SENDER", "")
+    mailing.try_again()
+    assert (_mail_entry("customer").status, _mail_entry("customer").reason) == (
+        NoticeStatus.FAILED,
+        "no_sender",
+    )
+
+
+@pytest.mark.parametrize(
+    "error", ["TooManyRequestsException", "SendingPausedException", "InternalFailure"]
+)
+def test_a_mail_that_failed_for_a_while_is_tried_again(
+    mailing: World, failing: _Failing, error: str
+) -> None:
+    failing(aws.ses(), "send_email", error, times=2)
+    notifications.notify(_unfilled(mailing), mailing.now)
+    assert _mail_entry("customer").status is NoticeStatus.QUEUED
+    mailing.try_again()
+    mailing.try_again()
+    assert _mail_entry("customer").status is NoticeStatus.SENT
+    assert len(mailing.mails_to(JO)) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("MessageRejected", "message_rejected"), ("BadRequestException", "bad_request")],
+)
+def test_a_mail_that_ses_rejects_has_failed_and_the_push_has_not(
+    mailing: World, failing: _Failing, code: str, reason: str
+) -> None:
+    mailing.device("customer")
+    failing(aws.ses(), "send_email", code)
+    notifications.notify(_unfilled(mailing), mailing.now)
+    assert (_mail_entry("customer").status, _mail_entry("customer").reason) == (
+        NoticeStatus.FAILED,
+        reason,
+    )
+    assert len(mailing.pushes_to("customer")) == 1
+    assert mailing.retries() == []
+
+
+def test_no_client_repeats_a_mail_by_itself(mailing: World) -> None:
+    """Two of the same would be seen twice: nothing collapses mails."""
+    assert aws.ses().meta.config.retries["total_max_attempts"] == 1  # type: ignore[attr-defined]
+
+
+def test_everybody_is_pushed_to_before_anybody_is_mailed(mailing: World, failing: _Failing) -> None:
+    mailing.mechanic("a")
+    for user_id in ("a", "customer"):
+        mailing.device(user_id)
+    booked = sessions.book_session(an_intake(), "customer", mailing.now)
+    facts = {"session_id": booked.id, "customer_id": "customer", "mechanic_id": "a"}
+    failing(aws.sns(), "publish", "Never", times=0)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_fact(mailing, "CustomerNotJoined", **facts), mailing.now)
+    assert ["TargetArn" in call for call in failing.calls] == [True, True, False]
+
+
+def test_an_outage_of_the_mail_is_outlived_for_a_day(mailing: World, failing: _Failing) -> None:
+    failing(aws.ses(), "send_email", "InternalFailure")
+    notifications.notify(_unfilled(mailing), mailing.now)
+    started, delays = mailing.now, []
+    while retries := mailing.retries():
+        ((message, delay_s),) = retries
+        delays.append(delay_s)
+        mailing.clock.advance(seconds=delay_s)
+        notifications.handle(message, mailing.now)
+    assert delays[:7] == [5, 15, 45, 135, 405, 900, 900]
+    assert timedelta(hours=23) < mailing.now - started < timedelta(days=1)
+    assert (_mail_entry("customer").status, _mail_entry("customer").reason) == (
+        NoticeStatus.FAILED,
+        "internal_failure",
+    )
+
+
+# Lost offers
+
+
+def _withdrawals(world: World, user_id: str) -> list[dict[str, str]]:
+    data = [_data(push) for push in world.pushes_to(user_id) if "offer_withdrawn" in push]
+    return [each for each in data if each["type"] == "offer_withdrawn"]
+
+
+def test_a_lost_offer_is_withdrawn_by_the_tag_it_was_shown_under(world: World) -> None:
+    session, made = _offered(world, "a", "b")
+    world.device("a")
+    world.device("b")
+    notifications.notify(made, world.now)
+    lost = made["assignment_ids"][1]
+    accepted = _fact(
+        world,
+        "OfferAccepted",
+        session_id=session.id,
+        customer_id="customer",
+        mechanic_id="a",
+        lost_mechanic_ids=["b"],
+        lost_assignment_ids=[lost],
+    )
+    notifications.notify(accepted, world.now)
+    shown, _ = world.pushes_to("b")
+    (withdrawn,) = _withdrawals(world, "b")
+    assert withdrawn == {
+        "type": "offer_withdrawn",
+        "session_id": session.id,
+        "assignment_id": lost,
+        "notice_id": _entry("b").id,
+        "collapse_id": _tag(shown),
+    }
+    assert _withdrawals(world, "a") == []
+    assert _entry("b").status is NoticeStatus.SENT, "a withdrawal is in no ledger"
+
+
+def test_an_offer_that_ended_by_time_is_not_withdrawn(world: World) -> None:
+    _offered(world, "a")
+    world.device("a")
+    world.drain()
+    world.clock.advance(minutes=5)
+    world.ring()
+    assert len(world.facts("OffersExpired")) == 1
+    assert _withdrawals(world, "a") == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["Throttled", "EndpointDisabled", "InvalidParameter", EndpointConnectionError(endpoint_url="")],
+)
+def test_a_withdrawal_that_fails_is_let_go(
+    world: World, failing: _Failing, error: Exception | str
+) -> None:
+    session, made = _offered(world, "a", "b")
+    for user_id in ("a", "b", "customer"):
+        world.device(user_id)
+    failing(aws.sns(), "publish", error, lambda r: "offer_withdrawn" in r["Message"])
+    accepted = _fact(
+        world,
+        "OfferAccepted",
+        session_id=session.id,
+        customer_id="customer",
+        mechanic_id="a",
+        lost_mechanic_ids=["b"],
+        lost_assignment_ids=made["assignment_ids"][1:],
+    )
+    notifications.notify(accepted, world.now)
+    assert world.retries() == []
+    assert len(world.pushes_to("customer")) == 1
+
+
+# Mechanics who cannot be reached
+
+
+def _asked_but_dead(world: World) -> tuple[Session, str]:
+    """Mechanic a, the best, has dead devices alone; b has none."""
+    world.mechanic("a", rating=5.0)
+    world.mechanic("b", rating=4.0)
+    arn = world.device("a")
+    _disabled(arn)
+    return world.book(), arn
+
+
+def test_a_mechanic_whose_devices_are_all_dead_has_no_offers(world: World) -> None:
+    session, _ = _asked_but_dead(world)
+    assert offers.queue_of("a", world.now).mine == []
+    (expired,) = world.facts("OffersExpired", session_id=session.id)
+    assert (expired["mechanic_ids"], expired["cause"]) == (["a"], "undeliverable")
+    assert len(offers.queue_of("b", world.now).mine) == 1, "without devices one is asked by polling"
+
+
+def test_a_device_that_works_keeps_the_offers(world: World) -> None:
+    world.mechanic("a")
+    _disabled(world.device("a", "phone"))
+    world.device("a", "tablet")
+    world.book()
+    assert len(offers.queue_of("a", world.now).mine) == 1
+
+
+def test_a_device_is_disabled_together_with_the_fact_of_it(world: World) -> None:
+    _asked_but_dead(world)
+    (disabled,) = world.facts("DeviceDisabled")
+    assert (disabled["user_id"], disabled["device_id"]) == ("a", "phone")
+    assert [device.enabled for device in ledger.devices_of("a")] == [False]
+
+
+def test_who_was_disabled_before_is_passed_over_at_the_next_offer(world: World) -> None:
+    _asked_but_dead(world)
+    world.book("another-customer")
+    assert offers.queue_of("a", world.now).mine == []
+    assert len(world.facts("DeviceDisabled")) == 1, "a device dies once"
+    assert _entries("a")[0].reason == "device_disabled"
+
+
+def test_the_offers_end_when_the_last_device_dies_after_they_were_pushed(world: World) -> None:
+    world.mechanic("a")
+    arn = world.device("a")
+    world.book()
+    assert len(offers.queue_of("a", world.now).mine) == 1
+    notifications.take_feedback(_not_delivered(world, arn), world.now)
+    world.drain()
+    assert offers.queue_of("a", world.now).mine == []
+
+
+# What SNS tells afterwards
+
+
+def _not_delivered(
+    world: World, arn: str, failure: str = "InvalidPlatformToken", message_id: str | None = None
+) -> dict[str, Any]:
+    """``EventDeliveryFailure``, as SNS tells it; of the endpoint's latest push."""
+    messages = sns_backends[ACCOUNT][REGION].platform_endpoints[arn].messages
+    return {
+        "DeliveryAttempts": 1,
+        "EndpointArn": arn,
+        "EventType": "DeliveryFailure",
+        "FailureMessage": "Platform token associated with the endpoint is not valid",
+        "FailureType": failure,
+        "MessageId": message_id or list(messages)[-1],
+        "Resource": "arn:aws:sns:ca-central-1:123456789012:app/GCM/GCM",
+        "Service": "SNS",
+        "Time": format_time(world.now),
+    }
+
+
+@pytest.mark.parametrize(
+    ("failure", "is_dead"),
+    [
+        ("InvalidPlatformToken", True),
+        ("EndpointDisabled", True),
+        ("NotificationTTLExpired", False),
+        ("DeliveryFailedPerm", False),
+    ],
+)
+def test_a_push_that_was_not_delivered_has_failed_and_a_dead_token_disables_the_device(
+    world: World, failure: str, is_dead: bool
+) -> None:
+    _, made = _offered(world, "a")
+    arn = world.device("a")
+    notifications.notify(made, world.now)
+    for _ in range(2):
+        notifications.take_feedback(_not_delivered(world, arn, failure), world.now)
+    assert (_entry("a").status, _entry("a").reason) == (
+        NoticeStatus.FAILED,
+        rules.reason_of(failure),
+    )
+    assert [device.enabled for device in ledger.devices_of("a")] == [not is_dead]
+    assert len(world.facts("DeviceDisabled")) == is_dead
+
+
+def test_one_of_two_devices_that_dies_afterwards_is_no_failure(world: World) -> None:
+    _, made = _offered(world, "a")
+    phone = world.device("a", "phone")
+    world.device("a", "tablet")
+    notifications.notify(made, world.now)
+    notifications.take_feedback(_not_delivered(world, phone), world.now)
+    assert _entry("a").status is NoticeStatus.SENT
+    enabled = {device.device_id: device.enabled for device in ledger.devices_of("a")}
+    assert enabled == {"phone": False, "tablet": True}
+
+
+def test_feedback_on_what_was_seen_changes_nothing_but_the_device(world: World) -> None:
+    _, made = _offered(world, "a")
+    arn = world.device("a")
+    notifications.notify(made, world.now)
+    notifications.see(_entry("a").id, "a", world.now)
+    notifications.take_feedback(_not_delivered(world, arn), world.now)
+    assert _entry("a").status is NoticeStatus.SEEN
+    assert not ledger.devices_of("a")[0].enabled
+
+
+def test_feedback_finds_the_one_notice_it_is_about(world: World) -> None:
+    _, made = _offered(world, "a")
+    arn = world.device("a")
+    notifications.notify(made, world.now)
+    first = next(iter(sns_backends[ACCOUNT][REGION].platform_endpoints[arn].messages))
+    world.clock.advance(minutes=1)
+    facts = {"mechanic_id": "a", "shift_id": "s", "cause": "finished"}
+    later = _fact(world, "MechanicClockedOut", **facts) | {"id": new_id(world.now)}
+    notifications.notify(later, world.now)
+    event = _not_delivered(world, arn, "NotificationTTLExpired", first)
+    notifications.take_feedback(event, world.now)
+    assert [entry.status for entry in _entries("a")] == [NoticeStatus.SENT, NoticeStatus.FAILED]
+
+
+def test_a_device_that_was_registered_anew_since_is_left_alone(world: World) -> None:
+    _, made = _offered(world, "a")
+    arn = world.device("a")
+    notifications.notify(made, world.now)
+    event = _not_delivered(world, arn)
+    world.clock.advance(seconds=1)
+    assert world.device("a") == arn
+    notifications.take_feedback(event, world.now)
+    assert ledger.devices_of("a")[0].enabled
+    assert _entry("a").status is NoticeStatus.FAILED
+
+
+def test_feedback_on_another_endpoint_than_the_devices_present_one_disables_nothing(
+    world: World,
+) -> None:
+    _, made = _offered(world, "a")
+    old = world.device("a", token="old")
+    notifications.notify(made, world.now)
+    event = _not_delivered(world, old)
+    world.device("a", token="new")
+    notifications.take_feedback(event, world.now)
+    assert ledger.devices_of("a")[0].enabled
+
+
+def test_feedback_that_overtakes_the_note_of_its_push_comes_again(world: World) -> None:
+    _, made = _offered(world, "a")
+    arn = world.device("a")
+    notifications.notify(made, world.now)
+    event = _not_delivered(world, arn, "NotificationTTLExpired")
+    noted = _entry("a")
+    with Transaction() as tx:
+        tx.delete(Key("USER#a", f"NOTICE#{noted.id}"))
+    with Transaction() as tx:
+        ledger.put(
+            tx, replace(noted, status=NoticeStatus.QUEUED, deliveries=(), settled=False, version=1)
+        )
+    with pytest.raises(Exception, match=event["MessageId"]):
+        notifications.take_feedback(event, world.now)
+    with Transaction() as tx:
+        ledger.put(tx, replace(noted, version=2))
+    notifications.take_feedback(event, world.now)
+    assert _entry("a").status is NoticeStatus.FAILED
+
+
+def test_feedback_on_a_push_that_is_in_no_ledger_is_quiet(world: World) -> None:
+    """A withdrawal, or a push whose sender died before noting its id."""
+    world.mechanic("a")
+    arn = world.device("a")
+    event = _not_delivered(world, arn, message_id="5e1f-unknown")
+    notifications.take_feedback(event, world.now)
+    assert not ledger.devices_of("a")[0].enabled, "the token is dead all the same"
+
+
+def test_feedback_on_a_push_never_noted_is_let_go_after_a_minute(world: World) -> None:
+    _, made = _offered(world, "a")
+    arn = world.device("a")
+    notifications.notify(made, world.now)
+    event = _not_delivered(world, arn, message_id="5e1f-unknown")
+    with Transaction() as tx:
+        ledger.put(tx, replace(_entry("a"), settled=False, version=3))
+    world.clock.advance(minutes=1)
+    notifications.take_feedback(event, world.now)
+
+
+@pytest.mark.parametrize("owner", ["", "nobody", "[]", "{}", '{"user_id": "a"}'])
+def test_feedback_on_an_endpoint_that_is_gone_or_not_ours_is_quiet(
+    world: World, owner: str
+) -> None:
+    arn = world.device("a")
+    event = _not_delivered(world, arn, message_id="1")
+    boto3.client("sns").set_endpoint_attributes(
+        EndpointArn=arn, Attributes={"CustomUserData": owner}
+    )
+    notifications.take_feedback(event, world.now)
+    boto3.client("sns").delete_endpoint(EndpointArn=arn)
+    notifications.take_feedback(event, world.now)
+    assert ledger.devices_of("a")[0].enabled
+
+
+@pytest.mark.parametrize("event", [{}, {"EventType": "EndpointCreated"}, {"eventType": "Open"}])
+def test_feedback_nobody_asked_for_is_quiet(world: World, event: dict[str, Any]) -> None:
+    notifications.take_feedback(event, world.now)
+
+
+# What SES tells afterwards
+
+BOUNCE = {"bounceType": "Permanent", "bounceSubType": "General"}
+
+
+def _mail_event(entry: Entry, kind: str, **about: Any) -> dict[str, Any]:
+    tags = {"user_id": [rules.tag_of(entry.user_id)], "notice_id": [entry.id]}
+    return {"eventType": kind, kind.lower(): about, "mail": {"messageId": "m", "tags": tags}}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "status"),
+    [
+        (["Delivery"], NoticeStatus.DELIVERED),
+        (["Bounce"], NoticeStatus.BOUNCED),
+        (["Complaint"], NoticeStatus.DELIVERED),
+        (["Reject"], NoticeStatus.FAILED),
+        (["Delivery", "Bounce"], NoticeStatus.BOUNCED),
+        (["Bounce", "Delivery"], NoticeStatus.BOUNCED),
+        (["Delivery", "Complaint", "Delivery"], NoticeStatus.DELIVERED),
+    ],
+)
+def test_events_of_ses_mark_the_mail_in_any_order_and_twice(
+    mailing: World, kinds: list[str], status: NoticeStatus
+) -> None:
+    notifications.notify(_unfilled(mailing), mailing.now)
+    for kind in [*kinds, *kinds]:
+        about = BOUNCE if kind == "Bounce" else {}
+        event = _mail_event(_mail_entry("customer"), kind, **about)
+        notifications.take_feedback(event, mailing.now)
+    assert _mail_entry("customer").status is status
+
+
+def test_a_delivery_that_overtakes_the_note_of_the_mail_is_not_forgotten(
+    mailing: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_email = aws.ses().send_email
+
+    def delivered_at_once(**request: Any) -> Any:
+        answer = send_email(**request)
+        event = _mail_event(_mail_entry("customer"), "Delivery")
+        notifications.take_feedback(event, mailing.now)
+        return answer
+
+    monkeypatch.setattr(aws.ses(), "send_email", delivered_at_once)
+    notifications.notify(_unfilled(mailing), mailing.now)
+    assert _mail_entry("customer").status is NoticeStatus.DELIVERED
+    assert [delivery.target for delivery in _mail_entry("customer").deliveries] == ["mail"]
+
+
+def test_a_mail_that_arrived_though_nobody_noted_it_is_not_sent_again(
+    mailing: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact, send_email = _unfilled(mailing), aws.ses().send_email
+
+    def dying(**request: Any) -> Any:
+        send_email(**request)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aws.ses(), "send_email", dying)
+        with pytest.raises(Killed):
+            notifications.notify(fact, mailing.now)
+    event = _mail_event(_mail_entry("customer"), "Delivery")
+    notifications.take_feedback(event, mailing.now)
+    notifications.notify(fact, mailing.now)
+    assert len(mailing.mails_to(JO)) == 1
+
+
+def test_what_was_seen_stays_seen_and_remembers_why_it_bounced(mailing: World) -> None:
+    notifications.notify(_unfilled(mailing), mailing.now)
+    event = _mail_event(_mail_entry("customer"), "Bounce", **BOUNCE)
+    notifications.take_feedback(event, mailing.now)
+    notifications.see(_mail_entry("customer").id, "customer", mailing.now)
+    notifications.take_feedback(event, mailing.now)
+    entry = _mail_entry("customer")
+    assert (entry.status, entry.reason) == (NoticeStatus.SEEN, "bounce_permanent_general")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"user_id": ["customer"]},
+        {"user_id": [], "notice_id": []},
+        {"user_id": ["customer"], "notice_id": ["not-an-id"]},
+        {"user_id": ["nobody"], "notice_id": ["01K00000000000000000000E01-mail"]},
+        {"user_id": ["customer"], "notice_id": ["01K00000000000000000000E01-push"]},
+        {"user_id": ["b64_/"], "notice_id": ["01K00000000000000000000E01-mail"]},
+    ],
+)
+def test_an_event_about_no_mail_of_ours_is_quiet(mailing: World, tags: dict[str, Any]) -> None:
+    notifications.notify(_unfilled(mailing), mailing.now)
+    before = _entries("customer")
+    event = {"eventType": "Bounce", "bounce": BOUNCE, "mail": {"tags": tags}}
+    notifications.take_feedback(event, mailing.now)
+    assert _entries("customer") == before
+
+
+def test_a_user_id_that_no_tag_takes_is_found_again(mailing: World) -> None:
+    user_id = "auth0|Zoë"
+    customers.upsert({"id": user_id, "email": JO})
+    told = _waitlist_told(mailing) | {"customer_id": user_id}
+    notifications.notify(told, mailing.now)
+    notifications.take_feedback(_mail_event(_mail_entry(user_id), "Delivery"), mailing.now)
+    assert _mail_entry(user_id).status is NoticeStatus.DELIVERED
+
+
+# Seen
+
+
+@pytest.mark.parametrize("move", [None, Move.SEND, Move.FAIL])
+def test_it_can_be_seen_in_the_app_whatever_became_of_the_push(
+    world: World, move: Move | None
+) -> None:
+    _, made = _offered(world, "a")
+    notifications.notify(made, world.now)
+    world.clock.advance(seconds=9)
+    seen = notifications.see(_entry("a").id, "a", world.now)
+    assert (seen.status, seen.seen_at) == (NoticeStatus.SEEN, world.now)
+    world.clock.advance(seconds=9)
+    assert notifications.see(seen.id, "a", world.now) == seen
+
+
+def test_only_ones_own_notices_can_be_seen(world: World) -> None:
+    _, made = _offered(world, "a", "b")
+    notifications.notify(made, world.now)
+    for id_ in (_entry("b").id, "01K00000000000000000000E01-push", "NOTICE#x", "", "x" * 5000):
+        with pytest.raises(NotFound):
+            notifications.see(id_, "a", world.now)
+    assert _entry("b").status is NoticeStatus.FAILED
