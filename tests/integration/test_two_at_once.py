@@ -20,7 +20,7 @@ from tests import invariants
 from tests.clock import Clock
 from tests.fast.world import FastWorld, running
 from tests.invariants import picture_of
-from tests.stories import live, town, wait, waiting
+from tests.fault_stories import live, town, wait, waiting
 from tests.world import an_intake
 
 Moves = dict[str, Callable[[], object]]
