@@ -48,7 +48,8 @@ class Trial:
         world.faults.disarm()
         world.pass_time(seconds=RETRIED_AFTER_S)
         self._plot.end()
-        return state_of(world, self._plot.may_repeat)
+        plot = self._plot
+        return state_of(world, without=plot.may_repeat, timeless=plot.may_be_late)
 
     def why_not(self, at: int, fault: Fault) -> str | None:
         """What is wrong when that call fails so; None if nothing is."""

@@ -19,8 +19,8 @@ from dispatch.waitlist.model import Target, Wish
 from tests import invariants
 from tests.clock import Clock
 from tests.fast.world import FastWorld, running
-from tests.invariants import picture_of
 from tests.fault_stories import live, town, wait, waiting
+from tests.invariants import picture_of
 from tests.world import an_intake
 
 Moves = dict[str, Callable[[], object]]
