@@ -47,6 +47,8 @@ class Faults:
     fault: Fault = Fault.REFUSED
     meanwhile: Callable[[], None] | None = None
     armed: bool = False
+    struck: int = 0
+    """How many calls have failed, ever."""
 
     def arm(
         self,
@@ -77,6 +79,7 @@ class Faults:
         if not self.fault.fits(name):
             self.at += 1  # the next one, then
             return call(**request)
+        self.struck += 1
         if self.fault in {Fault.UNHEARD, Fault.KILLED_AFTER}:
             call(**request)
         raise self._error(name, request)

@@ -29,7 +29,7 @@ from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
-from dispatch.timers.sweeper import sweep
+from dispatch.timers.sweeper import GRACE, sweep
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from tests import invariants
@@ -47,7 +47,8 @@ MECHANICS = ("kim", "lea", "max", "ned", "oli")
 PATIENCE = timedelta(hours=15)
 """Longer than any deadline but that of the waitlist."""
 
-MOST_SWEEPS = 100
+SWEPT_EVERY = timedelta(minutes=5)
+MOST_SWEEPS = 200
 
 customer_ids = st.sampled_from(CUSTOMERS)
 mechanic_ids = st.sampled_from(MECHANICS)
@@ -59,6 +60,8 @@ seconds = st.sampled_from([1, 5, 15, 30, 60, 130, 310, 700, 1900])
 
 class Town(RuleBasedStateMachine):
     """Three customers and five mechanics, two of whom are on shift."""
+
+    steps = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -318,8 +321,10 @@ class Town(RuleBasedStateMachine):
 
     @invariant()
     def always(self) -> None:
+        Town.steps += 1
         self.picture = picture_of(self.world)
         invariants.check(self.picture)
+        invariants.check_ledger(self.world, self.picture)
         assert self.world.dead_letters == []
 
     def teardown(self) -> None:
@@ -338,7 +343,7 @@ class Town(RuleBasedStateMachine):
             due = min(picture_of(world).due.values(), default=over)
             if due >= over:
                 break
-            world.clock.at = max(parse_time(due) + timedelta(minutes=4), world.now)
+            world.clock.at = max(parse_time(due) + GRACE, world.now + SWEPT_EVERY)
             world.scheduled(lambda: sweep(world.now))
             world.drain()
         else:
@@ -354,16 +359,16 @@ def _one(choices: Sequence[_T], pick: int) -> _T:
     return choices[pick % len(choices)]
 
 
-some_days = settings(
-    suppress_health_check=list(HealthCheck), stateful_step_count=50, max_examples=10
-)
+some_days = settings(suppress_health_check=list(HealthCheck), stateful_step_count=50)
 
 
 def test_whatever_happens() -> None:
-    run_state_machine_as_test(Town, settings=some_days)
+    """Some hundred steps."""
+    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=10))
 
 
 @pytest.mark.long
 def test_whatever_happens_for_long() -> None:
-    """250 towns of up to 50 steps: more than 10,000."""
-    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=250))
+    steps_before = Town.steps
+    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=320))
+    assert Town.steps - steps_before >= 10_000
