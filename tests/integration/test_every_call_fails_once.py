@@ -67,10 +67,15 @@ class Trial:
 
 
 def _some_faults(calls: list[str]) -> Iterator[tuple[int, Fault]]:
-    """Each call once before it takes effect, and once after if it has any."""
+    """Whatever writes or sends, before it takes effect and after; of what reads, every second."""
     for at, call in enumerate(calls):
-        kinds = (BEFORE[at % 2], AFTER[at // 2 % 2], Fault.CONFLICT)
-        yield from ((at, fault) for fault in kinds if fault.fits(call))
+        if Fault.UNHEARD.fits(call):
+            yield at, BEFORE[at % 2]
+            yield at, AFTER[at // 2 % 2]
+        elif at % 2:
+            yield at, BEFORE[at // 2 % 2]
+        if Fault.CONFLICT.fits(call):
+            yield at, Fault.CONFLICT
 
 
 def _all_faults(calls: list[str]) -> Iterator[tuple[int, Fault]]:
