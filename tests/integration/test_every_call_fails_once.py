@@ -59,6 +59,8 @@ class Trial:
             found = [f"{type(error).__name__}: {error}"]
         else:
             found = differences(self.clean, state)
+            if fault is Fault.CONFLICT and self.world.failures:
+                found.append(f"it was not retried where it happened: {self.world.failures}")
             if state.repeats > self.clean.repeats + 1:
                 found.append(f"{state.repeats} pushes were repeated")
         if not found:
