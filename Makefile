@@ -42,7 +42,7 @@ test: setup lint types ## Lint, types, import contracts, and all tests but the l
 	$(PYTEST) -n 2 tests/unit tests/integration tests/template
 	$(PYTEST) -n 2 --dist loadfile tests/e2e
 
-test-long: setup ## The tests that repeat races until chance is ruled out
+test-long: setup ## The tests that go through every case, or repeat until chance is ruled out
 	$(PYTEST) -m long tests
 
 lint: .venv/.ready ## Style, and who may import whom

@@ -4,18 +4,21 @@ A story sets its scene and answers with what happens then, which is what is put 
 how it is to end.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
 from dispatch.notifications import service as notifications
 from dispatch.notifications import store as devices
-from dispatch.notifications.model import Platform
+from dispatch.notifications.model import Channel, NoticeStatus, Platform
+from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
@@ -24,7 +27,7 @@ from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
-from tests.fast.world import FastWorld
+from tests.fast.world import FEEDBACK, FastWorld
 from tests.world import an_intake
 
 
@@ -33,11 +36,13 @@ class Plot:
     """``then`` happens; ``end`` asserts how it ends.
 
     Facts of the types in ``may_repeat`` may be recorded again where a request is made again.
+    ``may_be_late``: what is tried again some seconds later has consequences, later by as much.
     """
 
     then: Callable[[], None]
     end: Callable[[], None]
     may_repeat: frozenset[str] = frozenset()
+    may_be_late: bool = False
 
 
 Story = Callable[[FastWorld], Plot]
@@ -893,7 +898,121 @@ def a_push_meets_a_dead_endpoint(world: FastWorld) -> Plot:
         assert world.pushes_to("a")
         assert world.pushes_to("b")
 
+    return Plot(then, end, may_be_late=True)
+
+
+@story
+def all_the_phones_of_a_mechanic_are_dead(world: FastWorld) -> Plot:
+    town(world, "abcd")
+    for attributes in world.topic.endpoints.values():
+        if '"a"' in attributes["CustomUserData"]:
+            attributes["Enabled"] = "false"
+    session = booked(world)
+    world.drain()
+
+    def then() -> None:
+        sign(world, session)
+
+    def end() -> None:
+        assert world.asked(session.id) == ["a", "b", "c", "d"]
+
+    return Plot(then, end, may_be_late=True)
+
+
+@story
+def a_push_turns_out_not_to_be_deliverable(world: FastWorld) -> Plot:
+    town(world, "abcd")
+    session = world.book()
+    (delivery,) = _entry(world, "a").deliveries
+    (device,) = devices.devices_of("a")
+    event = {
+        "EventType": "DeliveryFailure",
+        "EndpointArn": device.endpoint_arn,
+        "FailureType": "InvalidPlatformToken",
+        "MessageId": delivery.message_id,
+        "Time": format_time(world.now),
+    }
+
+    def then() -> None:
+        world.queues.put(FEEDBACK, json.dumps(event))
+        world.drain()
+
+    def end() -> None:
+        assert _entry(world, "a").status is NoticeStatus.FAILED
+        assert world.asked(session.id) == ["a", "b", "c", "d"]
+
     return Plot(then, end)
+
+
+def _entry(world: FastWorld, user_id: str, channel: Channel = Channel.PUSH) -> Notice:
+    """The latest in this person's ledger, through one channel."""
+    entries, _ = notifications.ledger_of(user_id, 10, None)
+    return next(entry for entry in entries if entry.channel is channel)
+
+
+@story
+def a_notice_is_seen(world: FastWorld) -> Plot:
+    town(world)
+    world.book()
+    notice = _entry(world, "a")
+
+    def then() -> None:
+        world.call(lambda once: notifications.see(notice.id, "a", world.now, once))
+
+    def end() -> None:
+        assert _entry(world, "a").status is NoticeStatus.SEEN
+
+    return Plot(then, end)
+
+
+# Mails
+
+
+@story
+def a_mail_tells_that_nobody_took_it(world: FastWorld) -> Plot:
+    world.send_mails()
+    session = world.book()
+
+    def then() -> None:
+        world.pass_time(minutes=31)
+
+    def end() -> None:
+        _is(world, session, Status.UNFILLED)
+        assert {mail.to for mail in world.mail.mails} == {"jo@driver.example"}
+
+    return Plot(then, end)
+
+
+def _mail_event(world: FastWorld, type_: str, **details: Any) -> str:
+    """What SES tells of the mail to a customer whose session nobody took."""
+    world.send_mails()
+    world.book()
+    world.pass_time(minutes=31)
+    mail = world.mail.mails[-1]
+    tags = {name: [value] for name, value in json.loads(mail.tags).items()}
+    return json.dumps({"eventType": type_, "mail": {"tags": tags}, **details})
+
+
+def _mail_is(world: FastWorld, status: NoticeStatus) -> None:
+    assert _entry(world, "customer", Channel.MAIL).status is status
+
+
+@story
+def a_mail_is_delivered(world: FastWorld) -> Plot:
+    event = _mail_event(world, "Delivery")
+    return Plot(
+        lambda: world.queues.put(FEEDBACK, event),
+        lambda: _mail_is(world, NoticeStatus.DELIVERED),
+    )
+
+
+@story
+def a_mail_bounces(world: FastWorld) -> Plot:
+    event = _mail_event(world, "Bounce", bounce={"bounceType": "Permanent"})
+    return Plot(
+        lambda: world.queues.put(FEEDBACK, event),
+        lambda: _mail_is(world, NoticeStatus.BOUNCED),
+    )
 
 
 # What operators and schedules do

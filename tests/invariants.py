@@ -3,6 +3,7 @@
 ``check`` looks at all that is stored at one instant; each rule is an assertion with its name.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from dispatch.core.events import PREFIX
 from dispatch.core.table import Item, decode
 from dispatch.mechanics.model import Mechanic
 from dispatch.mechanics.store import mechanic_of
+from dispatch.notifications.model import OFFER_WITHDRAWN, Channel
+from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
 from dispatch.offers.model import Assignment, AssignmentStatus, Dispatch, MatchType
@@ -22,6 +25,7 @@ from dispatch.policy.model import Policy
 from dispatch.sessions.model import ACTIVE, Session, Status
 from dispatch.shifts.model import Shift
 from dispatch.waitlist.model import Entry
+from tests.fast.services import Push
 from tests.fast.world import FastWorld
 
 CAPACITY = Policy().capacity
@@ -46,6 +50,8 @@ class Picture:
     shifts: list[Shift] = field(default_factory=list)
     locks: dict[str, str] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    notices: dict[tuple[str, str], Notice] = field(default_factory=dict)
+    """The ledger: by the person, and the notice's id."""
     facts: list[Item] = field(default_factory=list)
     due: dict[tuple[str, str], str] = field(default_factory=dict)
     """Where the sweeper looks, and since when."""
@@ -91,6 +97,9 @@ def _add(picture: Picture, item: Item) -> None:
             picture.locks[id_] = item["session_id"]
         case "waitlist_entry":
             picture.entries.append(_state(item, Entry))
+        case "notice":
+            notice = _state(item, Notice)
+            picture.notices[notice.user_id, notice.id] = notice
 
 
 def _state(item: Item, type_: type[Any]) -> Any:
@@ -101,6 +110,35 @@ def check(picture: Picture) -> None:
     """Raise AssertionError for whatever does not hold."""
     for rule in RULES:
         rule(picture)
+
+
+def check_ledger(world: FastWorld, picture: Picture) -> None:
+    """The ledger matches what was sent: whatever was pushed had been noted down, and is noted as
+    pushed, to that device, once. A call that failed may have left a push that is not.
+    """
+    pushed = Counter(
+        (push.owner, notice_id, push.device)
+        for push in world.topic.pushes
+        if (notice_id := notice_of(push))
+    )
+    noted = Counter(
+        (notice.user_id, notice.id, delivery.target)
+        for notice in picture.notices.values()
+        if notice.channel is Channel.PUSH
+        for delivery in notice.deliveries
+        if delivery.message_id
+    )
+    for owner, notice_id, _ in pushed:
+        assert (owner, notice_id) in picture.notices
+    assert not noted - pushed, "noted, and never pushed"
+    assert (pushed - noted).total() <= world.faults.struck, "pushed, and not noted"
+
+
+def notice_of(push: Push) -> str | None:
+    """The id of the notice that was pushed; None for a silent withdrawal of one."""
+    message: Any = json.loads(json.loads(push.message)["GCM"])["fcmV1Message"]["message"]
+    data: dict[str, str] = message["data"]
+    return None if data["type"] == OFFER_WITHDRAWN else data["notice_id"]
 
 
 # Rules
@@ -216,6 +254,23 @@ def a_session_is_told_of_once(picture: Picture) -> None:
         assert over[session.id] == (session.status not in ACTIVE), session.id
 
 
+def a_session_remembers_who_came(picture: Picture) -> None:
+    """Since the last accept: who has joined, and that it began with the second."""
+    since: dict[str, str] = {}
+    for fact in picture.facts_of("OfferAccepted"):
+        since[fact["session_id"]] = max(fact["id"], since.get(fact["session_id"], ""))
+    came = Counter(
+        (fact["session_id"], fact["type"])
+        for fact in picture.facts_of("MechanicJoined", "CustomerJoined", "SessionStarted")
+        if fact["id"] > since.get(fact["session_id"], "")
+    )
+    for session in picture.sessions.values():
+        if session.status in _IN_HAND:
+            assert came[session.id, "MechanicJoined"] == bool(session.mechanic_joined_at)
+            assert came[session.id, "CustomerJoined"] == bool(session.customer_joined_at)
+            assert came[session.id, "SessionStarted"] == (session.status is Status.LIVE)
+
+
 def no_more_turns_than_capacity(picture: Picture) -> None:
     turns = [
         entry.turn for entry in picture.entries if entry.turn and picture.now < entry.turn.until
@@ -237,5 +292,6 @@ RULES = (
     whatever_has_a_deadline_is_found_by_the_sweeper,
     who_is_on_shift_has_one_open_shift,
     a_session_is_told_of_once,
+    a_session_remembers_who_came,
     no_more_turns_than_capacity,
 )

@@ -1,4 +1,7 @@
-"""AWS calls that fail: one of them, once, before it takes effect or after."""
+"""AWS calls that meet bad luck: one of them, once.
+
+It fails, before it takes effect or after, or somebody else comes just before it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,15 +37,27 @@ class Fault(Enum):
 
 @dataclass
 class Faults:
-    """Counts the calls from ``arm`` on, and lets the ``at``-th of them fail."""
+    """Counts the calls from ``arm`` on, and lets the ``at``-th of them fail.
+
+    Where there is something to do ``meanwhile``, that is done just before it instead.
+    """
 
     calls: list[str] = field(default_factory=list)
     at: int | None = None
     fault: Fault = Fault.REFUSED
+    meanwhile: Callable[[], None] | None = None
     armed: bool = False
+    struck: int = 0
+    """How many calls have failed, ever."""
 
-    def arm(self, at: int | None = None, fault: Fault = Fault.REFUSED) -> None:
-        self.calls, self.at, self.fault, self.armed = [], at, fault, True
+    def arm(
+        self,
+        at: int | None = None,
+        fault: Fault = Fault.REFUSED,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        self.calls, self.at, self.fault, self.meanwhile = [], at, fault, meanwhile
+        self.armed = True
 
     def disarm(self) -> None:
         self.armed = False
@@ -57,9 +72,14 @@ class Faults:
         self.calls.append(name)
         if self.at != len(self.calls) - 1:
             return call(**request)
+        if self.meanwhile:
+            self.armed = False
+            self.meanwhile()
+            return call(**request)
         if not self.fault.fits(name):
             self.at += 1  # the next one, then
             return call(**request)
+        self.struck += 1
         if self.fault in {Fault.UNHEARD, Fault.KILLED_AFTER}:
             call(**request)
         raise self._error(name, request)

@@ -1,4 +1,4 @@
-"""Topic and pushes, queues, schedules and objects: what is sent is kept until somebody takes it.
+"""Topic, pushes and mails, queues, schedules and objects: what is sent is kept to be looked at.
 
 Each class is the client of one service, with the calls that this code base makes.
 """
@@ -106,6 +106,7 @@ class Push:
 
     endpoint: str
     owner: str
+    device: str
     message: str
     attributes: str
 
@@ -131,15 +132,17 @@ class FastTopic:
             raise refusal("Publish", "NotFound", "Endpoint does not exist", 404)
         if self.endpoints[arn]["Enabled"] != "true":
             raise refusal("Publish", "EndpointDisabled", "Endpoint is disabled")
+        owner = json.loads(self.endpoints[arn]["CustomUserData"])
         self.pushes.append(
             Push(
                 endpoint=arn,
-                owner=json.loads(self.endpoints[arn]["CustomUserData"])["user_id"],
+                owner=owner["user_id"],
+                device=owner["device_id"],
                 message=request["Message"],
                 attributes=json.dumps(attributes, sort_keys=True),
             )
         )
-        return {"MessageId": "1"}
+        return {"MessageId": f"push-{len(self.pushes)}"}
 
     def create_platform_endpoint(self, **request: Any) -> dict[str, Any]:
         application, token = request["PlatformApplicationArn"], request["Token"]
@@ -165,9 +168,44 @@ class FastTopic:
         self.endpoints[arn] |= request["Attributes"]
         return {}
 
+    def get_endpoint_attributes(self, **request: Any) -> dict[str, Any]:
+        if request["EndpointArn"] not in self.endpoints:
+            raise refusal("GetEndpointAttributes", "NotFound", "Endpoint does not exist", 404)
+        return {"Attributes": dict(self.endpoints[request["EndpointArn"]])}
+
     def delete_endpoint(self, **request: Any) -> dict[str, Any]:
         self.endpoints.pop(request["EndpointArn"], None)
         return {}
+
+
+# Mails
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What SES was given to send."""
+
+    to: str
+    subject: str
+    text: str
+    tags: str
+
+
+@dataclass(slots=True)
+class FastMail:
+    """SES: mails of one kind, simple ones."""
+
+    mails: list[Mail] = field(default_factory=list)
+
+    def send_email(self, **request: Any) -> dict[str, Any]:
+        (to,) = request["Destination"]["ToAddresses"]
+        content = request["Content"]["Simple"]
+        tags = {tag["Name"]: tag["Value"] for tag in request["EmailTags"]}
+        text = content["Body"]["Text"]["Data"]
+        self.mails.append(
+            Mail(to, content["Subject"]["Data"], text, json.dumps(tags, sort_keys=True))
+        )
+        return {"MessageId": f"mail-{len(self.mails)}"}
 
 
 # Objects

@@ -21,6 +21,8 @@ _ULID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})")
 _OF_IDS = re.compile(r"\b[0-9a-f]{40,64}\b|\bDUE#\d+|(?<=T\d\d)#\d\b")
 """What is made of ids without showing them: digests, and shards."""
 
+_INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|\+00:00)|\b\d{10}\b")
+
 _ROUNDS = 4
 
 
@@ -28,19 +30,22 @@ _ROUNDS = 4
 class State:
     """``things`` are texts that tell all there is.
 
-    A push counts once however often it went out; ``repeats`` are those that went out again, the
-    same to the letter, and so with the same collapse id.
+    A push or mail counts once however often it went out; ``repeats`` are those that went out
+    again, the same to the letter, and so with the same collapse id.
     """
 
     things: list[str]
     repeats: int
 
 
-def state_of(world: FastWorld, without: Set[str] = frozenset()) -> State:
-    """How everything stands, but for the facts of some types."""
-    pushes = [f"push {_TTL.sub('#s', str(each))}" for each in world.topic.pushes if _counts(each)]
-    things = [*_stored(world, without), *_to_come(world), *set(pushes)]
-    return State(things, len(pushes) - len(set(pushes)))
+def state_of(world: FastWorld, *, without: Set[str] = frozenset(), timeless: bool = False) -> State:
+    """How everything stands, but for the facts of some types; ``timeless``: and whenever."""
+    sent = [f"push {_TTL.sub('#s', str(each))}" for each in world.topic.pushes if _counts(each)]
+    sent += [f"mail {each}" for each in world.mail.mails]
+    things = [*_stored(world, without), *_to_come(world), *set(sent)]
+    if timeless:
+        things = [_INSTANT.sub("then", thing) for thing in things]
+    return State(things, len(sent) - len(set(sent)))
 
 
 def _stored(world: FastWorld, without: Set[str]) -> Iterator[str]:
@@ -81,7 +86,7 @@ def _to_come(world: FastWorld) -> Iterator[str]:
         f"message {each.queue} {each.visible_at} {each.body}" for each in world.queues.messages
     }
     for schedule in world.scheduler.schedules.values():
-        yield f"schedule {schedule}"
+        yield f"schedule {schedule.name} {schedule.at} {schedule.target} {schedule.body}"
     for letter in world.dead_letters:
         yield f"dead letter {letter.queue} {letter.body}"
     if world.keyed:

@@ -7,6 +7,7 @@ to it, and is handed to their consumers until these have taken it. Any AWS call 
 import copy
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -20,16 +21,26 @@ from dispatch.core.errors import Busy, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
 from dispatch.core.logging import metrics
 from dispatch.core.table import Item, decode
+from dispatch.matching import service as matching
 from dispatch.notifications import service as notifications
 from tests.clock import Clock
 from tests.fast.faults import Faults, Killed
-from tests.fast.services import FastBucket, FastQueues, FastScheduler, FastTopic, Message
+from tests.fast.services import (
+    FastBucket,
+    FastMail,
+    FastQueues,
+    FastScheduler,
+    FastTopic,
+    Message,
+)
 from tests.fast.table import FastTable
 from tests.instances import forget_everything
 from tests.template_file import subscriptions, table
 from tests.world import World
 
 TABLE = "dispatch-test"
+FEEDBACK = "Feedback"
+"""The queue in which SNS and SES tell what became of pushes and mails."""
 MAX_RECEIVES = 5
 """A message that was not taken so often is a dead letter."""
 
@@ -46,6 +57,8 @@ ENVIRONMENT = {
     "TIMERS_DEAD_LETTER_QUEUE_ARN": "timers-dead",
     "MATCHING_QUEUE_URL": "MatchingSubscription",
     "NOTIFY_QUEUE_URL": "NotifySubscription",
+    "MAIL_SENDER": "",  # nobody, until a story begins to send mails
+    "MAIL_CONFIGURATION_SET": "dispatch-test",
     "FCM_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/GCM/x",
     "APNS_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS/x",
     "APNS_SANDBOX_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS_SANDBOX/x",
@@ -71,11 +84,13 @@ class FastWorld(World):
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
         self._consumers["NotifySubscription"] = notifications.handle
+        self._consumers[FEEDBACK] = notifications.take_feedback
         self.faults = Faults()
         self.table = FastTable(TABLE, table())
         self.queues = FastQueues(clock)
         self.scheduler = FastScheduler(clock)
         self.topic = FastTopic(self._fan_out)
+        self.mail = FastMail()
         self.bucket = FastBucket()
         self.dead_letters: list[Message] = []
         self.keyed = True
@@ -91,9 +106,14 @@ class FastWorld(World):
             "sqs": self.queues,
             "scheduler": self.scheduler,
             "sns": self.topic,
+            "sesv2": self.mail,
             "s3": self.bucket,
         }
         self.clients = {name: self.faults.around(name, each) for name, each in services.items()}
+
+    def send_mails(self) -> None:
+        """From now on there is a sender."""
+        os.environ["MAIL_SENDER"] = "notices@dispatch.example"
 
     def _fan_out(self, type_: str, text: str) -> None:
         for subscription, types in self._subscriptions.items():
@@ -109,7 +129,8 @@ class FastWorld(World):
         relayed, read = self._relayed, len(self._read)
         held = (self.queues.messages, self.scheduler.schedules, self.topic.endpoints)
         messages, schedules, endpoints = copy.deepcopy(held)
-        pushes, objects = list(self.topic.pushes), dict(self.bucket.objects)
+        pushes, mails = list(self.topic.pushes), list(self.mail.mails)
+        objects = dict(self.bucket.objects)
 
         def put_back() -> None:
             table_back()
@@ -118,7 +139,8 @@ class FastWorld(World):
             self.queues.messages = copy.deepcopy(messages)
             self.scheduler.schedules = dict(schedules)
             self.topic.endpoints = copy.deepcopy(endpoints)
-            self.topic.pushes, self.bucket.objects = list(pushes), dict(objects)
+            self.topic.pushes, self.mail.mails = list(pushes), list(mails)
+            self.bucket.objects = dict(objects)
             for forgotten in (self.dead_letters, self.refusals, self.failures):
                 forgotten.clear()
             forget_everything()
@@ -214,6 +236,18 @@ class FastWorld(World):
                 work()
                 return
         raise AssertionError("it never came to an end") from self.failures[-1]
+
+    def interrupt(self, at: int, meanwhile: Callable[[], None]) -> None:
+        """Just before the ``at``-th call from now, something else happens, in another instance."""
+
+        def aside() -> None:
+            roster, matching._live = matching._live, None
+            try:
+                meanwhile()
+            finally:
+                matching._live = roster
+
+        self.faults.arm(at, meanwhile=aside)
 
     def lose_everything(self) -> None:
         """What is under way, facts and timers, is lost."""

@@ -48,7 +48,8 @@ class Trial:
         world.faults.disarm()
         world.pass_time(seconds=RETRIED_AFTER_S)
         self._plot.end()
-        return state_of(world, self._plot.may_repeat)
+        plot = self._plot
+        return state_of(world, without=plot.may_repeat, timeless=plot.may_be_late)
 
     def why_not(self, at: int, fault: Fault) -> str | None:
         """What is wrong when that call fails so; None if nothing is."""
@@ -58,6 +59,8 @@ class Trial:
             found = [f"{type(error).__name__}: {error}"]
         else:
             found = differences(self.clean, state)
+            if fault is Fault.CONFLICT and self.world.failures:
+                found.append(f"it was not retried where it happened: {self.world.failures}")
             if state.repeats > self.clean.repeats + 1:
                 found.append(f"{state.repeats} pushes were repeated")
         if not found:
@@ -66,10 +69,15 @@ class Trial:
 
 
 def _some_faults(calls: list[str]) -> Iterator[tuple[int, Fault]]:
-    """Each call once before it takes effect, and once after if it has any."""
+    """Whatever writes or sends, before it takes effect and after; of what reads, every second."""
     for at, call in enumerate(calls):
-        kinds = (BEFORE[at % 2], AFTER[at // 2 % 2], Fault.CONFLICT)
-        yield from ((at, fault) for fault in kinds if fault.fits(call))
+        if Fault.UNHEARD.fits(call):
+            yield at, BEFORE[at % 2]
+            yield at, AFTER[at // 2 % 2]
+        elif at % 2:
+            yield at, BEFORE[at // 2 % 2]
+        if Fault.CONFLICT.fits(call):
+            yield at, Fault.CONFLICT
 
 
 def _all_faults(calls: list[str]) -> Iterator[tuple[int, Fault]]:

@@ -23,13 +23,13 @@ from hypothesis.stateful import (
 )
 
 from dispatch.core.idempotency import Once
-from dispatch.core.time import parse_time
+from dispatch.core.time import format_time, parse_time
 from dispatch.customers import service as customers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
-from dispatch.timers.sweeper import sweep
+from dispatch.timers.sweeper import GRACE, sweep
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from tests import invariants
@@ -47,6 +47,9 @@ MECHANICS = ("kim", "lea", "max", "ned", "oli")
 PATIENCE = timedelta(hours=15)
 """Longer than any deadline but that of the waitlist."""
 
+SWEPT_EVERY = timedelta(minutes=5)
+MOST_SWEEPS = 200
+
 customer_ids = st.sampled_from(CUSTOMERS)
 mechanic_ids = st.sampled_from(MECHANICS)
 people = st.sampled_from(CUSTOMERS + MECHANICS)
@@ -57,6 +60,8 @@ seconds = st.sampled_from([1, 5, 15, 30, 60, 130, 310, 700, 1900])
 
 class Town(RuleBasedStateMachine):
     """Three customers and five mechanics, two of whom are on shift."""
+
+    steps = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -297,12 +302,29 @@ class Town(RuleBasedStateMachine):
     def a_call_will_fail(self, at: int, fault: Fault) -> None:
         self.world.faults.arm(at, fault)
 
+    @rule(first=people, second=people, at=st.integers(0, 12))
+    def two_go_on_at_once(self, first: str, second: str, at: int) -> None:
+        """One of them between two calls of the other."""
+        self.world.interrupt(at, lambda: self._go_on(second))
+        self._go_on(first)
+        self.world.faults.disarm()
+
+    @precondition(lambda self: self.world.deliverable())
+    @rule(who=people, pick=picks, at=st.integers(0, 25))
+    def somebody_comes_between(self, who: str, pick: int, at: int) -> None:
+        """Between two calls of a consumer."""
+        self.world.interrupt(at, lambda: self._go_on(who))
+        self.world.deliver(_one(self.world.deliverable(), pick))
+        self.world.faults.disarm()
+
     # What holds
 
     @invariant()
     def always(self) -> None:
+        Town.steps += 1
         self.picture = picture_of(self.world)
         invariants.check(self.picture)
+        invariants.check_ledger(self.world, self.picture)
         assert self.world.dead_letters == []
 
     def teardown(self) -> None:
@@ -316,12 +338,16 @@ class Town(RuleBasedStateMachine):
         """Nobody does anything any more, and all that is under way is lost."""
         world = self.world
         world.lose_everything()
-        over = world.now + PATIENCE
-        while instants := [at for at in picture_of(world).due.values() if parse_time(at) < over]:
-            due = parse_time(min(instants)) + timedelta(minutes=4)
-            world.clock.at = max(due, world.now)
+        over = format_time(world.now + PATIENCE)
+        for _ in range(MOST_SWEEPS):
+            due = min(picture_of(world).due.values(), default=over)
+            if due >= over:
+                break
+            world.clock.at = max(parse_time(due) + GRACE, world.now + SWEPT_EVERY)
             world.scheduled(lambda: sweep(world.now))
             world.drain()
+        else:
+            raise AssertionError("the sweeper finds no end")
         self.always()
         picture = self.picture
         assert picture.locks == {}
@@ -333,16 +359,16 @@ def _one(choices: Sequence[_T], pick: int) -> _T:
     return choices[pick % len(choices)]
 
 
-some_days = settings(
-    suppress_health_check=list(HealthCheck), stateful_step_count=50, max_examples=10
-)
+some_days = settings(suppress_health_check=list(HealthCheck), stateful_step_count=50)
 
 
 def test_whatever_happens() -> None:
-    run_state_machine_as_test(Town, settings=some_days)
+    """Some hundred steps."""
+    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=10))
 
 
 @pytest.mark.long
 def test_whatever_happens_for_long() -> None:
-    """250 towns of up to 50 steps: more than 10,000."""
-    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=250))
+    steps_before = Town.steps
+    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=320))
+    assert Town.steps - steps_before >= 10_000
