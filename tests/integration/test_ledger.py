@@ -33,8 +33,6 @@ from dispatch.sessions.model import Session
 from tests.builders import a_fact
 from tests.world import ACCOUNT, MAIL_SENDER, REGION, Fact, World, an_intake
 
-pytestmark = pytest.mark.moto_table
-
 JO = "jo@driver.example"
 
 
@@ -525,6 +523,7 @@ def _what_left(world: World) -> list[tuple[str, str]]:
     return pushes + [(JO, mail.subject) for mail in world.mails_to(JO)]
 
 
+@pytest.mark.moto_table  # the calls are counted where clients of AWS make them
 @pytest.mark.usefixtures("mail")
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "error"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
