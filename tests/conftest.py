@@ -34,7 +34,7 @@ def clock() -> Iterator[Clock]:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     """Everything a function finds in its account: table, topic, queue, bucket, push."""
     environment = {
         "AWS_ACCESS_KEY_ID": "testing",
@@ -51,7 +51,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> Iterato
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
-        if pytestconfig.getoption("table") == "fast":
+        on_moto = request.node.get_closest_marker("moto_table")
+        if request.config.getoption("table") == "fast" and not on_moto:
             fast_table = FastTable(environment["TABLE_NAME"], table())
             monkeypatch.setattr(clients, "dynamodb", lambda: fast_table)
         else:

@@ -61,6 +61,7 @@ def test_every_fact_told_twice_and_backwards_changes_nothing(busy_world: World) 
     sessions.join_session(session.id, "customer", world.now)
     sessions.end_session(session.id, "a", world.now)
     world.drain()
+    world.pass_time(seconds=10)  # until all that is looked at again has been
     facts, pushes = world.facts(), _pushes(world)
     world.tell_again()
     assert world.facts() == facts

@@ -56,6 +56,8 @@ from tests.builders import BROADCAST, CUSTOMER, MECHANIC, OFFER, ONE_MINUTE, ONE
 from tests.clock import NOON
 from tests.mechanic_builders import a_record
 
+pytestmark = pytest.mark.moto_table
+
 
 @pytest.fixture(autouse=True)
 def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:

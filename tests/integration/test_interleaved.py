@@ -3,6 +3,7 @@
 What each condition alone does is in ``test_guards``; here is what it is good for.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from dispatch.core import aws
 from dispatch.core.errors import Conflict
 from dispatch.core.idempotency import AlreadyAnswered, Once
 from dispatch.core.table import Transaction
@@ -514,6 +516,26 @@ def test_a_token_that_moves_while_it_is_registered_is_taken_from_who_has_it(
     _register("shared")
     assert (_tokens("first"), _tokens("second"), _tokens()) == ([], [], ["shared"])
     assert device_items.holder_of(Platform.FCM, "shared") == ("a", "phone")
+
+
+def test_a_token_that_is_bound_anew_while_its_endpoint_is_deleted_keeps_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SNS has one endpoint for a token: deleting the old holder's takes the new holder's, too."""
+    _register("shared", "first")
+    delete = aws.sns().delete_endpoint
+
+    def meanwhile(**request: Any) -> None:
+        monkeypatch.setattr(aws.sns(), "delete_endpoint", delete)
+        _register("shared", "second")
+        delete(**request)
+
+    monkeypatch.setattr(aws.sns(), "delete_endpoint", meanwhile)
+    notifications.forget_device("first", "phone")
+    (device,) = device_items.devices_of("second")
+    attributes = aws.sns().get_endpoint_attributes(EndpointArn=device.endpoint_arn)["Attributes"]
+    assert attributes["Enabled"] == "true"
+    assert json.loads(attributes["CustomUserData"])["user_id"] == "second"
 
 
 def test_a_device_with_a_new_token_while_it_is_forgotten_is_forgotten_with_it(

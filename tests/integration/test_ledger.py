@@ -33,6 +33,8 @@ from dispatch.sessions.model import Session
 from tests.builders import a_fact
 from tests.world import ACCOUNT, MAIL_SENDER, REGION, Fact, World, an_intake
 
+pytestmark = pytest.mark.moto_table
+
 JO = "jo@driver.example"
 
 

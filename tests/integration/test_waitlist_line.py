@@ -35,6 +35,8 @@ from tests.clock import NOON, Clock
 from tests.template_file import table
 from tests.world import World, an_intake
 
+pytestmark = pytest.mark.moto_table
+
 POLICY = Policy(capacity=2)
 TURN = timedelta(minutes=5)
 A_DAY = timedelta(hours=24)

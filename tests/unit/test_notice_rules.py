@@ -684,3 +684,21 @@ def test_reasons_are_written_in_one_way(code: str, reason: str) -> None:
 
 def test_sides_are_named_as_parties_are() -> None:
     assert {side.value for side in Side} == {"customer", "mechanic"}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "is_dead"),
+    [
+        ("EndpointDisabled", "Endpoint is disabled", True),
+        ("NotFound", "Endpoint does not exist", True),
+        (
+            "InvalidParameter",
+            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified",
+            True,
+        ),
+        ("InvalidParameter", "Invalid parameter: Message too long", False),
+        ("Throttling", "Rate exceeded", False),
+    ],
+)
+def test_a_dead_endpoint_is_told_from_a_bad_message(code: str, message: str, is_dead: bool) -> None:
+    assert rules.is_dead_endpoint(code, message) is is_dead

@@ -183,6 +183,15 @@ def test_the_dispatch_knows_the_same_deadline() -> None:
         assert set(rules.open_offers(dispatch, now)) == {early, late} - set(is_over)
 
 
+def test_what_ends_with_the_period_is_not_overdue_but_its_ends_to_close() -> None:
+    early = an_open_offer(MECHANIC, expires_at=NOON + HALF_AN_HOUR - ONE_MS)
+    last = an_open_offer(RIVAL, expires_at=NOON + HALF_AN_HOUR)
+    dispatch = a_dispatch(offers=(early, last), pending_until=NOON + HALF_AN_HOUR)
+    assert rules.open_offers(dispatch, NOON + HALF_AN_HOUR) == ()
+    assert rules.overdue_offers(dispatch, NOON + HALF_AN_HOUR) == (early,)
+    assert rules.due_at(replace(dispatch, offers=(last,))) == NOON + HALF_AN_HOUR
+
+
 # Who may act, and on what
 
 
@@ -534,6 +543,8 @@ def test_what_became_of_the_customers_choice() -> None:
     assert rules.preferred_outcome(asked, NOON) == "offered"
     assert rules.preferred_outcome(asked, NOON + TWO_MINUTES - ONE_MS) == "offered"
     assert rules.preferred_outcome(asked, NOON + TWO_MINUTES) == "expired"
+    cut_short = replace(asked, pending_until=NOON + TWO_MINUTES)
+    assert rules.preferred_outcome(cut_short, NOON + TWO_MINUTES) == "expired"
     passed_over = a_dispatch(preferred_id=MECHANIC, preferred_outcome="at_capacity")
     assert rules.preferred_outcome(passed_over, NOON) == "at_capacity"
 
@@ -550,7 +561,7 @@ def test_a_choice_who_may_not_have_it_is_not_left_undecided() -> None:
     """The customer themselves, or who has had it and lost it."""
     assert rules.preferred_outcome(a_dispatch(preferred_id=CUSTOMER), NOON) == "not_eligible"
     lost = reopen(a_dispatch(preferred_id=MECHANIC, is_open=False), excluding=MECHANIC)
-    assert rules.preferred_outcome(lost, NOON) == "not_eligible"
+    assert rules.preferred_outcome(lost, NOON) == "released"
 
 
 def test_a_choice_who_was_asked_in_vain_has_let_it_pass_though_another_took_it_meanwhile() -> None:
@@ -641,10 +652,13 @@ def test_a_first_wave_may_fall_short(found: int, short: int) -> None:
     assert (dispatch.short, dispatch.wave_at) == (short, NOON + ONE_MINUTE)
 
 
-def test_a_later_wave_is_never_short() -> None:
-    first = wave(a_dispatch(), an_open_offer(MECHANIC))
-    later = wave(first, an_open_offer(RIVAL), wanted=2, now=NOON + ONE_MINUTE)
-    assert (later.short, later.wave_at) == (0, NOON), "the instant is the first wave's"
+def test_a_later_wave_is_not_short_itself_and_leaves_whom_the_first_may_have_missed() -> None:
+    full = wave(a_dispatch(), an_open_offer(MECHANIC), wanted=1)
+    assert wave(full, an_open_offer(RIVAL), wanted=2).short == 0
+    short = wave(a_dispatch(), an_open_offer(MECHANIC), wanted=3)
+    later = wave(short, an_open_offer(RIVAL), wanted=1, now=NOON + ONE_MINUTE)
+    assert (later.short, later.wave_at) == (2, NOON), "the instant is the first wave's"
+    assert wave(short, wanted=1).short == 2
 
 
 def test_who_was_missed_by_a_wave_is_asked_once() -> None:
@@ -873,6 +887,22 @@ def test_new_capacity_is_not_offered_to_who_was_asked_or_may_not_have_it(in_: st
 def test_a_session_that_will_ask_by_itself_is_left_to_it() -> None:
     assert not may_have(replace(SEARCHED, matched=False)), "its first wave is still to come"
     assert not may_have(replace(SEARCHED, owed=1)), "an offer is being passed on"
+
+
+@pytest.mark.parametrize(
+    ("dispatch", "sought"),
+    [
+        (replace(SEARCHED, matched=False), True),
+        (replace(SEARCHED, owed=1), True),
+        (SEARCHED, False),
+        (replace(SEARCHED, matched=False, is_open=False), False),
+    ],
+)
+def test_a_session_is_sought_for_until_its_first_wave_and_while_offers_pass_on(
+    dispatch: Dispatch, sought: bool
+) -> None:
+    assert rules.is_sought(dispatch, NOON) is sought
+    assert not rules.is_sought(dispatch, NOON + HALF_AN_HOUR)
 
 
 def test_new_capacity_is_no_use_to_a_session_that_is_not_pending() -> None:

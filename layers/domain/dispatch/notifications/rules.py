@@ -507,6 +507,17 @@ def ttl_s(entry: Entry, now: datetime) -> int:
 DEAD_ENDPOINT = frozenset({"EndpointDisabled", "EndpointDisabledException", "NotFound"})
 """Codes of SNS for an endpoint that takes nothing any more."""
 
+_NO_ENDPOINT = "No endpoint found for the target arn"
+
+
+def is_dead_endpoint(code: str, message: str) -> bool:
+    """Whether SNS refused a push because the endpoint is disabled or gone.
+
+    A deleted one is an invalid parameter to it, told from others by the message alone.
+    """
+    return code in DEAD_ENDPOINT or _NO_ENDPOINT.lower() in message.lower()
+
+
 DEAD_TOKEN = frozenset({"InvalidPlatformToken", "EndpointDisabled", "EndpointNotFound"})
 """Failure types of ``EventDeliveryFailure`` that mean the device, not the message."""
 

@@ -81,7 +81,7 @@ def register_device(
         if before and (before.platform, before.token) != (platform, token):
             store.forget_token(tx, before)
     if before and before.endpoint_arn != device.endpoint_arn:
-        aws.sns().delete_endpoint(EndpointArn=before.endpoint_arn)
+        _drop_endpoint(before)
     return device
 
 
@@ -120,7 +120,19 @@ def forget_device(user_id: str, device_id: str) -> None:
     with Transaction() as tx:
         store.forget_device(tx, device)
         store.forget_token(tx, device)
+    _drop_endpoint(device)
+
+
+def _drop_endpoint(device: Device) -> None:
+    """Delete the endpoint of a token that was given up.
+
+    A token has one endpoint, whoever holds it: who has bound it meanwhile gets theirs back.
+    """
     aws.sns().delete_endpoint(EndpointArn=device.endpoint_arn)
+    holder = store.holder_of(device.platform, device.token)
+    heir = store.find(*holder) if holder else None
+    if heir and heir.registered_at and heir.endpoint_arn == device.endpoint_arn:
+        register_device(heir.user_id, heir.device_id, heir.platform, heir.token, heir.registered_at)
 
 
 def _disable(device: Device, now: datetime) -> None:
@@ -417,7 +429,7 @@ def _publish(device: Device, entry: Entry, now: datetime) -> Delivery | _Later:
         )
     except (ClientError, BotoCoreError) as error:
         code = _code(error)
-        if code in rules.DEAD_ENDPOINT:
+        if rules.is_dead_endpoint(code, str(error)):
             _disable(device, now)
             return Delivery(target=device.device_id, reason="device_disabled")
         return _failure(device.device_id, code)

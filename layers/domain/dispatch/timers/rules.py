@@ -119,7 +119,7 @@ def schedule_at(ring: Ring, now: datetime) -> datetime:
 
     A deadline within the queue's longest delay is kept by a delayed message, to the second; the
     schedule comes after it, in case that is lost. One further off comes early, and is sent again
-    with what remains: so it is kept to the second, too (docs/adr/0005).
+    with what remains: so it is kept to the second, too (docs/adr/0007).
     """
     minute = ring.due_at.astimezone(UTC).replace(second=0, microsecond=0)
     if ring.due_at - now > MAX_DELAY:

@@ -62,7 +62,9 @@ def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) 
 
     Raises Invalid for a mechanic who is not there for them.
     """
-    before = _settled(customer_id, rules.target_key(wish), now)
+    before = store.find(customer_id, rules.target_key(wish))
+    if before:
+        before = _settled(before, now)
     if before and before.status in OPEN:
         listed = _listed(before, now, has_session=_has_session(customer_id, now))
         if once:
@@ -115,8 +117,8 @@ def leave(entry_id: str, by: str, now: datetime) -> None:
     entry = _find(by, entry_id)
     if entry is None:
         raise NotFound("There is no such entry of yours.")
-    entry = _settled(by, rules.target_key(entry.wish), now)
-    if entry and entry.id == entry_id and entry.status in OPEN:
+    entry = _settled(entry, now)
+    if entry.status in OPEN:
         _move(entry, rules.leave(entry, now), now)
 
 
@@ -170,6 +172,7 @@ def _claim(customer_id: str, target_key: str, accepted_at: datetime, now: dateti
 # Moves of the clock
 
 
+@decides_anew
 def settle(customer_id: str, entry_id: str, now: datetime) -> None:
     """Write down what a passed deadline has made of an entry; none passed is no news.
 
@@ -177,23 +180,20 @@ def settle(customer_id: str, entry_id: str, now: datetime) -> None:
     """
     entry = _find(customer_id, entry_id)
     if entry:
-        _settled(customer_id, rules.target_key(entry.wish), now)
+        _settled(entry, now)
 
 
+@decides_anew
 def settle_at(key: Key, now: datetime) -> None:
     """The same for the entry under this key, as the index of what is due tells it."""
     entry = store.at(key)
     if entry:
-        _settled(entry.customer_id, rules.target_key(entry.wish), now)
+        _settled(entry, now)
 
 
-@decides_anew
-def _settled(customer_id: str, target_key: str, now: datetime) -> Entry | None:
-    """The latest entry for a target, once what its deadlines have made of it is written."""
-    entry = store.find(customer_id, target_key)
-    if entry is None:
-        return None
-    after = _as_of(entry, now, has_session=_has_session(customer_id, now))
+def _settled(entry: Entry, now: datetime) -> Entry:
+    """The entry as its deadlines make it, once that is written."""
+    after = _as_of(entry, now, has_session=_has_session(entry.customer_id, now))
     if after is not entry:
         _move(entry, after, now)
     return after
@@ -286,7 +286,7 @@ def _awake(place: Place, now: datetime) -> Entry | None:
     if entry is None or not rules.stands_at(entry, place):
         return None
     if now >= entry.expires_at:
-        _settled(place.customer_id, place.target_key, now)
+        _settled(entry, now)
         return None
     turn_ends_at = store.turn_ends_at(entry.customer_id)
     if (turn_ends_at and now < turn_ends_at) or _has_session(entry.customer_id, now):
