@@ -40,7 +40,7 @@ endef
 
 test: setup lint types ## Lint, types, import contracts, and all tests but the long ones
 	$(PYTEST) -n 2 tests/unit tests/integration tests/template
-	$(PYTEST) tests/e2e
+	$(PYTEST) -n 2 --dist loadfile tests/e2e
 
 test-long: setup ## The tests that repeat races until chance is ruled out
 	$(PYTEST) -m long tests
