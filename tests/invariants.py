@@ -5,7 +5,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,13 +22,13 @@ from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
 from dispatch.offers.model import Assignment, AssignmentStatus, Dispatch, MatchType
 from dispatch.policy.model import Policy
+from dispatch.policy.rules import from_document
 from dispatch.sessions.model import ACTIVE, Session, Status
 from dispatch.shifts.model import Shift
 from dispatch.waitlist.model import Entry
 from tests.fast.services import Push
 from tests.fast.world import FastWorld
 
-CAPACITY = Policy().capacity
 _IN_HAND = frozenset({Status.WAITING, Status.LIVE})
 _HOLDING = frozenset(
     {AssignmentStatus.ACCEPTED, AssignmentStatus.JOINED, AssignmentStatus.IN_PROGRESS}
@@ -43,6 +43,7 @@ class Picture:
     """Everything stored, as the model has it."""
 
     now: datetime
+    capacity: int = Policy().capacity
     sessions: dict[str, Session] = field(default_factory=dict)
     dispatches: dict[str, Dispatch] = field(default_factory=dict)
     rows: dict[str, Assignment] = field(default_factory=dict)
@@ -68,8 +69,13 @@ class Picture:
 
 
 def picture_of(world: FastWorld) -> Picture:
-    picture = Picture(world.now)
-    for raw in world.table.scan(TableName=world.table.name)["Items"]:
+    return picture(world.now, world.table.scan(TableName=world.table.name)["Items"])
+
+
+def picture(now: datetime, stored: Iterable[Mapping[str, Any]]) -> Picture:
+    """Of the items of a table, as DynamoDB hands them out."""
+    picture = Picture(now)
+    for raw in stored:
         item = decode(raw)
         if "due_at" in item:
             picture.due[item["pk"], item["sk"]] = item["due_at"]
@@ -93,6 +99,8 @@ def _add(picture: Picture, item: Item) -> None:
             picture.mechanics[id_] = mechanic_of(item)
         case "shift":
             picture.shifts.append(msgspec.json.decode(item["log"], type=Shift))
+        case "policy":
+            picture.capacity = from_document(json.loads(item["document"])).capacity
         case "active_session":
             picture.locks[id_] = item["session_id"]
         case "waitlist_entry":
@@ -161,7 +169,7 @@ def load_is_what_a_mechanic_has_in_hand(picture: Picture) -> None:
     )
     for mechanic in picture.mechanics.values():
         assert mechanic.duty.load == in_hand[mechanic.id], mechanic.id
-        assert mechanic.duty.load <= CAPACITY, mechanic.id
+        assert mechanic.duty.load <= picture.capacity, mechanic.id
 
 
 def an_offer_is_out_while_its_search_knows_of_it(picture: Picture) -> None:
@@ -277,7 +285,7 @@ def no_more_turns_than_capacity(picture: Picture) -> None:
     ]
     at = Counter(turn.mechanic_id for turn in turns)
     whose = Counter(turn.customer_id for turn in turns)
-    assert all(count <= CAPACITY for count in at.values()), at
+    assert all(count <= picture.capacity for count in at.values()), at
     assert all(count == 1 for count in whose.values()), whose
 
 

@@ -1,18 +1,13 @@
 """What people do in stories, each with all that follows at once; what holds after every story."""
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from dispatch.core import aws, settings
 from dispatch.core.due import overdue
-from dispatch.core.events import EventType
-from dispatch.core.table import Item, decode
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
 from dispatch.offers import service as offers
 from dispatch.offers.model import Assignment, AssignmentStatus, DeclineReason
-from dispatch.policy import service as policies
 from dispatch.policy import store as policy_rows
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
@@ -21,7 +16,8 @@ from dispatch.shifts import service as shifts
 from dispatch.shifts.model import Shift
 from dispatch.timers.rules import LOOK_AGAIN_AFTER
 from dispatch.timers.sweeper import sweep
-from tests.world import Fact, World
+from tests.invariants import check, picture
+from tests.world import World
 
 # Under which rules
 
@@ -145,7 +141,7 @@ def last_shift(mechanic_id: str) -> Shift:
 
 
 def check_that_all_is_well(world: World) -> None:
-    """All facts told and all timers rung, nothing is left to repair, and the books balance.
+    """All facts told and all timers rung, nothing is left to repair, and what always holds holds.
 
     Some seconds later, that is: what indexes did not show at first is looked at again.
     """
@@ -153,49 +149,5 @@ def check_that_all_is_well(world: World) -> None:
     world.pass_time(seconds=LOOK_AGAIN_AFTER.total_seconds())
     assert list(overdue(by=world.now)) == [], "nothing is overdue"
     assert sweep(world.now) == 0, "nothing is left to repair"
-    items = list(_everything())
-    _check_loads(items, policies.current(world.now).capacity)
-    _check_ends(world, items)
-
-
-def _everything() -> Iterator[Item]:
     pages = aws.dynamodb().get_paginator("scan").paginate(TableName=settings.table_name())
-    return (decode(raw) for page in pages for raw in page["Items"])
-
-
-def _check_loads(items: list[Item], capacity: int) -> None:
-    """A mechanic's load is the sessions they have in hand, and not more than they may have."""
-    in_hand = Counter(
-        item["mechanic_pk"]
-        for item in items
-        if item["entity"] == "session" and item["status"] in ("waiting", "live")
-    )
-    for item in items:
-        if item["entity"] == "mechanic":
-            assert item["load"] == in_hand[item["pk"]] <= capacity, item["pk"]
-            assert item["currently_on_shift"] or item["load"] == 0, item["pk"]
-
-
-def _check_ends(world: World, items: list[Item]) -> None:
-    """Each offer ends once: by one fact, if not by its own mechanic's accept of the broadcast."""
-    ended = Counter(assignment_id for fact in world.facts() for assignment_id in _ended_by(fact))
-    for item in items:
-        if item["entity"] == "assignment" and item["match_type"] == "targeted":
-            is_open = item["status"] == AssignmentStatus.OFFERED
-            told = ended[item["pk"].removeprefix("ASSIGNMENT#")]
-            own = item["status"] == AssignmentStatus.RESCINDED and told == 0
-            assert told == (0 if is_open or own else 1), (item["pk"], item["status"], told)
-
-
-def _ended_by(fact: Fact) -> list[Any]:
-    match fact["type"]:
-        case EventType.OFFERS_EXPIRED:
-            return list(fact["assignment_ids"])
-        case EventType.OFFER_DECLINED:
-            return [fact["assignment_id"]]
-        case EventType.OFFER_ACCEPTED:
-            return [fact["assignment_id"], *fact["lost_assignment_ids"]]
-        case EventType.SESSION_CANCELLED | EventType.SESSION_UNFILLED:
-            return list(fact["lost_assignment_ids"])
-        case _:
-            return []
+    check(picture(world.now, (item for page in pages for item in page["Items"])))

@@ -27,11 +27,12 @@ def _pushes(world: World) -> list[str]:
 
 @pytest.fixture
 def busy_world(world: World) -> World:
-    """Three mechanics and a customer, each with a device."""
+    """Three mechanics and a customer, each with a device. What is free was put to use."""
     for rating, id_ in ((4.0, "c"), (4.5, "b"), (5.0, "a")):
         world.mechanic(id_, rating=rating)
         world.device(id_)
     world.device("customer")
+    world.drain()
     return world
 
 

@@ -450,7 +450,7 @@ _FACTS = (
 @pytest.mark.parametrize(
     "lost",
     [
-        *(pytest.param([fact], marks=pytest.mark.long, id=fact) for fact in _FACTS),
+        *(pytest.param([fact], id=fact) for fact in _FACTS),
         pytest.param(["rings"], id="rings"),
         pytest.param([*_FACTS, "rings"], id="everything"),
     ],
