@@ -1,6 +1,8 @@
-"""One running stack for all end-to-end tests of a session, and callers of its API.
+"""One running stack for all end-to-end tests of a file, and callers of its API.
 
 The state is shared: a test makes users of its own (``fresh``). Time only moves forward, for all.
+A stack of its own for each file costs less than it saves: whatever tests leave unfinished goes on
+when time moves.
 """
 
 import uuid
@@ -16,7 +18,7 @@ Caller = Callable[[str, str], httpx.Client]
 Fresh = Callable[[str], str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack() -> Iterator[RunningStack]:
     """The stack of ``template.yaml`` on ministack, started when the first test asks for it."""
     with running_stack() as running:
