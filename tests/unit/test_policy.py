@@ -64,9 +64,18 @@ def test_a_plan_is_found_by_its_id() -> None:
         ("shift_s", 43_200),
         ("waitlist_s", 86_400),
         ("claim_s", 300),
+        ("buffer_s", 600),
+        ("notice_s", 7200),
+        ("horizon_s", 5_184_000),
+        ("hold_s", 900),
+        ("reschedule_s", 7200),
+        ("reminders_s", (86_400, 3600, 900)),
+        ("refund_percent", ((86_400, 100), (7200, 50))),
+        ("start_grace_s", 300),
+        ("elsewhere_grace_s", 600),
     ],
 )
-def test_the_numbers(name: str, value: int) -> None:
+def test_the_numbers(name: str, value: Any) -> None:
     assert getattr(Policy(), name) == value
 
 
@@ -136,6 +145,13 @@ LATER_NUMBERS = (
     "shift_s",
     "waitlist_s",
     "claim_s",
+    "buffer_s",
+    "notice_s",
+    "horizon_s",
+    "hold_s",
+    "reschedule_s",
+    "start_grace_s",
+    "elsewhere_grace_s",
 )
 
 
@@ -145,6 +161,14 @@ def test_a_document_of_the_first_release_has_the_defaults_of_what_came_later() -
     assert [getattr(changed, name) for name in LATER_NUMBERS] == [1] * len(LATER_NUMBERS)
     first = without(document, *LATER_NUMBERS)
     assert from_document(first) == Policy(version=3, capacity=2)
+
+
+def test_lists_of_a_document_that_lacks_them_have_their_defaults() -> None:
+    policy = Policy(version=3, reminders_s=(60,), refund_percent=((60, 7),))
+    document = to_document(policy)
+    assert stored_and_read(policy) == policy
+    older = without(document, "reminders_s", "refund_percent")
+    assert from_document(older) == Policy(version=3)
 
 
 def test_what_only_a_newer_release_knows_is_passed_over() -> None:

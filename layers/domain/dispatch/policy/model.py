@@ -64,7 +64,13 @@ def _plans() -> tuple[Plan, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of the rules. Names ending in ``_s`` are seconds."""
+    """One version of the rules. Names ending in ``_s`` are seconds.
+
+    ``refund_percent`` is what the customer's cancellation of a scheduled session gives back: steps
+    of ``(more than so many seconds ahead, percent)``, most first; else nothing. ``start_grace_s``
+    is how long a mechanic is called at a session's start, ``elsewhere_grace_s`` how long a customer
+    may be busy with another session then.
+    """
 
     version: int = 1
     scoring: Scoring = field(default_factory=Scoring)
@@ -85,6 +91,15 @@ class Policy:
     shift_s: int = 12 * 60 * 60
     waitlist_s: int = 24 * 60 * 60
     claim_s: int = 5 * 60
+    buffer_s: int = 10 * 60
+    notice_s: int = 2 * 60 * 60
+    horizon_s: int = 60 * 24 * 60 * 60
+    hold_s: int = 15 * 60
+    reschedule_s: int = 2 * 60 * 60
+    reminders_s: tuple[int, ...] = (24 * 60 * 60, 60 * 60, 15 * 60)
+    refund_percent: tuple[tuple[int, int], ...] = ((24 * 60 * 60, 100), (2 * 60 * 60, 50))
+    start_grace_s: int = 5 * 60
+    elsewhere_grace_s: int = 10 * 60
 
     def plan(self, plan_id: str) -> Plan | None:
         """The plan of that id, or None."""
