@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from dispatch.calendar.model import (
@@ -38,7 +37,6 @@ LOOKED_BACK = ONE_DAY
 """No booking is longer: what still matters at an instant has started within this before it."""
 
 _DAY_MIN = 24 * 60
-_WEEK_MIN = 7 * _DAY_MIN
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
@@ -140,8 +138,8 @@ def _minus(spans: Sequence[Span], taken: Sequence[Span]) -> Iterator[Span]:
 
 
 def check_availability(availability: Availability) -> None:
-    """Raises Invalid with a pointer to each block that overlaps another one, and each date that
-    comes twice. Blocks may touch; a weekly one of Sunday may run into Monday.
+    """Raises Invalid with a pointer to each block that overlaps one before it, and each date that
+    comes twice. Blocks may touch; that of a Sunday may run into Monday.
     """
     errors = [*_overlaps_of_the_week(availability), *_overlaps_of_dates(availability)]
     if errors:
@@ -149,19 +147,12 @@ def check_availability(availability: Availability) -> None:
 
 
 def _overlaps_of_the_week(availability: Availability) -> Iterator[FieldError]:
-    spans = []
+    seen: list[Block] = []
     for number, weekly in enumerate(availability.weekly):
-        start = weekly.weekday * _DAY_MIN + weekly.block.start_min
-        spans.append((start, start + weekly.block.end_min - weekly.block.start_min, number))
-    spans.sort()
-    around = spans + [(start + _WEEK_MIN, end + _WEEK_MIN, number) for start, end, number in spans]
-    found = {
-        number
-        for (_, end, first), (start, _, number) in pairwise(around)
-        if start < end and first != number
-    }
-    for number in sorted(found):
-        yield FieldError(f"/weekly/{number}", "overlaps another block of the week")
+        block = _shifted(weekly.block, weekly.weekday)
+        if any(_overlap(block, _shifted(other, days)) for other in seen for days in (-7, 0, 7)):
+            yield FieldError(f"/weekly/{number}", "overlaps another block of the week")
+        seen.append(block)
 
 
 def _overlaps_of_dates(availability: Availability) -> Iterator[FieldError]:
@@ -172,20 +163,24 @@ def _overlaps_of_dates(availability: Availability) -> Iterator[FieldError]:
             yield FieldError(f"{at}/date", "comes twice")
             continue
         seen.add(override.date)
-        around = [
-            (offset * _DAY_MIN + block.start_min, offset * _DAY_MIN + block.end_min)
-            for offset in (-1, 1)
-            for block in blocks_on(availability, override.date + offset * ONE_DAY)
+        others = [
+            _shifted(block, days)
+            for days in (-1, 1)
+            for block in blocks_on(availability, override.date + days * ONE_DAY)
         ]
         for position, block in enumerate(override.blocks):
-            others = around + [
-                (other.start_min, other.end_min)
-                for place, other in enumerate(override.blocks)
-                if place < position
-            ]
-            if any(start < block.end_min and block.start_min < end for start, end in others):
+            if any(_overlap(block, other) for other in others):
                 detail = "overlaps another block, of this date or of one beside it"
                 yield FieldError(f"{at}/blocks/{position}", detail)
+            others.append(block)
+
+
+def _shifted(block: Block, days: int) -> Block:
+    return Block(block.start_min + days * _DAY_MIN, block.end_min + days * _DAY_MIN)
+
+
+def _overlap(one: Block, other: Block) -> bool:
+    return one.start_min < other.end_min and other.start_min < one.end_min
 
 
 # Bookings
