@@ -29,6 +29,7 @@ ENTRY_POINTS = {
     "mechanics": "mechanics/api.py",
     "clock": "clock/api.py",
     "queue": "queue/api.py",
+    "calendar": "calendar/api.py",
     "waitlist": "waitlist/api.py",
     "turns": "waitlist/consumer.py",
     "notifications": "notifications/api.py",
@@ -70,10 +71,12 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
     entry_id = SAMPLES["waitlist.leave"]["pathParameters"]["entry_id"]
     shift_id = _body("timers.MechanicClockedIn")["shift_id"]
+    time_off_id = SAMPLES["calendar.end-time-off"]["pathParameters"]["time_off_id"]
     ids = itertools.chain(["01JZ2N6A000000000000000000", assignment_id])
     monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
     monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
     monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
+    monkeypatch.setattr("dispatch.calendar.service.new_id", lambda _now: time_off_id)
     monkeypatch.setattr(
         "dispatch.offers.service.new_id", lambda now: next(ids, None) or new_id(now)
     )
@@ -190,6 +193,20 @@ def test_the_samples_tell_of_waiting_and_of_the_turn(invoke: Invoke) -> None:
     assert statuses() == ["claimed"]
     assert _status(invoke("waitlist.leave"))[0] == 204
     assert statuses() == ["claimed"]
+
+
+def test_the_samples_tell_of_a_calendar(invoke: Invoke) -> None:
+    def slots() -> int:
+        return len(json.loads(invoke("calendar.slots")["body"])["items"])
+
+    assert _status(invoke("calendar.replace"))[0] == 200
+    assert _status(invoke("calendar.availability"))[0] == 200
+    assert slots() == 29
+    assert _status(invoke("calendar.time-off"))[0] == 201
+    assert slots() == 25
+    assert _status(invoke("calendar.bookings"))[0] == 200
+    assert _status(invoke("calendar.end-time-off"))[0] == 204
+    assert slots() == 29
 
 
 QUEUES = ("matching", "timers", "notify", "turns")

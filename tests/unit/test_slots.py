@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bench import by_minute
 from dispatch.calendar import rules
 from dispatch.calendar.model import (
+    QUARTER,
     Availability,
     Block,
     Booking,
@@ -69,7 +70,7 @@ class Said(random.Random):
         return Override(on, tuple(self.block() for _ in range(self.randrange(3))))
 
     def booking(self, around: datetime, now: datetime) -> Booking:
-        start = around.replace(minute=0) + self.randrange(-200, 200) * rules.QUARTER
+        start = around.replace(minute=0) + self.randrange(-200, 200) * QUARTER
         minutes = self.choice([15, 30, 45, 60])
         until = self.choice([None, None, now, now + MINUTE, now - MINUTE])
         return Booking(

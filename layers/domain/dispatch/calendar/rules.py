@@ -36,6 +36,12 @@ ONE_DAY = timedelta(days=1)
 LOOKED_BACK = ONE_DAY
 """No booking is longer: what still matters at an instant has started within this before it."""
 
+MAX_STRETCH = timedelta(days=31)
+"""Of what slots can be asked for at once."""
+MAX_TIME_OFF = 100
+"""That a mechanic has ahead."""
+
+_USUAL_STRETCH = timedelta(days=7)
 _DAY_MIN = 24 * 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -61,13 +67,13 @@ def zone_of(availability: Availability) -> ZoneInfo:
 def first_shown(wall: datetime, zone: ZoneInfo) -> datetime:
     """The first instant at which a clock of the zone shows this time (without zone) or a later."""
     instant = wall.replace(tzinfo=zone).astimezone(UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) == wall:
+    if _shown(instant, zone) == wall:
         return instant
     # The clock leaves it out: it jumps between what the offset after and that before make of it.
     before, after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant
     while after - before > _SECOND:
         middle = before + (after - before) // _SECOND // 2 * _SECOND
-        if middle.astimezone(zone).replace(tzinfo=None) >= wall:
+        if _shown(middle, zone) >= wall:
             after = middle
         else:
             before = middle
@@ -181,6 +187,32 @@ def _shifted(block: Block, days: int) -> Block:
 
 def _overlap(one: Block, other: Block) -> bool:
     return one.start_min < other.end_min and other.start_min < one.end_min
+
+
+def stretch(
+    zone: ZoneInfo, start: datetime | date | None, end: datetime | date | None, now: datetime
+) -> Span:
+    """What is asked for by instants or by days of a zone, the last day included; from now on, and
+    for a week, unless said. Raises Invalid for one that is empty or longer than 31 days.
+    """
+    begins = now if start is None else _instant(start, zone)
+    if end is None:
+        return Span(begins, begins + _USUAL_STRETCH)
+    ends = _instant(end, zone) if isinstance(end, datetime) else _instant(end + ONE_DAY, zone)
+    if ends <= begins:
+        raise Invalid.field("/to", "must be after from")
+    by_the_clock = _shown(ends, zone) - _shown(begins, zone)
+    if min(ends - begins, by_the_clock) > MAX_STRETCH:
+        raise Invalid.field("/to", f"must be at most {MAX_STRETCH.days} days after from")
+    return Span(begins, ends)
+
+
+def _instant(at: datetime | date, zone: ZoneInfo) -> datetime:
+    return at if isinstance(at, datetime) else first_shown(datetime.combine(at, time.min), zone)
+
+
+def _shown(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
 
 
 # Bookings
@@ -398,17 +430,21 @@ def with_time_off(
 ) -> Calendar:
     """Time off more; what is over is forgotten. It may overlap other time off.
 
-    Raises Conflict ``bookings_inside`` with the bookings and holds, buffers included, that share
-    time with it.
+    Raises Invalid for what is over or too much, Conflict ``bookings_inside`` with the bookings and
+    holds, buffers included, that share time with it and are not over.
     """
-    inside = overlapping(taken(bookings, now), time_off.start, time_off.end)
+    kept = tuple(each for each in calendar.time_off if each.end > now)
+    if time_off.end <= now:
+        raise Invalid.field("/end", "is over")
+    if len(kept) >= MAX_TIME_OFF:
+        raise Invalid.field("", f"is too much: you have {MAX_TIME_OFF} stretches of it ahead")
+    inside = overlapping(taken(bookings, now), max(time_off.start, now), time_off.end)
     if inside:
         raise Conflict(
             "bookings_inside",
             "You have bookings in this time. Cancel them first, or take other time off.",
             bookings=[_told(booking) for booking in inside],
         )
-    kept = tuple(each for each in calendar.time_off if each.end > now)
     return replace(calendar, time_off=(*kept, time_off), version=calendar.version + 1)
 
 

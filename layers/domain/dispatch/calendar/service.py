@@ -18,6 +18,7 @@ from dispatch.calendar.model import (
     BookingRef,
     Calendar,
     Slot,
+    Span,
     TimeOff,
 )
 from dispatch.core.errors import Conflict, Invalid, NotFound
@@ -277,9 +278,7 @@ def bookings_of(mechanic_id: str, now: datetime, limit: int, cursor: str | None)
             return Bookings(found, calendar.availability.time_zone, cursor)
 
 
-def slots_of(
-    mechanic_id: str, by: str, plan_id: str, now: datetime, *, start: datetime, end: datetime
-) -> list[Slot]:
+def slots_of(mechanic_id: str, by: str, plan_id: str, now: datetime, stretch: Span) -> list[Slot]:
     """The slots of a mechanic that start within the stretch, as this caller may book them.
 
     None of one who may not be matched. Costs a get and a query, however much is booked. Raises
@@ -294,8 +293,10 @@ def slots_of(
     calendar = store.find(mechanic_id)
     if calendar is None or not mechanics.is_eligible(mechanic, policy, now, brand_key=None):
         return []
-    until = min(end + rules.length(plan.minutes, policy), rules.horizon(policy, now))
-    booked = store.bookings(mechanic_id, max(start, now), until)
+    start, end = max(stretch.start, now), min(stretch.end, rules.horizon(policy, now) + QUARTER)
+    if start >= end:
+        return []
+    booked = store.bookings(mechanic_id, start, end + rules.length(plan.minutes, policy))
     return list(
         rules.slots(
             calendar,

@@ -1,5 +1,6 @@
 """Boundary models' common ground. Imported by HTTP functions only."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from dispatch.core import places
 from dispatch.core.examples import CLOCKED_IN_AT, SESSION_ID
-from dispatch.core.time import format_time
+from dispatch.core.time import format_time, parse_time
 
 
 def by_example(*examples: dict[str, Any]) -> ConfigDict:
@@ -49,6 +50,31 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """RFC 3339 in UTC, with milliseconds."""
+
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_YEARS = range(2000, 2200)
+
+
+def read_instant(text: object) -> datetime:
+    """The instant that a caller has written, to the millisecond. Raises what a validator raises."""
+    if not isinstance(text, str) or not _RFC_3339.fullmatch(text.upper()):
+        raise wrong("is not a time with its offset, such as 2026-07-01T16:00:00Z")
+    try:
+        instant = parse_time(text.upper())
+    except (ValueError, OverflowError):
+        raise wrong("is not a time there is") from None
+    if instant.year not in _YEARS:
+        raise wrong("is too far away")
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+GivenInstant = Annotated[
+    datetime,
+    BeforeValidator(read_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 with any offset; the model holds it in UTC."""
 
 
 class Problem(View):
@@ -96,7 +122,7 @@ class InvalidProblem(Problem):
     errors: list[FieldProblem]
 
 
-def _conflict(reason: str, detail: str, **members: str) -> dict[str, Any]:
+def _conflict(reason: str, detail: str, **members: Any) -> dict[str, Any]:
     return {
         "type": "/problems/conflict",
         "title": "Conflict",
@@ -112,7 +138,8 @@ class ConflictProblem(Problem):
 
     Of an assignment: `cancelled`, `taken`, `expired`, `not_eligible`, `off_shift`, `at_capacity`.
     Of the clock: `already_clocked_in`, `not_clocked_in`, `has_load`. Of booking: `active_session`.
-    Of any move: `illegal_move`. Of a keyed request: `idempotency_mismatch`. More may follow.
+    Of the calendar: `slot_taken`, `bookings_inside`, `stale_version`. Of any move: `illegal_move`.
+    Of a keyed request: `idempotency_mismatch`. More may follow.
     """
 
     model_config = ConfigDict(extra="allow") | by_example(
@@ -133,6 +160,18 @@ class ConflictProblem(Problem):
             clocked_in_at=CLOCKED_IN_AT,
         ),
         _conflict(
+            "bookings_inside",
+            "You have bookings in this time. Cancel them first, or take other time off.",
+            bookings=[
+                {
+                    "session_id": SESSION_ID,
+                    "status": "confirmed",
+                    "start": "2026-03-05T15:00:00.000Z",
+                    "end": "2026-03-05T15:45:00.000Z",
+                }
+            ],
+        ),
+        _conflict(
             "idempotency_mismatch",
             "This Idempotency-Key came with another body before. Use a new key.",
         ),
@@ -143,6 +182,9 @@ class ConflictProblem(Problem):
         None, description="With `active_session`: the session that is in the way"
     )
     clocked_in_at: Instant | None = Field(None, description="With `already_clocked_in`: since when")
+    bookings: list[dict[str, str]] | None = Field(
+        None, description="With `bookings_inside`: what is booked or held there"
+    )
     current_status: str | None = Field(
         None, description="With `illegal_move`: where the session or assignment stands"
     )
