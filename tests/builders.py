@@ -136,6 +136,14 @@ def _come_through(status: Status) -> dict[str, Any]:
         "ends_by": NOON + timedelta(minutes=25),
     }
     match status:
+        case Status.SCHEDULED:
+            return {
+                "mechanic_id": MECHANIC,
+                "preferred_mechanic_id": MECHANIC,
+                "scheduled_start": NOON + timedelta(days=2),
+                "scheduled_end": NOON + timedelta(days=2, minutes=15),
+                "booking_version": 1,
+            }
         case Status.PENDING:
             return signed | {"pending_until": NOON + HALF_AN_HOUR}
         case Status.WAITING:

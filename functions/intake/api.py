@@ -1,4 +1,4 @@
-"""HTTP: the open catalogues, and booking a session."""
+"""HTTP: the open catalogues, booking a session, and moving what is booked."""
 
 from typing import Annotated
 
@@ -8,16 +8,21 @@ from dispatch.core.idempotency import Once
 from dispatch.matching.views import BrandList, KeywordList
 from dispatch.policy.service import current
 from dispatch.policy.views import PlanList
+from dispatch.sessions import examples
 from dispatch.sessions.model import Session
-from dispatch.sessions.requests import IntakeBody
-from dispatch.sessions.service import book_session
-from dispatch.sessions.views import IntakeView
+from dispatch.sessions.requests import IntakeBody, RescheduleBody
+from dispatch.sessions.service import book_session, details, reschedule_session
+from dispatch.sessions.views import IntakeView, SessionView
 
 app = http.create_app("Intake")
 
 
 def _view(session: Session, _who: Caller) -> IntakeView:
     return IntakeView.of(session)
+
+
+def _moved(session: Session, who: Caller) -> SessionView:
+    return SessionView.of(details(session, who.id, time.now()))
 
 
 @app.get("/plans")
@@ -44,6 +49,20 @@ async def start(
 ) -> IntakeView:
     """Book a session. It awaits the waiver; then the search for a mechanic begins."""
     return IntakeView.of(book_session(body.to_intake(), who.id, time.now(), once))
+
+
+@app.post(
+    "/sessions/{session_id}/reschedule", responses=answers(404, 409, example=examples.SCHEDULED)
+)
+async def reschedule(
+    session_id: str,
+    body: RescheduleBody,
+    who: Customer,
+    once: Annotated[Once | None, http.once(200, _moved)],
+) -> SessionView:
+    """Move a scheduled session to another slot of its mechanic, until two hours before it."""
+    moved = reschedule_session(session_id, who.id, body.scheduled_start, time.now(), once)
+    return _moved(moved, who)
 
 
 handler = http.lambda_handler(app)

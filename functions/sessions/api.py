@@ -71,9 +71,9 @@ async def end(
 
 @app.post("/sessions/{session_id}/cancel", responses=answers(404, 409, example=examples.CANCELLED))
 async def cancel(
-    session_id: str, who: Customer, once: Keyed, body: CancelBody | None = None
+    session_id: str, who: AnyCaller, once: Keyed, body: CancelBody | None = None
 ) -> SessionView:
-    """Cancel before the session is live; `refund` says what is given back."""
+    """Cancel before it is live (a mechanic: while it is scheduled); `refund` is given back."""
     reason = body.reason if body else None
     return _view(service.cancel_session(session_id, who.id, reason, time.now(), once), who)
 

@@ -1,6 +1,7 @@
 """What a customer may post, field by field (api.md, Customers)."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -124,6 +125,20 @@ def test_all_wrong_fields_are_told_at_once() -> None:
     assert set(wrong) == {"/plan", "/email", "/urgent", "/nmae"}
 
 
+# A slot
+
+
+def test_a_start_is_read_with_its_offset() -> None:
+    booked = intake(preferred_mechanic_id="mechanic-1", scheduled_start="2026-07-02T08:00:00-04:00")
+    assert booked.scheduled_start == datetime(2026, 7, 2, 12, tzinfo=UTC)
+
+
+def test_a_start_needs_the_mechanic_whose_slot_it_is() -> None:
+    assert problems(an_intake_body(scheduled_start="2026-07-02T12:00:00Z")) == {
+        "/scheduled_start": "needs preferred_mechanic_id: whose slot it is"
+    }
+
+
 # What is still to come
 
 
@@ -131,7 +146,6 @@ def test_all_wrong_fields_are_told_at_once() -> None:
     ("name", "value"),
     [
         ("vehicle_id", "01K00000000000000000000000"),
-        ("scheduled_start", "2026-07-02T12:00:00Z"),
         ("attachments", ["upload-1"]),
     ],
 )

@@ -42,11 +42,21 @@ POLICY = Policy()
 FREE = Plan("free", SessionType.CHAT, 15, 0, 0)
 QUICK = Plan("quick", SessionType.CHAT, 30, 999, 10)
 
+LATER = NOON + timedelta(days=2)
+
 # The table of domain.md: from, move, to. Whatever is not here is refused.
 TABLE = {
     ("awaiting_waiver", "sign"): "pending",
     ("awaiting_waiver", "abandon"): "cancelled",
     ("awaiting_waiver", "cancel"): "cancelled",
+    ("awaiting_waiver", "schedule"): "scheduled",
+    ("scheduled", "be reminded of"): "scheduled",
+    ("scheduled", "reschedule"): "scheduled",
+    ("scheduled", "delay"): "scheduled",
+    ("scheduled", "begin"): "waiting",
+    ("scheduled", "seek a mechanic for"): "pending",
+    ("scheduled", "cancel"): "cancelled",
+    ("scheduled", "miss the customer"): "no_show",
     ("pending", "accept"): "waiting",
     ("pending", "cancel"): "cancelled",
     ("pending", "give up"): "unfilled",
@@ -69,12 +79,30 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
     "release": lambda session, now: rules.release(session, POLICY, now),
     "join": lambda session, now: rules.join(session, Party.MECHANIC, POLICY, now),
     "end": lambda session, now: rules.end(session, Party.CUSTOMER, now),
-    "cancel": lambda session, now: rules.cancel(session, None, now),
+    "cancel": lambda session, now: rules.cancel(session, Party.CUSTOMER, None, POLICY, now),
+    "schedule": lambda session, now: rules.sign(with_slot(session), POLICY, now),
+    "be reminded of": lambda session, now: rules.remind(with_slot(session), now),
+    "reschedule": lambda session, now: rules.reschedule(session, LATER, LATER, now),
+    "delay": lambda session, now: rules.delay(session, now),
+    "begin": lambda session, now: rules.begin(session, POLICY, assignment_id=OFFER, now=now),
+    "seek a mechanic for": lambda session, now: rules.seek(session, POLICY, now),
     "give up": rules.give_up,
     "miss the mechanic": lambda session, now: rules.miss_mechanic(session, POLICY, now),
     "miss the customer": rules.miss_customer,
 }
 CLOCKS_MOVES = {"abandon", "give up", "miss the mechanic", "miss the customer"}
+OF_BOOKINGS = {
+    "schedule",
+    "be reminded of",
+    "reschedule",
+    "delay",
+    "begin",
+    "seek a mechanic for",
+}
+
+
+def with_slot(session: Session) -> Session:
+    return rules.with_slot(session, LATER, LATER + timedelta(minutes=15), LATER)
 
 
 # The state machine
@@ -339,7 +367,9 @@ def priced(status: Status, price_cents: int = 999, **fields: Any) -> Session:
 
 @pytest.mark.parametrize("status", [Status.AWAITING_WAIVER, Status.PENDING, Status.WAITING])
 def test_all_comes_back_before_the_mechanic_has_joined(status: Status) -> None:
-    cancelled = rules.cancel(priced(status, customer_joined_at=NOON), "found it", NOON)
+    cancelled = rules.cancel(
+        priced(status, customer_joined_at=NOON), Party.CUSTOMER, "found it", POLICY, NOON
+    )
     assert cancelled.refund == Refund(percent=100, price_cents=999, credits=10)
     assert (cancelled.ended_by, cancelled.ended_at) == (Party.CUSTOMER, NOON)
     assert cancelled.end_reason == "found it"
@@ -347,7 +377,7 @@ def test_all_comes_back_before_the_mechanic_has_joined(status: Status) -> None:
 
 def test_nothing_comes_back_after_the_mechanic_has_joined() -> None:
     joined = priced(Status.WAITING, mechanic_joined_at=NOON)
-    assert rules.cancel(joined, None, NOON).refund == Refund(0, 0, 0)
+    assert rules.cancel(joined, Party.CUSTOMER, None, POLICY, NOON).refund == Refund(0, 0, 0)
 
 
 @pytest.mark.parametrize("loses_mechanic", GIVE_BACK)
@@ -355,7 +385,7 @@ def test_all_comes_back_when_a_mechanic_joined_and_the_session_was_lost(
     loses_mechanic: Callable[[Session, Policy, datetime], Session],
 ) -> None:
     again = loses_mechanic(priced(Status.WAITING, mechanic_joined_at=NOON), POLICY, NOON)
-    assert rules.cancel(again, None, NOON).refund == Refund(100, 999, 10)
+    assert rules.cancel(again, Party.CUSTOMER, None, POLICY, NOON).refund == Refund(100, 999, 10)
 
 
 @pytest.mark.parametrize(
@@ -793,7 +823,7 @@ class AnyHistory(RuleBasedStateMachine):
         move = data.draw(st.sampled_from(may))
         self._becomes(MOVES[move](self.session, self.now), at=self.now)
 
-    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES)))
+    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES - OF_BOOKINGS)))
     def somebody_moves(self, move: str) -> None:
         try:
             after = MOVES[move](self.session, self.now)

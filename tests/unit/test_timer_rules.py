@@ -45,10 +45,29 @@ class Need(NamedTuple):
     deadline: str | None = None
 
 
+BOOKING = {"mechanic_id": MECHANIC, "booking_version": 1}
+_OF_BOOKING = {**OF_SESSION, "booking_version": "1"}
+OF_A_BOOKING = [
+    Need("close_overdue", OF_SESSION, "scheduled_start"),
+    Need("remind", _OF_BOOKING, "remind_24_h_at"),
+    Need("remind", _OF_BOOKING, "remind_1_h_at"),
+    Need("remind", _OF_BOOKING, "remind_15_min_at"),
+]
+
 # Every fact that needs a timer: its members besides the deadlines, and what rings.
 NEEDS: dict[str, tuple[dict[str, Any], list[Need]]] = {
     "SessionBooked": ({}, [Need("close_overdue", OF_SESSION, "awaiting_until")]),
     "SessionPending": ({"period": 1}, [Need("close_overdue", OF_SESSION, "pending_until")]),
+    "SessionScheduled": (BOOKING, OF_A_BOOKING),
+    "SessionRescheduled": (BOOKING, OF_A_BOOKING),
+    "BookingDelayed": (OF_MECHANIC, [Need("close_overdue", OF_SESSION, "delayed_until")]),
+    "BookingBegan": (
+        OF_MECHANIC,
+        [
+            Need("close_overdue", OF_SESSION, "mechanic_due_by"),
+            Need("review_offers", OF_MECHANIC),
+        ],
+    ),
     "OfferAccepted": (
         OF_MECHANIC,
         [
@@ -83,7 +102,7 @@ NEEDS: dict[str, tuple[dict[str, Any], list[Need]]] = {
     ),
 }
 EVERY_NEED = [
-    pytest.param(fact, need, id=f"{fact}-{need.kind}")
+    pytest.param(fact, need, id=f"{fact}-{need.kind}-{need.deadline}")
     for fact, (_, needs) in NEEDS.items()
     for need in needs
 ]
@@ -125,9 +144,11 @@ def test_a_fact_has_these_rings_and_no_other(type_: str) -> None:
 
 @pytest.mark.parametrize(("type_", "need"), EVERY_NEED)
 def test_it_rings_at_the_deadline_or_soon_where_indexes_lag(type_: str, need: Need) -> None:
-    (ring,) = (ring for ring in rings(a_fact_with(type_)) if ring.kind == need.kind)
-    assert ring.due_at == (DUE if need.deadline else SOON)
-    assert ring.scheduled is bool(need.deadline)
+    found = [ring for ring in rings(a_fact_with(type_)) if ring.kind == need.kind]
+    for ring in found:
+        assert ring.due_at == (DUE if need.deadline else SOON)
+        assert ring.scheduled is bool(need.deadline)
+    assert len({ring.name for ring in found}) == len(found) > 0, "none takes another's schedule"
 
 
 @pytest.mark.parametrize("type_", [*sorted(set(EventType) - set(NEEDS)), "UnheardOf"])
@@ -142,9 +163,9 @@ def test_a_fact_without_its_deadline_does_not_ring_for_it(
 ) -> None:
     """An older one, say, or a mechanic who joined second: nobody is waited for."""
     fact = a_fact_with(type_)
-    with_it = {ring.kind for ring in rings(fact)}
+    with_it = {ring.name for ring in rings(fact)}
     without = {name: value for name, value in fact.items() if name != deadline}
-    left = {ring.kind for ring in rings(without if absent else fact | {deadline: None})}
+    left = {ring.name for ring in rings(without if absent else fact | {deadline: None})}
     assert len(with_it - left) == 1
 
 
@@ -225,7 +246,7 @@ def test_a_schedule_rings_on_the_timers_queue_so_none_is_for_matching(type_: str
 
 def test_each_function_hears_the_facts_that_it_acts_on_and_no_other() -> None:
     heard = subscriptions()
-    assert set(heard["TimersSubscription"]) == set(NEEDS)
+    assert set(heard["TimersSubscription"]) == set(NEEDS) | service.FREES_THE_CUSTOMER
     assert set(heard["MatchingSubscription"]) == set(reactions._WHAT_FOLLOWS)
 
 

@@ -347,6 +347,15 @@ def _next_slot(calendar: Calendar, plan: Plan, policy: Policy, now: datetime) ->
     return None
 
 
+def sessions_to_begin(mechanic_id: str, now: datetime) -> list[str]:
+    """Ids of the sessions whose start has come and has not been dealt with."""
+    return [
+        booking.session_id
+        for booking in store.bookings(mechanic_id, now - rules.LOOKED_BACK, now + QUARTER)
+        if booking.start <= now and booking.held_until is None and not booking.has_begun
+    ]
+
+
 def booking_at(booking_ref: BookingRef) -> Booking | None:
     """The booking as it is now; None where it was moved, freed or never there."""
     return store.find_booking(booking_ref)

@@ -20,6 +20,9 @@ OFFERED_AT = "2026-03-02T14:02:58.300Z"
 OFFER_ENDS_AT = "2026-03-02T14:07:58.300Z"
 ACCEPTED_AT = "2026-03-02T14:03:40.905Z"
 
+SCHEDULED_START = "2026-03-04T15:00:00.000Z"
+SCHEDULED_END = "2026-03-04T15:15:00.000Z"
+
 CONCERN = "Check engine light on, rough idle, need diagnostics"
 KEYWORDS = ["check engine light", "engine diagnostic"]
 VEHICLE = {"year": 2019, "make": "Honda", "model": "Civic"}

@@ -92,6 +92,8 @@ class SessionBrief:
     concern_preview: str
     city: str | None
     minutes: int = 0
+    scheduled_start: datetime | None = None
+    scheduled_end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,54 @@ def open_dispatch(
     store.add(tx, _broadcast(dispatch))
 
 
+def booked_row(
+    brief: SessionBrief,
+    wanted: MatchRequest,
+    mechanic: Mechanic,
+    policy: Policy,
+    now: datetime,
+) -> Assignment:
+    """The row of a booking that begins: its mechanic has accepted it by being booked."""
+    ranked = matching.score_of(mechanic, wanted, policy, now)
+    return Assignment(
+        id=new_id(now),
+        session_id=brief.id,
+        match_type=MatchType.TARGETED,
+        status=AssignmentStatus.ACCEPTED,
+        priority=Priority.HIGH,
+        mechanic_id=mechanic.id,
+        match=_match(ranked),
+        offered_at=now,
+        expires_at=None,
+        brief=brief,
+        wanted=wanted,
+        accepted_at=now,
+    )
+
+
+def assign(
+    tx: Transaction, row: Assignment, *, customer_id: str, policy: Policy, now: datetime
+) -> None:
+    """A booking has begun. Nobody is sought, unless its mechanic does not keep it."""
+    assert row.mechanic_id is not None, "it is somebody's"
+    dispatch = Dispatch(
+        session_id=row.session_id,
+        period=0,
+        pending_since=now,
+        policy_version=policy.version,
+        customer_id=customer_id,
+        brief=row.brief,
+        wanted=row.wanted,
+        broadcast_id=new_id(now),
+        is_open=False,
+        preferred_id=row.mechanic_id,
+        asked=(row.mechanic_id,),
+        excluded=(customer_id,),
+    )
+    store.put_dispatch(tx, dispatch)
+    store.add(tx, row)
+
+
 def reopen_dispatch(
     tx: Transaction,
     dispatch: Dispatch,
@@ -523,17 +571,22 @@ def _offer(
         status=AssignmentStatus.OFFERED,
         priority=Priority.HIGH if alone else priority(score.match_score, policy.scoring),
         mechanic_id=ranked.mechanic.id,
-        match=Match(
-            score=score.match_score,
-            reasons=score.match_reasons,
-            badge=score.badge,
-            is_brand_specialist=score.is_brand_specialist,
-            is_local_match=score.is_local_match,
-        ),
+        match=_match(ranked),
         offered_at=now,
         expires_at=rules.offer_ends(dispatch, lasting_s, now),
         brief=dispatch.brief,
         wanted=dispatch.wanted,
+    )
+
+
+def _match(ranked: Ranked) -> Match:
+    score = ranked.score
+    return Match(
+        score=score.match_score,
+        reasons=score.match_reasons,
+        badge=score.badge,
+        is_brand_specialist=score.is_brand_specialist,
+        is_local_match=score.is_local_match,
     )
 
 
@@ -874,6 +927,11 @@ def settled_dispatch_of(session_id: str, now: datetime) -> Dispatch:
         return dispatch
     expire_offers(session_id, now)
     return dispatch_of(session_id)
+
+
+def in_hand(mechanic_id: str) -> list[str]:
+    """Ids of the sessions that a mechanic has accepted and that are not over; may lag a moment."""
+    return [row.session_id for row in store.held_by(mechanic_id) if row.status in rules.WON]
 
 
 def assignment_for(assignment_id: str, mechanic_id: str) -> Assignment:

@@ -129,6 +129,8 @@ def add(tx: Transaction, assignment: Assignment) -> None:
     if assignment.match_type is MatchType.BROADCAST:
         item["open_pk"] = _open_partition(assignment.wanted.country)
         item["open_sk"] = f"{format_time(assignment.brief.created_at)}#{assignment.id}"
+    if assignment.accepted_at:
+        item["accepted_at"] = format_time(assignment.accepted_at)
     if assignment.opens_at:
         item["opens_at"] = format_time(assignment.opens_at)
     tx.put(item, when=IS_NEW)

@@ -43,8 +43,8 @@ class QueuedSession(View):
     status: str = Field(examples=["pending"])
     urgent: bool
     created_at: Instant
-    scheduled_start: None = None
-    scheduled_end: None = None
+    scheduled_start: Instant | None = None
+    scheduled_end: Instant | None = None
     vehicle: VehicleBriefView | None
     keywords: tuple[str, ...]
     concern_preview: str

@@ -9,8 +9,11 @@ from dispatch.core.examples import (
     CONCERN,
     CUSTOMER_ID,
     KEYWORDS,
+    MECHANIC_ID,
     NAME,
     PHONE,
+    SCHEDULED_END,
+    SCHEDULED_START,
     SESSION_ID,
     SIGNED_AT,
     VEHICLE,
@@ -101,6 +104,18 @@ CANCELLED = WAITING | {
 
 ACCEPTED = WAITING | {"customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE}}
 """As its mechanic sees it."""
+
+SCHEDULED = WAITING | {
+    "status": "scheduled",
+    "next": None,
+    "pending_since": None,
+    "accepted_at": None,
+    "mechanic_due_by": None,
+    "scheduled_start": SCHEDULED_START,
+    "scheduled_end": SCHEDULED_END,
+    "preferred": {"mechanic_id": MECHANIC_ID, "outcome": "booked"},
+    "poll_after_s": 30,
+}
 
 DECLINED = PENDING | {"concern": None}
 """Still pending, as a mechanic sees it who passed."""

@@ -11,6 +11,7 @@ from dispatch.policy.model import SessionType
 
 class Status(StrEnum):
     AWAITING_WAIVER = "awaiting_waiver"
+    SCHEDULED = "scheduled"
     PENDING = "pending"
     WAITING = "waiting"
     LIVE = "live"
@@ -21,11 +22,17 @@ class Status(StrEnum):
 
 
 ACTIVE = frozenset({Status.AWAITING_WAIVER, Status.PENDING, Status.WAITING, Status.LIVE})
-"""A customer has at most one session in these."""
+"""A customer has at most one session in these. A scheduled one counts from its start on."""
 
 
 class Move(StrEnum):
     SIGN = "sign"
+    SCHEDULE = "schedule"
+    REMIND = "be reminded of"
+    RESCHEDULE = "reschedule"
+    DELAY = "delay"
+    BEGIN = "begin"
+    SEEK = "seek a mechanic for"
     ABANDON = "abandon"
     ACCEPT = "accept"
     RELEASE = "release"
@@ -44,6 +51,14 @@ class Party(StrEnum):
     CUSTOMER = "customer"
     MECHANIC = "mechanic"
     TIMER = "timer"
+
+
+class Reminder(StrEnum):
+    """How far ahead of a scheduled start both sides are reminded of it."""
+
+    DAY = "24_h"
+    HOUR = "1_h"
+    QUARTER = "15_min"
 
 
 class PaymentMethod(StrEnum):
@@ -77,6 +92,7 @@ class Intake:
     requested_brand: str | None
     prefer_local_mechanic: bool
     preferred_mechanic_id: str | None = None
+    scheduled_start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +124,11 @@ class Session:
     ``mechanic_due_by`` and ``customer_due_by`` are how long each side waits for the other, and
     ``ends_by`` ends a live one. ``period`` counts how often it became pending,
     ``pending_left_s`` is what earlier periods have left of the time in all.
+
+    A session with a ``scheduled_start`` is booked with its preferred mechanic, until
+    ``scheduled_end``, the buffer not included. ``booking_version`` counts the changes of that: who
+    was told of an older one is out of date. ``reminded`` were sent or were past when it was booked.
+    ``delayed_until`` is when a start that had to wait is looked at again.
     """
 
     id: str
@@ -136,6 +157,11 @@ class Session:
     pending_until: datetime | None = None
     pending_left_s: float = 0
     preferred_mechanic_id: str | None = None
+    scheduled_start: datetime | None = None
+    scheduled_end: datetime | None = None
+    booking_version: int = 0
+    reminded: frozenset[Reminder] = frozenset()
+    delayed_until: datetime | None = None
     mechanic_due_by: datetime | None = None
     customer_due_by: datetime | None = None
     mechanic_id: str | None = None

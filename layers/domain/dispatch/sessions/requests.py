@@ -1,5 +1,6 @@
 """Bodies of the session calls, checked field by field. Imported by HTTP functions only."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import phonenumbers
@@ -13,8 +14,8 @@ from pydantic import (
     field_validator,
 )
 
-from dispatch.core.examples import CITY, CONCERN, NAME, VEHICLE
-from dispatch.core.views import Body, Country, Line, NotYet, by_example, wrong
+from dispatch.core.examples import CITY, CONCERN, NAME, SCHEDULED_START, VEHICLE
+from dispatch.core.views import Body, Country, GivenInstant, Line, NotYet, by_example, wrong
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.sessions.model import Intake, PaymentMethod, Vehicle
@@ -83,7 +84,9 @@ class IntakeBody(Body):
     preferred_mechanic_id: Line | None = Field(
         None, description="Whom to ask first, alone; another is found where they cannot"
     )
-    scheduled_start: NotYet = None
+    scheduled_start: GivenInstant | None = Field(
+        None, description="A slot of the preferred mechanic, which is held for 15 minutes"
+    )
     attachments: NotYet = None
 
     model_config = by_example(
@@ -140,6 +143,13 @@ class IntakeBody(Body):
             raise wrong("needs request_type brand_specialist")
         return brand
 
+    @field_validator("scheduled_start")
+    @classmethod
+    def _with_its_mechanic(cls, start: datetime | None, info: ValidationInfo) -> datetime | None:
+        if start and info.data.get("preferred_mechanic_id", "") is None:
+            raise wrong("needs preferred_mechanic_id: whose slot it is")
+        return start
+
     def to_intake(self) -> Intake:
         return Intake(
             plan=self.plan,
@@ -160,6 +170,7 @@ class IntakeBody(Body):
             requested_brand=self.requested_brand,
             prefer_local_mechanic=self.prefer_local_mechanic,
             preferred_mechanic_id=self.preferred_mechanic_id,
+            scheduled_start=self.scheduled_start,
         )
 
 
@@ -193,3 +204,11 @@ class CancelBody(Body):
     model_config = by_example({"reason": "The light went off by itself"})
 
     reason: Line | None = None
+
+
+class RescheduleBody(Body):
+    """Another slot of the same mechanic."""
+
+    model_config = by_example({"scheduled_start": SCHEDULED_START})
+
+    scheduled_start: GivenInstant

@@ -5,17 +5,37 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from dispatch.core.errors import IllegalMove, Invalid
-from dispatch.matching.model import WayOn
+from dispatch.core.errors import Conflict, IllegalMove, Invalid
+from dispatch.matching.model import MatchRequest, WayOn
+from dispatch.matching.rules import match_request
+from dispatch.offers.model import SessionBrief, VehicleBrief
 from dispatch.policy.model import Plan, Policy
-from dispatch.sessions.model import Intake, Move, Party, PaymentMethod, Refund, Session, Status
+from dispatch.sessions.model import (
+    ACTIVE,
+    Intake,
+    Move,
+    Party,
+    PaymentMethod,
+    Refund,
+    Reminder,
+    Session,
+    Status,
+)
 
 PREVIEW_LENGTH = 140
 
 TRANSITIONS = {
     (Status.AWAITING_WAIVER, Move.SIGN): Status.PENDING,
+    (Status.AWAITING_WAIVER, Move.SCHEDULE): Status.SCHEDULED,
     (Status.AWAITING_WAIVER, Move.ABANDON): Status.CANCELLED,
     (Status.AWAITING_WAIVER, Move.CANCEL): Status.CANCELLED,
+    (Status.SCHEDULED, Move.REMIND): Status.SCHEDULED,
+    (Status.SCHEDULED, Move.RESCHEDULE): Status.SCHEDULED,
+    (Status.SCHEDULED, Move.DELAY): Status.SCHEDULED,
+    (Status.SCHEDULED, Move.BEGIN): Status.WAITING,
+    (Status.SCHEDULED, Move.SEEK): Status.PENDING,
+    (Status.SCHEDULED, Move.CANCEL): Status.CANCELLED,
+    (Status.SCHEDULED, Move.MISS_CUSTOMER): Status.NO_SHOW,
     (Status.PENDING, Move.ACCEPT): Status.WAITING,
     (Status.PENDING, Move.CANCEL): Status.CANCELLED,
     (Status.PENDING, Move.GIVE_UP): Status.UNFILLED,
@@ -46,7 +66,7 @@ def book(
     keywords: tuple[str, ...],
     now: datetime,
 ) -> Session:
-    """A new session, awaiting the customer's waiver.
+    """A new session, awaiting the customer's waiver; of a scheduled one the slot is held as long.
 
     Raises Invalid where plan and payment method do not go together: ``free`` if and only if the
     plan is free.
@@ -77,6 +97,11 @@ def book(
     )
 
 
+def with_slot(session: Session, start: datetime, end: datetime, held_until: datetime) -> Session:
+    """The new session with the slot that is held for it, until it has to be signed and paid."""
+    return replace(session, scheduled_start=start, scheduled_end=end, awaiting_until=held_until)
+
+
 def preview(concern: str) -> str:
     """The beginning of a concern, on one line, cut at a word."""
     line = " ".join(concern.split())
@@ -86,13 +111,26 @@ def preview(concern: str) -> str:
 
 
 def sign(session: Session, policy: Policy, now: datetime) -> Session:
-    """Signed: it becomes pending, under the policy of this moment."""
-    signed = replace(
-        _advance(session, Move.SIGN),
-        policy_version=policy.version,
-        pending_left_s=policy.pending_total_s,
+    """Signed: it becomes pending, under the policy of this moment; or, with a slot, scheduled."""
+    if session.scheduled_start is None:
+        return _become_pending(_under(policy, _advance(session, Move.SIGN)), policy, now)
+    return replace(
+        _advance(session, Move.SCHEDULE),
+        mechanic_id=session.preferred_mechanic_id,
+        booking_version=1,
+        reminded=frozenset(_reminders_by(session.scheduled_start, now)),
     )
-    return _become_pending(signed, policy, now)
+
+
+def is_signed(session: Session) -> bool:
+    """Whether signing it again changes nothing."""
+    was_signed = session.pending_since is not None or session.booking_version > 0
+    return was_signed and (session.status in ACTIVE or session.status is Status.SCHEDULED)
+
+
+def _under(policy: Policy, session: Session) -> Session:
+    """From now on it goes by this policy, whatever becomes of it."""
+    return replace(session, policy_version=policy.version, pending_left_s=policy.pending_total_s)
 
 
 def _become_pending(session: Session, policy: Policy, now: datetime) -> Session:
@@ -178,14 +216,18 @@ def end(session: Session, by: Party, now: datetime) -> Session:
     return replace(_advance(session, Move.END), ended_at=now, ended_by=by)
 
 
-def cancel(session: Session, reason: str | None, now: datetime) -> Session:
-    """Cancelled by the customer, with the refund that is due."""
+def cancel(
+    session: Session, by: Party, reason: str | None, policy: Policy, now: datetime
+) -> Session:
+    """Cancelled, with the refund that is due. By the mechanic only while it is scheduled."""
+    if by is Party.MECHANIC and session.status is not Status.SCHEDULED:
+        raise IllegalMove(Move.CANCEL, session.status)
     return replace(
         _advance(session, Move.CANCEL),
         ended_at=now,
-        ended_by=Party.CUSTOMER,
+        ended_by=by,
         end_reason=reason,
-        refund=refund_on_cancel(session),
+        refund=refund_on_cancel(session, by, policy, now),
     )
 
 
@@ -206,8 +248,18 @@ def _end_by_timer(
     )
 
 
-def refund_on_cancel(session: Session) -> Refund:
-    """100 % before the mechanic has joined, then nothing (domain.md, Session)."""
+def refund_on_cancel(session: Session, by: Party, policy: Policy, now: datetime) -> Refund:
+    """What cancelling gives back (domain.md, Session).
+
+    All by the mechanic. By the customer all before the mechanic has joined, then nothing; of a
+    scheduled session the less the nearer its start is.
+    """
+    if by is Party.MECHANIC:
+        return _refund(session, 100)
+    if session.status is Status.SCHEDULED and session.scheduled_start:
+        ahead_s = (session.scheduled_start - now).total_seconds()
+        steps = (percent for more_than_s, percent in policy.refund_percent if ahead_s > more_than_s)
+        return _refund(session, next(steps, 0))
     return _refund(session, 0 if session.mechanic_joined_at else 100)
 
 
@@ -218,6 +270,102 @@ def _refund(session: Session, percent: int) -> Refund:
     return Refund(percent, share(session.price_cents), share(session.credits))
 
 
+# Booked sessions
+
+_AHEAD = {
+    Reminder.DAY: timedelta(hours=24),
+    Reminder.HOUR: timedelta(hours=1),
+    Reminder.QUARTER: timedelta(minutes=15),
+}
+"""Furthest ahead first."""
+
+
+def remind_at(start: datetime) -> dict[Reminder, datetime]:
+    """When both sides are reminded of a start, in order."""
+    return {reminder: start - ahead for reminder, ahead in _AHEAD.items()}
+
+
+def _reminders_by(start: datetime, now: datetime) -> list[Reminder]:
+    return [reminder for reminder, at in remind_at(start).items() if at <= now]
+
+
+def reminder_due(session: Session, now: datetime) -> Reminder | None:
+    """What both sides are to be reminded of now; of several that are due the last alone."""
+    start = session.scheduled_start
+    if session.status is not Status.SCHEDULED or start is None or now >= start:
+        return None
+    due = [each for each in _reminders_by(start, now) if each not in session.reminded]
+    return due[-1] if due else None
+
+
+def remind(session: Session, now: datetime) -> Session:
+    """Reminded of all that is due: none is sent twice, or late behind another."""
+    reminded = _reminders_by(_start_of(session), now)
+    return replace(_advance(session, Move.REMIND), reminded=frozenset(reminded))
+
+
+def why_not_reschedule(session: Session, policy: Policy, now: datetime) -> Conflict | None:
+    """Only what is scheduled has a start to move, and only so long before it."""
+    if session.status is not Status.SCHEDULED:
+        return IllegalMove(Move.RESCHEDULE, session.status)
+    if now > _start_of(session) - timedelta(seconds=policy.reschedule_s):
+        hours = policy.reschedule_s / 3600
+        return Conflict(
+            "illegal_move",
+            f"You can reschedule until {hours:g} h before the start. Cancel it, or come in time.",
+            current_status=session.status,
+        )
+    return None
+
+
+def reschedule(session: Session, start: datetime, end: datetime, now: datetime) -> Session:
+    """It is to start at another time: who was told of the old one is out of date."""
+    return replace(
+        _advance(session, Move.RESCHEDULE),
+        scheduled_start=start,
+        scheduled_end=end,
+        booking_version=session.booking_version + 1,
+        reminded=frozenset(_reminders_by(start, now)),
+    )
+
+
+def start_grace_ends(session: Session, policy: Policy) -> datetime:
+    """Until when the mechanic is called, before others are asked."""
+    return _start_of(session) + timedelta(seconds=policy.start_grace_s)
+
+
+def elsewhere_grace_ends(session: Session, policy: Policy) -> datetime:
+    """Until when a customer who is busy with another session is waited for."""
+    return _start_of(session) + timedelta(seconds=policy.elsewhere_grace_s)
+
+
+def delay(session: Session, until: datetime) -> Session:
+    """Its start has come, and one side is not to be had yet."""
+    return replace(_advance(session, Move.DELAY), delayed_until=until)
+
+
+def begin(session: Session, policy: Policy, *, assignment_id: str, now: datetime) -> Session:
+    """Its start has come: the mechanic has it as if just accepted."""
+    begun = replace(
+        _under(policy, _advance(session, Move.BEGIN)),
+        assignment_id=assignment_id,
+        accepted_at=now,
+        mechanic_due_by=now + timedelta(seconds=policy.join_s),
+    )
+    return replace(begun, delayed_until=None)
+
+
+def seek(session: Session, policy: Policy, now: datetime) -> Session:
+    """Its start has come, and the mechanic has not: somebody else is sought."""
+    sought = _become_pending(_under(policy, _advance(session, Move.SEEK)), policy, now)
+    return replace(sought, delayed_until=None)
+
+
+def _start_of(session: Session) -> datetime:
+    assert session.scheduled_start is not None, "what is scheduled has a start"
+    return session.scheduled_start
+
+
 # Deadlines
 
 
@@ -226,6 +374,8 @@ def due_at(session: Session) -> datetime | None:
     match session.status:
         case Status.AWAITING_WAIVER:
             return session.awaiting_until
+        case Status.SCHEDULED:
+            return session.delayed_until or _next_of_booking(session)
         case Status.PENDING:
             return session.pending_until
         case Status.WAITING:
@@ -236,13 +386,21 @@ def due_at(session: Session) -> datetime | None:
             return None
 
 
+def _next_of_booking(session: Session) -> datetime:
+    """The next reminder; behind the last one the start."""
+    start = _start_of(session)
+    ahead = (at for each, at in remind_at(start).items() if each not in session.reminded)
+    return next(ahead, start)
+
+
 def clock_move(session: Session, policy: Policy, now: datetime) -> Session | None:
     """What a passed deadline makes of the session, at that instant; None if none has passed.
 
-    The next deadline may have passed, too: ask again. ``policy`` is the session's.
+    The next deadline may have passed, too: ask again. ``policy`` is the session's. What becomes of
+    a booking depends on who is there (``sessions.bookings``), not on the clock alone.
     """
     at = due_at(session)
-    if at is None or now < at:
+    if at is None or now < at or session.status is Status.SCHEDULED:
         return None
     match session.status:
         case Status.AWAITING_WAIVER:
@@ -277,6 +435,49 @@ def as_of(session: Session, policy: Policy, now: datetime) -> Session:
     while moved := clock_move(session, policy, now):
         session = moved
     return session
+
+
+# What others are told of it
+
+
+def brief(session: Session) -> SessionBrief:
+    """What mechanics may know before they accept."""
+    vehicle = session.vehicle
+    return SessionBrief(
+        id=session.id,
+        type=session.type,
+        plan=session.plan,
+        urgent=session.urgent,
+        created_at=session.created_at,
+        vehicle=VehicleBrief(vehicle.year, vehicle.make, vehicle.model) if vehicle else None,
+        keywords=session.keywords,
+        concern_preview=session.concern_preview,
+        city=session.location.city,
+        minutes=session.minutes,
+        scheduled_start=session.scheduled_start,
+        scheduled_end=session.scheduled_end,
+    )
+
+
+def wanted(session: Session) -> MatchRequest:
+    """What mechanics are ranked by."""
+    return match_request(
+        request_type=session.request_type,
+        requested_brand=session.requested_brand,
+        keywords=session.keywords,
+        country=session.location.country,
+        state_province=session.location.state_province,
+        city=session.location.city,
+        postal_code=session.location.postal_code,
+        prefer_local_mechanic=session.prefer_local_mechanic,
+    )
+
+
+def knows_customer(session: Session, user_id: str) -> bool:
+    """Whether they may see who the customer is: nobody else before having accepted."""
+    if user_id == session.customer_id:
+        return True
+    return user_id == session.mechanic_id and session.accepted_at is not None
 
 
 # What callers are told

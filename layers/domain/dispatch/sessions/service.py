@@ -5,14 +5,13 @@ touches assignments, a mechanic's load or both joins their clauses from ``offers
 ``mechanics``. Repeating a move that has been made answers with the session, and changes nothing.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
+from dispatch.calendar import service as calendar
 from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion
-from dispatch.core.events import Event, EventType
+from dispatch.core.events import EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
 from dispatch.core.logging import MetricUnit, metrics
@@ -22,7 +21,6 @@ from dispatch.customers import service as customers
 from dispatch.customers.model import Location
 from dispatch.matching.keywords import find_keywords
 from dispatch.matching.model import WayOn
-from dispatch.matching.rules import match_request
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
 from dispatch.offers import rules as offer_rules
@@ -35,13 +33,11 @@ from dispatch.offers.model import (
     Dispatch,
     MatchType,
     OpenOffer,
-    SessionBrief,
-    VehicleBrief,
 )
 from dispatch.offers.model import Move as AssignmentMove
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
-from dispatch.sessions import rules, store
+from dispatch.sessions import bookings, facts, rules, store
 from dispatch.sessions.model import (
     ACTIVE,
     Contact,
@@ -52,13 +48,6 @@ from dispatch.sessions.model import (
 )
 from dispatch.shifts import service as shifts
 
-
-def _event(type_: EventType, session: Session, now: datetime, **facts: Any) -> Event:
-    subject = store.subject(session.id)
-    ids = {"session_id": session.id, "customer_id": session.customer_id}
-    return Event(type_, subject, now, ids | facts)
-
-
 # Booking
 
 
@@ -68,16 +57,18 @@ def book_session(
 ) -> Session:
     """A new session of this customer, awaiting the waiver.
 
-    A location without any part is taken from the profile as a whole. Raises Invalid (also for a
-    preferred mechanic who is the customer, or whom nobody may see), or Conflict
-    ``active_session`` with the ``session_id`` that is in the way.
+    A location without any part is taken from the profile as a whole. With a ``scheduled_start`` the
+    preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
+    preferred mechanic who is the customer, or whom nobody may see, and for a start that is no
+    slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, or
+    ``slot_taken``.
     """
     policy = policies.current(now)
     plan = policy.plan(intake.plan)
     if plan is None:
         known = ", ".join(plan.id for plan in policy.plans)
         raise Invalid.field("/plan", f"is not a plan; use one of {known}")
-    _check_preferred(intake.preferred_mechanic_id, customer_id)
+    preferred = _preferred(intake.preferred_mechanic_id, customer_id)
     if intake.location == Location():
         intake = replace(intake, location=customers.location_of(customer_id))
     _make_room(customer_id, now)
@@ -94,13 +85,16 @@ def book_session(
         name=intake.name, email=intake.email, phone=intake.phone, concern=intake.concern
     )
     with Transaction() as tx:
+        if intake.scheduled_start and preferred:
+            bookings.check_mechanic(preferred, session, policy, now)
+            session = bookings.hold(tx, session, plan, intake.scheduled_start, now)
         if once:
             once.remember(tx, session, now)
         store.lock(tx, session, otherwise=_has_active_session)
         store.put(tx, session)
         store.put_contact(tx, session.id, contact)
         tx.record(
-            _event(
+            facts.event(
                 EventType.SESSION_BOOKED,
                 session,
                 now,
@@ -113,13 +107,13 @@ def book_session(
     return session
 
 
-def _check_preferred(mechanic_id: str | None, customer_id: str) -> None:
+def _preferred(mechanic_id: str | None, customer_id: str) -> Mechanic | None:
     if mechanic_id is None:
-        return
+        return None
     if mechanic_id == customer_id:
         raise Invalid.field("/preferred_mechanic_id", "is yours; nobody serves themselves")
     try:
-        mechanics.profile_for(mechanic_id, by=customer_id)
+        return mechanics.profile_for(mechanic_id, by=customer_id)
     except NotFound:
         raise Invalid.field("/preferred_mechanic_id", "is no mechanic's id") from None
 
@@ -143,9 +137,9 @@ def _has_active_session(lock: Item | None) -> Conflict:
 def sign_waiver(
     session_id: str, by: str, full_name: str, now: datetime, once: Once | None = None
 ) -> Session:
-    """The customer accepts the waiver; the search for a mechanic begins."""
+    """The customer accepts the waiver; the search for a mechanic begins, or the slot is booked."""
     session = _settled_of_customer(session_id, by, now)
-    if session.pending_since is not None and session.status in ACTIVE:
+    if rules.is_signed(session):
         return _as_it_is(session, now, once)
     policy = policies.current(now)
     signed = rules.sign(session, policy, now)
@@ -157,59 +151,27 @@ def sign_waiver(
         store.put_contact(
             tx, session.id, replace(contact, waiver_full_name=full_name, waiver_signed_at=now)
         )
+        tx.record(facts.event(EventType.WAIVER_SIGNED, signed, now))
+        if signed.status is Status.SCHEDULED:
+            bookings.confirm(tx, signed, now)
+            return signed
         offers.open_dispatch(
             tx,
-            _brief(signed),
-            match_request(
-                request_type=signed.request_type,
-                requested_brand=signed.requested_brand,
-                keywords=signed.keywords,
-                country=signed.location.country,
-                state_province=signed.location.state_province,
-                city=signed.location.city,
-                postal_code=signed.location.postal_code,
-                prefer_local_mechanic=signed.prefer_local_mechanic,
-            ),
+            rules.brief(signed),
+            rules.wanted(signed),
             customer_id=signed.customer_id,
             preferred_id=signed.preferred_mechanic_id,
             policy=policy,
             now=now,
             until=_pending_until(signed),
         )
-        tx.record(_event(EventType.WAIVER_SIGNED, signed, now))
-        tx.record(_pending(signed, now))
+        tx.record(facts.pending(signed, now))
     return signed
-
-
-def _pending(session: Session, now: datetime) -> Event:
-    return _event(
-        EventType.SESSION_PENDING,
-        session,
-        now,
-        period=session.period,
-        pending_until=format_time(_pending_until(session)),
-    )
 
 
 def _pending_until(session: Session) -> datetime:
     assert session.pending_until is not None, "set when it became pending"
     return session.pending_until
-
-
-def _brief(session: Session) -> SessionBrief:
-    vehicle = session.vehicle
-    return SessionBrief(
-        id=session.id,
-        type=session.type,
-        plan=session.plan,
-        urgent=session.urgent,
-        created_at=session.created_at,
-        vehicle=VehicleBrief(vehicle.year, vehicle.make, vehicle.model) if vehicle else None,
-        keywords=session.keywords,
-        concern_preview=session.concern_preview,
-        city=session.location.city,
-        minutes=session.minutes,
-    )
 
 
 def _as_it_is(session: Session, now: datetime, once: Once | None) -> Session:
@@ -264,7 +226,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
             otherwise=offer_rules.refused,
         )
         tx.record(
-            _event(
+            facts.event(
                 EventType.OFFER_ACCEPTED,
                 accepted,
                 now,
@@ -273,7 +235,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
                 match_type=assignment.match_type,
                 mechanic_due_by=format_time(accepted.mechanic_due_by),
                 **_response(assignment, now),
-                **_lost(lost),
+                **facts.lost(lost),
             )
         )
     if session.pending_since:
@@ -287,15 +249,6 @@ def _response(assignment: Assignment, now: datetime) -> dict[str, Decimal]:
     if assignment.match_type is MatchType.BROADCAST:
         return {}
     return {"response_s": Decimal(str((now - assignment.offered_at).total_seconds()))}
-
-
-def _lost(lost: Iterable[OpenOffer]) -> dict[str, list[str]]:
-    """The offers that others have lost by a move of the session."""
-    pairs = [(offer.assignment_id, offer.mechanic_id) for offer in lost]
-    return {
-        "lost_assignment_ids": [assignment_id for assignment_id, _ in pairs],
-        "lost_mechanic_ids": [mechanic_id for _, mechanic_id in pairs],
-    }
 
 
 def decline_offer(
@@ -342,7 +295,7 @@ def release_session(
         )
         shifts.free_load(tx, by, now, completed=False, session_ended=False)
         tx.record(
-            _event(
+            facts.event(
                 EventType.OFFER_RELEASED,
                 session,
                 now,
@@ -350,7 +303,7 @@ def release_session(
                 assignment_id=assignment.id,
             )
         )
-        tx.record(_pending(released, now))
+        tx.record(facts.pending(released, now))
     return released
 
 
@@ -376,10 +329,10 @@ def join_session(session_id: str, by: str, now: datetime, once: Once | None = No
         if moves := _assignment_moves(session, joined):
             offers.move_on(tx, _assignment_of(session), *moves, now=now)
         who = {"mechanic_id": session.mechanic_id, "assignment_id": session.assignment_id}
-        tx.record(_event(_ARRIVED[party], joined, now, **who, **_waits_for_customer(joined)))
+        tx.record(facts.event(_ARRIVED[party], joined, now, **who, **_waits_for_customer(joined)))
         if joined.ends_by:
             ends_by = format_time(joined.ends_by)
-            tx.record(_event(EventType.SESSION_STARTED, joined, now, **who, ends_by=ends_by))
+            tx.record(facts.event(EventType.SESSION_STARTED, joined, now, **who, ends_by=ends_by))
     return joined
 
 
@@ -416,7 +369,7 @@ def _complete(ended: Session, now: datetime, once: Once | None = None) -> Sessio
         offers.move_on(tx, _assignment_of(ended), AssignmentMove.END, now=now)
         shifts.free_load(tx, _mechanic_of(ended), now, completed=True)
         tx.record(
-            _event(
+            facts.event(
                 EventType.SESSION_COMPLETED,
                 ended,
                 now,
@@ -433,11 +386,15 @@ def _complete(ended: Session, now: datetime, once: Once | None = None) -> Sessio
 def cancel_session(
     session_id: str, by: str, reason: str | None, now: datetime, once: Once | None = None
 ) -> Session:
-    """The customer cancels before the session is live. Raises NotFound, IllegalMove."""
-    session = _settled_of_customer(session_id, by, now)
+    """The customer cancels before the session is live, the mechanic while it is scheduled.
+
+    Raises NotFound, IllegalMove.
+    """
+    session, party = _settled_of_party(session_id, by, now)
     if session.status is Status.CANCELLED:
         return _as_it_is(session, now, once)
-    return _cancel(session, rules.cancel(session, reason, now), now, once)
+    policy = _policy_of(session, now)
+    return _cancel(session, rules.cancel(session, party, reason, policy, now), now, once)
 
 
 def _cancel(
@@ -450,23 +407,49 @@ def _cancel(
         if once:
             once.remember(tx, cancelled, now)
         store.put(tx, cancelled)
-        store.unlock(tx, cancelled)
+        if session.status in ACTIVE:
+            store.unlock(tx, cancelled)
+        if slot := bookings.ref_of(session):
+            calendar.free_booking(tx, slot, now)
         if dispatch:
             lost = offers.withdraw(tx, dispatch, now)
         if session.status is Status.WAITING:
             offers.move_on(tx, _assignment_of(session), AssignmentMove.CANCEL, now=now)
             shifts.free_load(tx, _mechanic_of(session), now, completed=False)
         tx.record(
-            _event(
+            facts.event(
                 EventType.SESSION_CANCELLED,
                 cancelled,
                 now,
                 mechanic_id=session.mechanic_id,
                 cancelled_by=cancelled.ended_by,
-                **_lost(lost),
+                **facts.lost(lost),
+                **facts.called_off(session, cancelled),
             )
         )
     return cancelled
+
+
+@decides_anew
+def reschedule_session(
+    session_id: str, by: str, start: datetime, now: datetime, once: Once | None = None
+) -> Session:
+    """The customer moves a scheduled session to another slot of its mechanic.
+
+    Raises NotFound, IllegalMove (also within 2 hours of the start), Invalid for a start that is no
+    slot, Conflict ``slot_taken``.
+    """
+    session = _settled_of_customer(session_id, by, now)
+    if session.status is Status.SCHEDULED and session.scheduled_start == start:
+        return _as_it_is(session, now, once)
+    if refusal := rules.why_not_reschedule(session, _policy_of(session, now), now):
+        raise refusal
+    with Transaction() as tx:
+        moved = bookings.move(tx, session, start, now)
+        if once:
+            once.remember(tx, moved, now)
+        store.put(tx, moved)
+    return moved
 
 
 # Moves of the clock
@@ -488,6 +471,9 @@ def close_overdue(session_id: str, now: datetime) -> bool:
 @decides_anew
 def _make_clock_move(session_id: str, now: datetime) -> bool:
     session = _stored(session_id)
+    if session.status is Status.SCHEDULED:
+        _make_room(session.customer_id, now)
+        return bookings.make_move(session, _policy_of(session, now), now)
     due = rules.clock_move(session, _policy_of(session, now), now)
     if due is None:
         return False
@@ -512,7 +498,13 @@ def _give_up(unfilled: Session, now: datetime) -> None:
         store.unlock(tx, unfilled)
         lost = offers.give_up(tx, dispatch, now)
         tx.record(
-            _event(EventType.SESSION_UNFILLED, unfilled, now, period=unfilled.period, **_lost(lost))
+            facts.event(
+                EventType.SESSION_UNFILLED,
+                unfilled,
+                now,
+                period=unfilled.period,
+                **facts.lost(lost),
+            )
         )
     metrics.add_metric("SessionsUnfilled", MetricUnit.Count, 1)
 
@@ -537,7 +529,7 @@ def _go_on_without_mechanic(session: Session, again: Session, now: datetime) -> 
         )
         shifts.free_load(tx, mechanic_id, now, completed=False, session_ended=False)
         tx.record(
-            _event(
+            facts.event(
                 EventType.MECHANIC_NOT_JOINED,
                 session,
                 now,
@@ -545,7 +537,7 @@ def _go_on_without_mechanic(session: Session, again: Session, now: datetime) -> 
                 assignment_id=assignment.id,
             )
         )
-        tx.record(_pending(again, now))
+        tx.record(facts.pending(again, now))
     metrics.add_metric("MechanicsNotJoined", MetricUnit.Count, 1)
 
 
@@ -558,7 +550,7 @@ def _go_on_without_customer(missed: Session, now: datetime) -> None:
         )
         shifts.free_load(tx, _mechanic_of(missed), now, completed=False)
         tx.record(
-            _event(
+            facts.event(
                 EventType.CUSTOMER_NOT_JOINED,
                 missed,
                 now,
@@ -642,7 +634,7 @@ class Details:
 
 def details(session: Session, viewer_id: str, now: datetime) -> Details:
     """What this viewer may see of a session they may see."""
-    is_party = viewer_id in (session.customer_id, session.mechanic_id)
+    is_party = rules.knows_customer(session, viewer_id)
     is_customer = viewer_id == session.customer_id
     goes_by_dispatch = session.preferred_mechanic_id or session.status is Status.PENDING
     dispatch = offers.find_dispatch(session.id) if is_customer and goes_by_dispatch else None
@@ -661,6 +653,8 @@ def details(session: Session, viewer_id: str, now: datetime) -> Details:
 def _preferred_outcome(session: Session, dispatch: Dispatch | None, now: datetime) -> str | None:
     if session.preferred_mechanic_id is None:
         return None
+    if session.status is Status.SCHEDULED:
+        return "booked"
     if session.mechanic_id == session.preferred_mechanic_id:
         return "accepted"
     return offer_rules.preferred_outcome(dispatch, now) if dispatch else "undecided"
@@ -720,6 +714,33 @@ def _mechanic_of(session: Session) -> str:
 
 
 # For other capabilities
+
+
+def remind(session_id: str, booking_version: int, now: datetime) -> bool:
+    """Remind both sides of a booking, if it still is as it was when the reminder was set."""
+    if _stored(session_id).booking_version != booking_version:
+        return False
+    return close_overdue(session_id, now)
+
+
+def begin_bookings_of_mechanic(mechanic_id: str, now: datetime) -> None:
+    """Whoever was called has come: what waits for them begins."""
+    for session_id in calendar.sessions_to_begin(mechanic_id, now):
+        close_overdue(session_id, now)
+
+
+def begin_bookings_of_customer(customer_id: str, now: datetime) -> None:
+    """The customer's other session is over: what waits for them begins."""
+    cursor = None
+    while True:
+        page = store.of_customer(customer_id, 100, cursor)
+        for session in store.sessions_of(page):
+            start = session.scheduled_start
+            if session.status is Status.SCHEDULED and start and start <= now:
+                close_overdue(session.id, now)
+        cursor = page.cursor
+        if cursor is None:
+            return
 
 
 def latest_of(customer_id: str) -> Session | None:

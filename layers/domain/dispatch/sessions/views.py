@@ -48,7 +48,7 @@ class IntakeView(View):
     keywords: tuple[str, ...] = Field(examples=[["check engine light", "engine diagnostic"]])
     price_cents: int
     credits: int
-    scheduled_start: None = None
+    scheduled_start: Instant | None = Field(None, description="The slot that is held for it")
 
     @classmethod
     def of(cls, session: Session) -> "IntakeView":
@@ -59,6 +59,7 @@ class IntakeView(View):
             keywords=session.keywords,
             price_cents=session.price_cents,
             credits=session.credits,
+            scheduled_start=session.scheduled_start,
         )
 
 
@@ -100,7 +101,7 @@ class SessionSummary(View):
     concern_preview: str
     city: str | None
     created_at: Instant
-    scheduled_start: None = None
+    scheduled_start: Instant | None
     mechanic_id: str | None
     live_at: Instant | None
     ended_at: Instant | None
@@ -139,9 +140,10 @@ class SessionList(View):
 class PreferredView(View):
     """What became of the customer's wish for a mechanic.
 
-    `undecided`, `offered`, `accepted`; why they were passed over: `not_eligible`, `off_shift`,
-    `at_capacity`, `declined`, `expired`, `clocked_out`, `undeliverable`, `cancelled` (the session
-    was, while they were asked); or why they no longer have the session: `released`, `not_joined`.
+    `undecided`, `offered`, `accepted`, `booked` (it is scheduled with them); why they were passed
+    over: `not_eligible`, `off_shift`, `at_capacity`, `declined`, `expired`, `clocked_out`,
+    `undeliverable`, `cancelled` (the session was, while they were asked); or why they no longer
+    have the session: `released`, `not_joined`.
     """
 
     mechanic_id: str
@@ -178,8 +180,8 @@ class SessionView(View):
     awaiting_until: Instant | None
     pending_since: Instant | None
     pending_until: Instant | None
-    scheduled_start: None = None
-    scheduled_end: None = None
+    scheduled_start: Instant | None
+    scheduled_end: Instant | None
     mechanic: PublicMechanic | None
     customer: CustomerView | None
     preferred: PreferredView | None = None
@@ -215,6 +217,7 @@ class SessionView(View):
             awaiting_until=session.awaiting_until if awaits else None,
             pending_since=session.pending_since,
             pending_until=session.pending_until,
+            scheduled_end=session.scheduled_end,
             mechanic=PublicMechanic.of(details.mechanic) if details.mechanic else None,
             customer=CustomerView(id=session.customer_id, name=contact.name, phone=contact.phone)
             if contact and for_mechanic
@@ -253,6 +256,7 @@ def _common(session: Session, viewer_id: str) -> dict[str, Any]:
         "concern_preview": session.concern_preview,
         "city": session.location.city,
         "created_at": session.created_at,
+        "scheduled_start": session.scheduled_start,
         "live_at": session.live_at,
         "ended_at": session.ended_at,
     }

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     CLOSE_OVERDUE = "close_overdue"
     EXPIRE_OFFERS = "expire_offers"
     END_SHIFT = "end_shift"
+    REMIND = "remind"
     COUNT_SHIFT = "count_shift"
     SETTLE_WAITLIST = "settle_waitlist"
     SEEK = "seek"

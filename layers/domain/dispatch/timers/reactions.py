@@ -12,6 +12,7 @@ from dispatch.core.events import EventType
 from dispatch.matching import service as matching
 from dispatch.offers import service as offers
 from dispatch.offers.model import Cause
+from dispatch.sessions import service as sessions
 from dispatch.shifts import service as shifts
 from dispatch.timers.model import Kind
 from dispatch.timers.service import Due, answer_ring
@@ -36,6 +37,10 @@ def _clock_out_absent(fact: _Fact, now: datetime) -> None:
     if fact["cause"] == Cause.TIMEOUT:
         for mechanic_id in fact["mechanic_ids"]:
             shifts.clock_out_if_absent(mechanic_id, now)
+
+
+def _begin_bookings(fact: _Fact, now: datetime) -> None:
+    sessions.begin_bookings_of_mechanic(fact["mechanic_id"], now)
 
 
 def _place_capacity(fact: _Fact, now: datetime) -> None:
@@ -65,8 +70,9 @@ _WHAT_FOLLOWS: Mapping[str, tuple[Callable[[_Fact, datetime], None], ...]] = {
     EventType.OFFER_DECLINED: (_seek,),
     EventType.OFFERS_EXPIRED: (_seek, _clock_out_absent),
     EventType.OFFER_ACCEPTED: (_review_offers, matching.count_response),
-    EventType.MECHANIC_CLOCKED_IN: (_place_capacity,),
-    EventType.MECHANIC_FREED: (_place_capacity,),
+    EventType.BOOKING_BEGAN: (_review_offers,),
+    EventType.MECHANIC_CLOCKED_IN: (_begin_bookings, _place_capacity),
+    EventType.MECHANIC_FREED: (_begin_bookings, _place_capacity),
     EventType.MECHANIC_CLOCKED_OUT: (_review_offers, _count_shift),
     EventType.SHIFT_CLOSING: (_review_offers,),
     EventType.MECHANIC_CHANGED: (_review_offers,),

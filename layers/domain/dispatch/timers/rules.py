@@ -22,22 +22,37 @@ LOOK_AGAIN_AFTER = timedelta(seconds=10)
 class _Need:
     """``deadline`` is the member of the fact that says when; without one it is soon after it.
 
-    Only facts that have the deadline, and are as ``when`` says, need the ring.
+    ``name`` tells it from others of its kind that the same fact needs. Only facts that have the
+    deadline, and are as ``when`` says, need the ring.
     """
 
     kind: Kind
     subject: tuple[str, ...]
     deadline: str | None = None
     when: Callable[[Mapping[str, Any]], bool] = lambda _fact: True
+    name: str = ""
 
 
 _OVERDUE = partial(_Need, Kind.CLOSE_OVERDUE, ("session_id",))
+_REMIND = tuple(
+    _Need(
+        Kind.REMIND,
+        ("session_id", "booking_version"),
+        f"remind_{ahead}_at",
+        name=f"remind_{ahead}",
+    )
+    for ahead in ("24_h", "1_h", "15_min")
+)
 _REVIEW = _Need(Kind.REVIEW_OFFERS, ("mechanic_id",))
 _PLACE = _Need(Kind.PLACE_CAPACITY, ("mechanic_id",))
 _SETTLE = partial(_Need, Kind.SETTLE_WAITLIST, ("customer_id", "entry_id"))
 
 _NEEDS: Mapping[str, tuple[_Need, ...]] = {
     EventType.SESSION_BOOKED: (_OVERDUE("awaiting_until"),),
+    EventType.SESSION_SCHEDULED: (_OVERDUE("scheduled_start"), *_REMIND),
+    EventType.SESSION_RESCHEDULED: (_OVERDUE("scheduled_start"), *_REMIND),
+    EventType.BOOKING_DELAYED: (_OVERDUE("delayed_until"),),
+    EventType.BOOKING_BEGAN: (_OVERDUE("mechanic_due_by"), _REVIEW),
     EventType.SESSION_PENDING: (_OVERDUE("pending_until"),),
     EventType.OFFER_ACCEPTED: (_OVERDUE("mechanic_due_by"), _REVIEW),
     EventType.MECHANIC_JOINED: (_OVERDUE("customer_due_by"),),
@@ -74,11 +89,11 @@ def rings_for(fact: Mapping[str, Any]) -> Iterator[Ring]:
         if (need.deadline is None or fact.get(need.deadline)) and need.when(fact):
             yield Ring(
                 kind=need.kind,
-                subject={name: fact[name] for name in need.subject},
+                subject={name: str(fact[name]) for name in need.subject},
                 due_at=parse_time(fact[need.deadline])
                 if need.deadline
                 else parse_time(fact["at"]) + LOOK_AGAIN_AFTER,
-                name=f"{need.kind}-{fact['id']}",
+                name=f"{need.name or need.kind}-{fact['id']}",
                 scheduled=need.deadline is not None,
             )
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from dispatch.core import aws, settings
 from dispatch.core.errors import NotFound
+from dispatch.core.events import EventType
 from dispatch.core.logging import logger
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
@@ -27,16 +28,30 @@ _DUE: Due = {
         of["mechanic_id"], of["shift_id"], now
     ),
     Kind.COUNT_SHIFT: lambda of, _now: shifts.count_anew(of["mechanic_id"], of["shift_id"]),
+    Kind.REMIND: lambda of, now: sessions.remind(of["session_id"], int(of["booking_version"]), now),
     Kind.SETTLE_WAITLIST: lambda of, now: waitlist.settle(of["customer_id"], of["entry_id"], now),
 }
+
+
+FREES_THE_CUSTOMER = frozenset(
+    {
+        EventType.SESSION_COMPLETED,
+        EventType.SESSION_CANCELLED,
+        EventType.SESSION_UNFILLED,
+        EventType.CUSTOMER_NOT_JOINED,
+    }
+)
+"""Facts after which the customer is free for a booking that waits for them."""
 
 
 def handle(message: Mapping[str, Any], now: datetime) -> None:
     """A message of the timers queue: a ring, or a fact that may need one."""
     if "ring" in message:
         answer_ring(message, now, _DUE)
-    else:
-        set_timers(message, now)
+        return
+    set_timers(message, now)
+    if message["type"] in FREES_THE_CUSTOMER:
+        sessions.begin_bookings_of_customer(message["customer_id"], now)
 
 
 def set_timers(fact: Mapping[str, Any], now: datetime) -> None:

@@ -1,0 +1,260 @@
+"""Booked sessions: from the slot to the start, which makes sessions like any other of them."""
+
+from datetime import datetime
+
+from dispatch.calendar import service as calendar
+from dispatch.calendar.model import BookingRef
+from dispatch.core.errors import Invalid, StaleVersion
+from dispatch.core.events import EventType
+from dispatch.core.logging import MetricUnit, metrics
+from dispatch.core.table import Item, Transaction
+from dispatch.core.time import format_time
+from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import Mechanic, Unavailable
+from dispatch.offers import service as offers
+from dispatch.policy.model import Plan, Policy
+from dispatch.sessions import facts, rules, store
+from dispatch.sessions.model import ACTIVE, Reminder, Session, Status
+
+
+def ref_of(session: Session) -> BookingRef | None:
+    """Its place in the mechanic's calendar, as long as that is kept for it."""
+    if session.scheduled_start is None or session.status not in (
+        Status.AWAITING_WAIVER,
+        Status.SCHEDULED,
+    ):
+        return None
+    return _ref(session)
+
+
+def _ref(session: Session) -> BookingRef:
+    assert session.preferred_mechanic_id is not None, "a slot is somebody's"
+    assert session.scheduled_start is not None, "and has a start"
+    return BookingRef(session.preferred_mechanic_id, session.id, session.scheduled_start)
+
+
+# Parts of other use cases' transactions
+
+
+def check_mechanic(mechanic: Mechanic, session: Session, policy: Policy, now: datetime) -> None:
+    """Only whoever may be matched can be booked, brand included. Raises Invalid."""
+    brand_key = rules.wanted(session).brand_key
+    if not mechanics.is_eligible(mechanic, policy, now, brand_key):
+        raise Invalid.field("/preferred_mechanic_id", "does not take sessions like yours")
+
+
+def hold(tx: Transaction, session: Session, plan: Plan, start: datetime, now: datetime) -> Session:
+    """The session with the slot that is held for it. Raises Invalid, Conflict ``slot_taken``."""
+    assert session.preferred_mechanic_id is not None, "a slot is somebody's"
+    booking = calendar.hold_slot(
+        tx,
+        mechanic_id=session.preferred_mechanic_id,
+        session_id=session.id,
+        customer_id=session.customer_id,
+        plan=plan,
+        start=start,
+        now=now,
+    )
+    assert booking.held_until is not None, "it is not signed yet"
+    return rules.with_slot(session, booking.start, booking.end, booking.held_until)
+
+
+def confirm(tx: Transaction, signed: Session, now: datetime) -> None:
+    """Signed: the slot is booked, and the customer free for others until it starts."""
+    store.unlock(tx, signed)
+    calendar.confirm_booking(tx, _ref(signed), now)
+    tx.record(facts.event(EventType.SESSION_SCHEDULED, signed, now, **facts.booked(signed, now)))
+
+
+def move(tx: Transaction, session: Session, start: datetime, now: datetime) -> Session:
+    """The session in another slot; the old one is free. Raises as ``hold``."""
+    booking = calendar.move_booking(tx, _ref(session), start=start, now=now)
+    moved = rules.reschedule(session, booking.start, booking.end, now)
+    before = {"previous_start": _start_time(session)}
+    booked = facts.booked(moved, now)
+    tx.record(facts.event(EventType.SESSION_RESCHEDULED, moved, now, **booked, **before))
+    return moved
+
+
+# Moves of the clock
+
+
+def make_move(session: Session, policy: Policy, now: datetime) -> bool:
+    """Do what is due for a scheduled session; answers whether anything was.
+
+    Before its start reminders. At its start it begins, if both sides are to be had. Who is not is
+    waited for: a mechanic is called for 5 minutes, then others are asked; a customer who has
+    another session has 10 minutes (domain.md, Calendar).
+    """
+    assert session.scheduled_start is not None, "what is scheduled has a start"
+    if now >= session.scheduled_start:
+        return _start(session, policy, now)
+    reminder = rules.reminder_due(session, now)
+    if reminder is None:
+        return False
+    _remind(session, reminder, now)
+    return True
+
+
+def _remind(session: Session, reminder: Reminder, now: datetime) -> None:
+    clashes = _clashes(session, now) if reminder is Reminder.QUARTER else []
+    reminded = rules.remind(session, now)
+    start = {"mechanic_id": session.mechanic_id, "scheduled_start": _start_time(session)}
+    with Transaction() as tx:
+        store.put(tx, reminded)
+        tx.record(facts.event(EventType.SESSION_REMINDER, session, now, ahead=reminder, **start))
+        for live in clashes:
+            tx.record(facts.event(EventType.BOOKING_CLASH, live, now, **start))
+
+
+def _clashes(session: Session, now: datetime) -> list[Session]:
+    """Live sessions of the mechanic that may last into this booking."""
+    assert session.mechanic_id is not None, "set when it was scheduled"
+    assert session.scheduled_start is not None, "what is scheduled has a start"
+    in_hand = offers.in_hand(session.mechanic_id)
+    found = (store.find(session_id) for session_id in in_hand)
+    return [
+        live
+        for live in found
+        if live
+        and live.status is Status.LIVE
+        and live.ends_by
+        and live.ends_by > session.scheduled_start > now
+    ]
+
+
+def _start(session: Session, policy: Policy, now: datetime) -> bool:
+    assert session.mechanic_id is not None, "set when it was scheduled"
+    mechanic = mechanics.get(session.mechanic_id)
+    brand = rules.wanted(session).brand_key
+    why_not = mechanics.why_not_available(mechanic, policy, now, brand)
+    if _is_customer_elsewhere(session):
+        grace_ends = rules.elsewhere_grace_ends(session, policy)
+        if now >= grace_ends:
+            _miss_customer(session, grace_ends, now)
+            return True
+        return _delay(session, grace_ends, now, why_not, customer_elsewhere=True)
+    if mechanic and why_not is None:
+        _begin(session, mechanic, policy, now)
+        return True
+    grace_ends = rules.start_grace_ends(session, policy)
+    if now >= grace_ends:
+        _seek(session, policy, now)
+        return True
+    return _delay(session, grace_ends, now, why_not, customer_elsewhere=False)
+
+
+def _is_customer_elsewhere(session: Session) -> bool:
+    """Whether the customer has an active session, of which what is over was written down."""
+    active_id = store.active_session_id(session.customer_id)
+    active = store.find(active_id) if active_id else None
+    return active is not None and active.status in ACTIVE
+
+
+def _delay(
+    session: Session,
+    until: datetime,
+    now: datetime,
+    why_not: Unavailable | None,
+    *,
+    customer_elsewhere: bool,
+) -> bool:
+    if session.delayed_until == until:
+        return False
+    with Transaction() as tx:
+        store.put(tx, rules.delay(session, until))
+        tx.record(
+            facts.event(
+                EventType.BOOKING_DELAYED,
+                session,
+                now,
+                mechanic_id=session.mechanic_id,
+                scheduled_start=_start_time(session),
+                mechanic_called=why_not is not None,
+                customer_elsewhere=customer_elsewhere,
+                delayed_until=format_time(until),
+            )
+        )
+    return True
+
+
+def _begin(session: Session, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
+    """The mechanic has it, and both sides are to join."""
+    row = offers.booked_row(rules.brief(session), rules.wanted(session), mechanic, policy, now)
+    begun = rules.begin(session, policy, assignment_id=row.id, now=now)
+    assert begun.mechanic_due_by is not None, "set as by an accept"
+    with Transaction() as tx:
+        store.lock(tx, begun, otherwise=_decide_anew)
+        store.put(tx, begun)
+        offers.assign(tx, row, customer_id=session.customer_id, policy=policy, now=now)
+        calendar.begin_booking(tx, _ref(session), now)
+        mechanics.take_load(
+            tx,
+            mechanic.id,
+            policy=policy,
+            brand_key=row.wanted.brand_key,
+            now=now,
+            otherwise=_not_to_be_had,
+        )
+        tx.record(
+            facts.event(
+                EventType.BOOKING_BEGAN,
+                begun,
+                now,
+                mechanic_id=mechanic.id,
+                assignment_id=row.id,
+                mechanic_due_by=format_time(begun.mechanic_due_by),
+            )
+        )
+    metrics.add_metric("BookingsBegun", MetricUnit.Count, 1)
+
+
+def _seek(session: Session, policy: Policy, now: datetime) -> None:
+    """Others are asked; whoever was booked first of all, should they be there by now."""
+    sought = rules.seek(session, policy, now)
+    assert sought.pending_until is not None, "it is pending"
+    with Transaction() as tx:
+        store.lock(tx, sought, otherwise=_decide_anew)
+        store.put(tx, sought)
+        calendar.free_booking(tx, _ref(session), now)
+        offers.open_dispatch(
+            tx,
+            rules.brief(sought),
+            rules.wanted(sought),
+            customer_id=sought.customer_id,
+            preferred_id=sought.preferred_mechanic_id,
+            policy=policy,
+            now=now,
+            until=sought.pending_until,
+        )
+        tx.record(facts.pending(sought, now))
+    metrics.add_metric("BookingsUnkept", MetricUnit.Count, 1)
+
+
+def _miss_customer(session: Session, at: datetime, now: datetime) -> None:
+    with Transaction() as tx:
+        store.put(tx, rules.miss_customer(session, at))
+        calendar.free_booking(tx, _ref(session), now)
+        tx.record(
+            facts.event(
+                EventType.CUSTOMER_NOT_JOINED,
+                session,
+                now,
+                mechanic_id=session.mechanic_id,
+                assignment_id=None,
+            )
+        )
+    metrics.add_metric("CustomersNotJoined", MetricUnit.Count, 1)
+
+
+def _decide_anew(_old: Item | None) -> StaleVersion:
+    return StaleVersion()
+
+
+def _not_to_be_had(_reason: Unavailable) -> StaleVersion:
+    return StaleVersion()
+
+
+def _start_time(session: Session) -> str:
+    assert session.scheduled_start is not None, "what is scheduled has a start"
+    return format_time(session.scheduled_start)
