@@ -175,10 +175,11 @@ def _refreshing() -> Refreshing:
 
 
 def _change_presence(mechanic_id: str, working: set[str], at: datetime) -> None:
-    leaves = mechanic_id in working
-    move = mechanics.go_off_shift if leaves else mechanics.go_on_shift
     with Transaction() as tx:
-        move(tx, mechanic_id, "shift", at)
+        if mechanic_id in working:
+            mechanics.go_off_shift(tx, mechanic_id, "shift", at)
+        else:
+            mechanics.go_on_shift(tx, mechanic_id, "shift", at, at + timedelta(hours=12))
     working ^= {mechanic_id}
 
 

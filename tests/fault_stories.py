@@ -584,7 +584,7 @@ def a_mechanic_clocks_in(world: FastWorld) -> Plot:
         world.call(lambda once: shifts.clock_in("a", world.now, once=once))
 
     def end() -> None:
-        assert shifts.clock_state("a").currently_on_shift
+        assert shifts.clock_state("a", world.now).currently_on_shift
         assert len(world.facts("CapacityLeft")) == 1
 
     return Plot(then, end)
@@ -671,7 +671,7 @@ def a_mechanic_finishes_and_clocks_out(world: FastWorld) -> Plot:
 
     def end() -> None:
         ends(world, session, Status.COMPLETED)
-        assert not shifts.clock_state("a").currently_on_shift
+        assert not shifts.clock_state("a", world.now).currently_on_shift
 
     return Plot(then, end)
 
@@ -685,7 +685,7 @@ def a_shift_ends_after_twelve_hours(world: FastWorld) -> Plot:
         world.pass_time(minutes=12)
 
     def end() -> None:
-        assert not shifts.clock_state("a").currently_on_shift
+        assert not shifts.clock_state("a", world.now).currently_on_shift
 
     return Plot(then, end)
 
@@ -702,7 +702,7 @@ def a_shift_ends_after_twelve_hours_and_its_session(world: FastWorld) -> Plot:
 
     def end() -> None:
         ends(world, session, Status.COMPLETED)
-        assert not shifts.clock_state("a").currently_on_shift
+        assert not shifts.clock_state("a", world.now).currently_on_shift
 
     return Plot(then, end)
 
@@ -1164,7 +1164,7 @@ def the_sweeper_finds_a_shift_that_never_ended(world: FastWorld) -> Plot:
     town(world, "a")
 
     def end() -> None:
-        assert not shifts.clock_state("a").currently_on_shift
+        assert not shifts.clock_state("a", world.now).currently_on_shift
 
     return _swept(world, end, hours=12, minutes=4)
 

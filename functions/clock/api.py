@@ -20,7 +20,7 @@ def _view(state: ClockState, _who: Caller) -> ClockView:
 @app.get("/mechanic/clock", responses=answers(404))
 async def clock(who: Mechanic) -> ClockView:
     """Whether the caller is on shift, since when, and with how many sessions in hand."""
-    return ClockView.of(service.clock_state(who.id))
+    return ClockView.of(service.clock_state(who.id, time.now()))
 
 
 @app.post("/mechanic/clock", responses=answers(404, 409))

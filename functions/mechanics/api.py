@@ -28,8 +28,9 @@ async def available(wanted: Annotated[BrowseParameters, Query()], who: AnyCaller
 @app.get("/mechanics/{mechanic_id}", responses=answers(404))
 async def mechanic(mechanic_id: str, who: AnyCaller) -> MechanicView:
     """A mechanic's public profile. Only approved mechanics are visible to others."""
+    now = time.now()
     found = service.profile_for(mechanic_id, by=who.id)
-    return MechanicView.seen(found, policies.current(time.now()).capacity)
+    return MechanicView.seen(found, policies.current(now).capacity, now)
 
 
 handler = http.lambda_handler(app)

@@ -77,7 +77,7 @@ def add(mechanic_id: str, *, on_shift: bool = True, load: int = 0, **fields: Any
 
 def clock_in(mechanic_id: str) -> None:
     with Transaction() as tx:
-        mechanics.go_on_shift(tx, mechanic_id, "shift-1", NOON)
+        mechanics.go_on_shift(tx, mechanic_id, "shift-1", NOON, NOON + timedelta(hours=12))
 
 
 def clock_out(mechanic_id: str) -> None:

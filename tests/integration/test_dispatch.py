@@ -101,7 +101,7 @@ def test_a_mechanic_gone_since_the_roster_was_read_is_passed_over(
 
     def rank(*args: Any, **kwargs: Any) -> Ranking:
         ranking = lagging(*args, **kwargs)
-        if kwargs["among"] is Among.FREE and shifts.clock_state("a").currently_on_shift:
+        if kwargs["among"] is Among.FREE and shifts.clock_state("a", world.now).currently_on_shift:
             found.extend(ranked.mechanic.id for ranked in ranking.top)
             shifts.clock_out("a", world.now)
         return ranking

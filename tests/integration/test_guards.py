@@ -381,6 +381,7 @@ SAME_VERSION = "#version = :version_read"
 ON_SHIFT = "#currently_on_shift = :yes"
 THAT_SHIFT = "#shift_id = :shift_id"
 NOT_CLOSING = "attribute_not_exists(#closing)"
+NOT_OVER = "attribute_not_exists(#shift_ends_at) OR #shift_ends_at > :now"
 CERTIFIED = "attribute_not_exists(#certified_until) OR #certified_until >= :today"
 NOT_THE_LAST = f"{NOT_CLOSING} OR #load > :one"
 THAT_MARK = "#capacity_at = :marked_at"
@@ -442,6 +443,7 @@ def _availability() -> Iterator[Case]:
             (ON_SHIFT, off_shift(), "off_shift"),
             (HAS_ROOM, a_mechanic(load=1), "at_capacity"),
             (NOT_CLOSING, a_mechanic(closing="finished"), "at_capacity"),
+            (NOT_OVER, a_mechanic(shift_ends_at=format_time(NOON)), "off_shift"),
         ):
             yield Case(
                 where=f"mechanics.store.{function}",
@@ -460,7 +462,9 @@ def _availability() -> Iterator[Case]:
 
 def _goes_on(tx: Transaction) -> None:
     already = Conflict("already_clocked_in", "You are on shift already.")
-    mechanic_items.go_on_shift(tx, MECHANIC, "shift-2", NOON, lambda _old: already)
+    mechanic_items.go_on_shift(
+        tx, MECHANIC, "shift-2", NOON, NOON + timedelta(hours=12), lambda _old: already
+    )
 
 
 def _goes_off(tx: Transaction) -> None:
@@ -485,8 +489,15 @@ def _is_on_that_shift(tx: Transaction) -> None:
     mechanic_items.check_shift(tx, MECHANIC, SHIFT)
 
 
+_MISSING = Mechanic(profile_from(a_record(id=MECHANIC)))
+
+
 def _misses(tx: Transaction) -> None:
-    mechanic_items.count_miss(tx, MECHANIC, 1)
+    mechanic_items.count_miss(tx, _MISSING, 1, NOON, is_last=False)
+
+
+def _forgets_due(tx: Transaction) -> None:
+    mechanic_items.forget_due(tx, _MISSING)
 
 
 def _mechanics() -> Iterator[Case]:
@@ -523,6 +534,11 @@ def _mechanics() -> Iterator[Case]:
     yield case("count_miss", ON_SHIFT, off_shift(), _misses)
     yield case("count_miss", HAS_ROOM, a_mechanic(load=1), _misses)
     yield case("count_miss", NOT_CLOSING, closing(), _misses)
+    yield case("count_miss", NOT_OVER, a_mechanic(shift_ends_at=format_time(NOON)), _misses)
+    yield case("count_miss", "#misses = :before", a_mechanic(misses=1), _misses)
+    yield case("forget_due", "attribute_not_exists(#capacity_at)", a_mechanic(), _forgets_due)
+    free = partial(a_mechanic, capacity_at=None)
+    yield case("forget_due", "#misses = :misses", free(misses=1), _forgets_due)
     yield case(
         "forget_misses", EXISTS, nothing, lambda tx: mechanic_items.forget_misses(tx, MECHANIC)
     )
@@ -861,23 +877,33 @@ REFUSED = [
 ]
 
 
+_NO_LAST_DAY = {"certification_expires_on": None}
+
+
 def _passing() -> Iterator[Case]:
     """Writes that pass by one of two choices alone.
 
     What speaks when the condition lacks the choice is a rule that finds nothing to refuse.
     """
+    in_shift = (
+        ("attribute_not_exists(#shift_ends_at)", a_mechanic()),
+        ("#shift_ends_at > :now", a_mechanic(shift_ends_at=format_time(NOON + ONE_MS))),
+    )
     for function, write in _NEEDS_AVAILABLE.items():
-        for clause, profile in (
-            ("attribute_not_exists(#certified_until)", {"certification_expires_on": None}),
-            ("#certified_until >= :today", {}),
+        for clause, given in (
+            ("attribute_not_exists(#certified_until)", a_mechanic(_NO_LAST_DAY)),
+            ("#certified_until >= :today", a_mechanic()),
+            *in_shift,
         ):
             yield Case(
                 where=f"mechanics.store.{function}",
                 clause=clause,
-                given=a_mechanic(profile),
+                given=given,
                 write=write,
                 refusal=StaleVersion if write is _offers_marked else AssertionError,
             )
+    for clause, given in in_shift:
+        yield Case(where="mechanics.store.count_miss", clause=clause, given=given, write=_misses)
     for clause, given in (
         (NOT_CLOSING, a_mechanic(load=1)),
         ("#load > :one", a_mechanic(load=2, closing="finished")),

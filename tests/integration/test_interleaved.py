@@ -347,7 +347,7 @@ def test_of_two_clock_ins_at_once_one_opens_a_shift(world: World, after: After) 
         shifts.clock_in("a", world.now)
     assert refused.value.reason == "already_clocked_in"
     (fact,) = world.facts("MechanicClockedIn")
-    assert shifts.clock_state("a").shift == shift_items.find("a", fact["shift_id"])
+    assert shifts.clock_state("a", world.now).shift == shift_items.find("a", fact["shift_id"])
 
 
 def test_a_clock_out_that_meets_a_new_shift_ends_that_one(world: World, after: After) -> None:
@@ -377,7 +377,7 @@ def test_a_session_that_ends_while_its_shift_begins_to_close_ends_the_shift(
         lambda: shifts.clock_out("a", world.now, finish=True),
     )
     _end(world, session)
-    state = shifts.clock_state("a")
+    state = shifts.clock_state("a", world.now)
     assert (state.currently_on_shift, state.closing, state.load) == (False, False, 0)
     ((shift,), _) = shifts.shifts_of("a", 10, None)
     assert shift.ended_at == world.now
@@ -428,7 +428,7 @@ def test_the_last_two_sessions_of_a_closing_shift_end_at_once(world: World, afte
     shifts.clock_out("a", world.now, finish=True)
     after(shift_rules, "closes_with_session", lambda: _end(world, second))
     _end(world, first)
-    state = shifts.clock_state("a")
+    state = shifts.clock_state("a", world.now)
     assert (state.currently_on_shift, state.closing, state.load) == (False, False, 0)
     assert len(world.facts("MechanicClockedOut")) == 1
 

@@ -40,7 +40,7 @@ def on_shift(**fields: Any) -> str:
 
 def clock_in(mechanic_id: str, shift_id: str = "shift-1") -> None:
     with Transaction() as tx:
-        service.go_on_shift(tx, mechanic_id, shift_id, NOON)
+        service.go_on_shift(tx, mechanic_id, shift_id, NOON, NOON + timedelta(hours=12))
 
 
 def clock_out(mechanic_id: str, shift_id: str = "shift-1") -> None:

@@ -63,6 +63,38 @@ def _check_moved_on(world: World, session: Session, reason: str) -> None:
     assert world.broadcast(session.id).status is AssignmentStatus.QUEUED
 
 
+# Without being asked
+
+
+def test_who_declines_the_opened_broadcast_before_being_asked_is_passed_over(world: World) -> None:
+    booked = sessions.book_session(an_intake(preferred_mechanic_id="own"), "customer", world.now)
+    session = sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    world.clock.advance(minutes=2)
+    row = world.broadcast(session.id)
+    sessions.decline_offer(row.id, "own", DeclineReason.BUSY, world.now)
+    world.drain()
+    (told,) = _passed_over(world, session)
+    assert told["outcome"] == outcome(world, session.id) == "declined"
+    assert world.asked(session.id) == ["a", "b"]
+
+
+def test_a_session_cancelled_while_they_are_asked_says_so(world: World) -> None:
+    session = _book(world)
+    sessions.cancel_session(session.id, "customer", None, world.now)
+    world.drain()
+    assert outcome(world, session.id) == "cancelled"
+    assert _passed_over(world, session) == []
+
+
+def test_a_release_of_the_broadcast_that_time_has_opened_tells_what_it_is(world: World) -> None:
+    session = _book(world)
+    row = world.broadcast(session.id)
+    world.clock.advance(minutes=2)
+    with pytest.raises(Conflict) as refused:
+        sessions.release_session(row.id, "a", "Not mine", world.now)
+    assert refused.value.members["current_status"] == AssignmentStatus.QUEUED
+
+
 # Asked alone
 
 

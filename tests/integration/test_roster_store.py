@@ -32,7 +32,7 @@ def add(mechanic_id: str, at: datetime = NOON, **fields: Any) -> None:
 
 def clock_in(mechanic_id: str, at: datetime) -> None:
     with Transaction() as tx:
-        mechanics.go_on_shift(tx, mechanic_id, "shift-1", at)
+        mechanics.go_on_shift(tx, mechanic_id, "shift-1", at, at + timedelta(hours=12))
 
 
 def best(

@@ -15,7 +15,7 @@ from dispatch.policy.model import Plan, SessionType
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
-from dispatch.shifts.model import Cause
+from dispatch.shifts.model import Cause, ClockAction
 from tests.stories import (
     clock_in,
     clock_out,
@@ -75,7 +75,7 @@ def test_a_quiet_shift(world: World) -> None:
 
 def test_while_it_is_open_nothing_is_counted(world: World) -> None:
     world.book()
-    shift = shifts.clock_state("a").shift
+    shift = shifts.clock_state("a", world.now).shift
     assert shift is not None
     assert (shift.minutes, shift.cause, shift.tally) == (None, None, None)
 
@@ -337,7 +337,7 @@ def test_the_shift_closes_with_the_session(world: World) -> None:
     world.clock.advance(minutes=2)
     state = shifts.clock_out("a", world.now, notes="Home", finish=True)
     assert (state.currently_on_shift, state.load, state.closing) == (True, 1, True)
-    assert shifts.clock_state("a").closing
+    assert shifts.clock_state("a", world.now).closing
     world.drain()
     (closing,) = world.facts("ShiftClosing")
     assert (closing["mechanic_id"], closing["cause"]) == ("a", "finished")
@@ -394,7 +394,7 @@ def test_the_next_shift_is_an_open_one(world: World) -> None:
     clock_out(world, "a", finish=True)
     complete(world, session)
     clock_in(world, "a")
-    assert not shifts.clock_state("a").closing
+    assert not shifts.clock_state("a", world.now).closing
     assert is_offered(world, "a") == []
     later = world.book()
     assert is_offered(world, "a") == [later.id]
@@ -430,7 +430,7 @@ def test_it_closes_with_the_last_of_several_sessions(world: World) -> None:
     clock_out(world, "a", finish=True)
     waiting = world.book()
     complete(world, second)
-    assert shifts.clock_state("a").closing
+    assert shifts.clock_state("a", world.now).closing
     assert world.asked(waiting.id) == [], "a session less is no new capacity now"
     complete(world, first)
     assert last_shift("a").cause is Cause.FINISHED
@@ -440,7 +440,7 @@ def test_it_closes_with_the_last_of_several_sessions(world: World) -> None:
 
 
 def test_after_twelve_hours_a_shift_ends_by_itself(world: World) -> None:
-    shift = shifts.clock_state("a").shift
+    shift = shifts.clock_state("a", world.now).shift
     assert shift is not None
     assert shift.closes_at == world.now + timedelta(hours=12)
     world.pass_time(hours=11, minutes=59)
@@ -471,7 +471,7 @@ def test_with_a_session_in_hand_it_ends_with_the_session(world: World) -> None:
     sessions.join_session(session.id, session.customer_id, world.now)
     world.pass_time(minutes=10)
     assert the_mechanic("a").duty.on_shift
-    assert shifts.clock_state("a").closing
+    assert shifts.clock_state("a", world.now).closing
     (closing,) = world.facts("ShiftClosing")
     assert closing["cause"] == "twelve_hours"
     world.pass_time(minutes=4)
@@ -508,13 +508,57 @@ def test_the_ring_of_a_shift_that_is_over_leaves_the_next_alone(world: World) ->
 
 
 def test_rung_late_and_twice_it_ends_once(world: World) -> None:
-    shift = shifts.clock_state("a").shift
+    shift = shifts.clock_state("a", world.now).shift
     assert shift is not None
     assert not shifts.end_overdue_shift("a", shift.id, world.now), "not yet"
     world.clock.advance(hours=12, minutes=4)
     assert shifts.end_overdue_shift("a", shift.id, world.now)
     assert not shifts.end_overdue_shift("a", shift.id, world.now)
     assert len(world.facts("MechanicClockedOut")) == 1
+
+
+def test_after_twelve_hours_nothing_is_to_be_had_though_no_timer_rings(world: World) -> None:
+    session = world.book()
+    offer = world.offer_to("a")
+    world.clock.advance(hours=12)
+    another = world.book("another")
+    assert world.asked(another.id) == []
+    assert not shifts.clock_state("a", world.now).currently_on_shift
+    assert offers.queue_of("a", world.now).unassigned == []
+    for id_ in (offer.id, world.broadcast(another.id).id):
+        with pytest.raises(Conflict):
+            sessions.accept_offer(id_, "a", world.now)
+    assert world.session(session.id).status is not Status.WAITING
+    assert world.load("a") == 0
+
+
+@pytest.mark.parametrize("action", ClockAction)
+def test_whoever_comes_to_the_clock_late_finds_the_shift_over(
+    world: World, action: ClockAction
+) -> None:
+    world.clock.advance(hours=13)
+    if action is ClockAction.CLOCK_IN:
+        assert shifts.punch_clock(action, "a", world.now).currently_on_shift
+    else:
+        with pytest.raises(Conflict) as refused:
+            shifts.punch_clock(action, "a", world.now)
+        assert refused.value.reason == "not_clocked_in"
+    closed = last_shift("a")
+    assert (closed.cause, closed.minutes) == (Cause.TWELVE_HOURS, 720)
+
+
+def test_a_session_in_hand_is_part_of_the_shift_however_late_its_end_is_rung(world: World) -> None:
+    world.pass_time(hours=11, minutes=50)
+    session = make_busy(world, "a")
+    sessions.join_session(session.id, "a", world.now)
+    sessions.join_session(session.id, session.customer_id, world.now)
+    world.clock.advance(minutes=14)
+    sessions.end_session(session.id, "a", world.now)
+    world.clock.advance(minutes=6)
+    shift = shifts.clock_state("a", world.now)
+    assert not shift.currently_on_shift
+    shifts.end_overdue_shift("a", the_mechanic("a").shift_id or "", world.now)
+    assert last_shift("a").minutes == 724
 
 
 def test_a_session_that_waits_is_offered_to_nobody_whose_time_is_up(world: World) -> None:

@@ -19,7 +19,7 @@ def test_clocking_in_opens_a_shift(world: World) -> None:
     world.mechanic("a", on_shift=False)
     state = shifts.clock_in("a", world.now, location="Garage 4", notes="Until five")
     assert state.currently_on_shift
-    assert shifts.clock_state("a") == state
+    assert shifts.clock_state("a", world.now) == state
     assert state.shift is not None
     assert (state.shift.location, state.shift.notes) == ("Garage 4", "Until five")
     (fact,) = world.facts("MechanicClockedIn")
@@ -61,7 +61,7 @@ def test_clocking_out_with_a_session_in_hand_is_refused(world: World) -> None:
     with pytest.raises(Conflict) as refused:
         shifts.clock_out("a", world.now)
     assert refused.value.reason == "has_load"
-    assert shifts.clock_state("a").load == 1
+    assert shifts.clock_state("a", world.now).load == 1
     sessions.cancel_session(session.id, "customer", None, world.now)
     assert not shifts.clock_out("a", world.now).currently_on_shift
 
@@ -90,7 +90,7 @@ def test_without_a_profile_there_is_no_clock(world: World) -> None:
     acts: list[Callable[[], object]] = [
         lambda: shifts.clock_in("nobody", world.now),
         lambda: shifts.clock_out("nobody", world.now),
-        lambda: shifts.clock_state("nobody"),
+        lambda: shifts.clock_state("nobody", world.now),
     ]
     for act in acts:
         with pytest.raises(NotFound):

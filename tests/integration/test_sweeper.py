@@ -261,6 +261,40 @@ def test_who_has_clocked_out_since_needs_no_repair(world: World) -> None:
     assert _sweep(world) == 0
 
 
+def test_who_has_missed_three_offers_and_nobody_heard_of_it(world: World) -> None:
+    _miss_three(world)
+    assert the_mechanic("a").duty.on_shift
+    world.clock.at += GRACE
+    assert _sweep(world) == 1
+    assert last_shift("a").cause is EndOfShift.THREE_MISSES
+    assert _sweep(world) == 0
+
+
+def test_who_answers_after_three_misses_needs_no_repair(world: World) -> None:
+    missed, *_ = _miss_three(world)
+    row = world.broadcast(missed.id)
+    offers.decline_offer(row.id, "a", DeclineReason.BUSY, world.now)
+    world.clock.at += GRACE
+    for _ in range(2):
+        assert _sweep(world) == 0
+        assert the_mechanic("a").duty.on_shift
+        assert list(overdue(world.now)) == []
+
+
+def _miss_three(world: World) -> list[Session]:
+    """Three offers at once run out; nobody hears of it."""
+    world.mechanic("a")
+    world.drain()
+    sought = [world.book(f"customer-{number}") for number in range(3)]
+    world.clock.advance(minutes=5)
+    for session in sought:
+        assert offers.expire_offers(session.id, world.now)
+    for session in sought:
+        offers.seek_mechanic(session.id, world.now)
+    _messages()
+    return sought
+
+
 def test_a_shift_past_its_twelve_hours(world: World) -> None:
     world.mechanic("a")
     _lose_everything(world)
@@ -276,7 +310,7 @@ def test_a_shift_past_its_twelve_hours_with_a_session_in_hand(world: World) -> N
     go_live(world, take(world, "a", world.book()))
     _lose_everything(world)
     assert _sweep_after(world, minutes=10) == 1
-    assert shifts.clock_state("a").closing
+    assert shifts.clock_state("a", world.now).closing
     world.clock.advance(minutes=15)
     assert _sweep(world) == 1, "the session, and the shift with it"
     assert last_shift("a").cause is EndOfShift.TWELVE_HOURS

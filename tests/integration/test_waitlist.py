@@ -873,9 +873,9 @@ def test_after_24_hours_an_entry_is_over_ring_or_no_ring(world: World) -> None:
 
 
 def test_who_is_past_24_hours_is_not_told_nor_in_the_way(world: World) -> None:
-    world.mechanic("ada")
     line_up(world, "jo")
     world.clock.advance(hours=23)
+    world.mechanic("ada")
     line_up(world, "kim")
     world.clock.advance(hours=1)
     assert standing(world, "jo", "kim") == {"jo": "expired", "kim": 1}
@@ -885,9 +885,9 @@ def test_who_is_past_24_hours_is_not_told_nor_in_the_way(world: World) -> None:
 
 
 def test_a_turn_is_honoured_past_the_24_hours(world: World) -> None:
-    world.mechanic("ada")
     line_up(world, "jo")
     world.clock.advance(hours=23, minutes=58)
+    world.mechanic("ada")
     comes_free(world)
     world.clock.advance(minutes=3)
     ring(world)

@@ -103,17 +103,37 @@ def test_presence_and_how_many_sessions_more_there_is_room_for(
 def test_the_first_reason_that_holds_is_told(
     mechanic: Mechanic | None, reason: Unavailable | None
 ) -> None:
-    assert why_not_available(mechanic, POLICY, TODAY) is reason
+    assert why_not_available(mechanic, POLICY, NOON) is reason
 
 
 def test_who_finishes_the_shift_takes_no_more_whatever_the_capacity() -> None:
     roomy = replace(POLICY, capacity=5)
-    assert why_not_available(a_mechanic(BUSY), roomy, TODAY) is None
-    assert why_not_available(a_mechanic(CLOSING), roomy, TODAY) is Unavailable.AT_CAPACITY
+    assert why_not_available(a_mechanic(BUSY), roomy, NOON) is None
+    assert why_not_available(a_mechanic(CLOSING), roomy, NOON) is Unavailable.AT_CAPACITY
+
+
+@pytest.mark.parametrize(
+    ("duty", "reason"),
+    [
+        (FREE, Unavailable.OFF_SHIFT),
+        (BUSY, Unavailable.AT_CAPACITY),
+        (CLOSING, Unavailable.AT_CAPACITY),
+        (OFF, Unavailable.OFF_SHIFT),
+    ],
+)
+def test_a_shift_that_has_lasted_as_long_as_one_may_is_over_rung_or_not(
+    duty: Duty, reason: Unavailable
+) -> None:
+    """With a session in hand it is closing: no more, whatever the capacity."""
+    roomy = replace(POLICY, capacity=2)
+    mechanic = replace(a_mechanic(duty), shift_ends_at=NOON)
+    assert why_not_available(mechanic, roomy, NOON) is reason
+    before = why_not_available(mechanic, roomy, NOON - timedelta(milliseconds=1))
+    assert before is why_not_available(a_mechanic(duty), roomy, NOON)
 
 
 def test_the_wrong_brand_is_told_before_presence() -> None:
-    found = why_not_available(a_mechanic(OFF), POLICY, TODAY, brand_key="audi")
+    found = why_not_available(a_mechanic(OFF), POLICY, NOON, brand_key="audi")
     assert found is Unavailable.NOT_ELIGIBLE
 
 

@@ -203,7 +203,8 @@ def _cards(
         if mechanic_rules.is_eligible(entry, policy, now.date(), request.brand_key):
             score = rules.score(entry, request, policy.scoring, now.date())
             if rules.is_listed(entry, score, query.filters):
-                presence = mechanic_rules.presence(mechanic.duty, policy.capacity)
+                duty = mechanic_rules.duty_at(mechanic, now)
+                presence = mechanic_rules.presence(duty, policy.capacity)
                 order = rules.standing(score.match_score, entry)
                 cards.append((order, Card(mechanic, presence, score)))
     return tuple(card for _, card in sorted(cards, key=lambda found: found[0]))

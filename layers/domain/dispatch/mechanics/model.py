@@ -78,6 +78,7 @@ class Duty:
 class Mechanic:
     """Profile and presence. ``shift_id`` is set while on shift; ``clocked_in_at`` is the latest.
 
+    ``shift_ends_at`` is when the latest shift ends by itself, whether that is rung or not.
     ``closing`` is why a shift ends with the session in hand. ``misses`` counts the offers missed in
     a row. ``capacity_at`` marks new capacity that nobody has put to use yet: since when.
     """
@@ -86,6 +87,7 @@ class Mechanic:
     duty: Duty = Duty()
     shift_id: str | None = None
     clocked_in_at: datetime | None = None
+    shift_ends_at: datetime | None = None
     last_seen_at: datetime | None = None
     closing: str | None = None
     misses: int = 0

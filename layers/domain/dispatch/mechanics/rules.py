@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -57,6 +58,20 @@ def is_visible(mechanic: Mechanic) -> bool:
     return mechanic.profile.status is Status.APPROVED
 
 
+def duty_at(mechanic: Mechanic, now: datetime) -> Duty:
+    """Presence and load at that instant.
+
+    A shift that has lasted as long as one may is over, or closing with the session in hand: the
+    deadline holds, whether it was rung or not.
+    """
+    ends_at = mechanic.shift_ends_at
+    if not mechanic.duty.on_shift or ends_at is None or now < ends_at:
+        return mechanic.duty
+    if mechanic.duty.load:
+        return replace(mechanic.duty, closing=True)
+    return replace(mechanic.duty, on_shift=False)
+
+
 def presence(duty: Duty, capacity: int) -> Presence:
     if not duty.on_shift:
         return Presence.OFFLINE
@@ -69,12 +84,12 @@ def room(duty: Duty, capacity: int) -> int:
 
 
 def why_not_available(
-    mechanic: Mechanic | None, policy: Policy, on: date, brand_key: str | None = None
+    mechanic: Mechanic | None, policy: Policy, now: datetime, brand_key: str | None = None
 ) -> Unavailable | None:
     """The first reason why this mechanic cannot take a session now; None if they can."""
-    if mechanic is None or not is_eligible(roster_entry(mechanic), policy, on, brand_key):
+    if mechanic is None or not is_eligible(roster_entry(mechanic), policy, now.date(), brand_key):
         return Unavailable.NOT_ELIGIBLE
-    match presence(mechanic.duty, policy.capacity):
+    match presence(duty_at(mechanic, now), policy.capacity):
         case Presence.OFFLINE:
             return Unavailable.OFF_SHIFT
         case Presence.BUSY:

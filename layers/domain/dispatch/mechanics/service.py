@@ -46,7 +46,7 @@ def why_not_available(
     mechanic: Mechanic | None, policy: Policy, now: datetime, brand_key: str | None
 ) -> Unavailable | None:
     """The first reason why they cannot take a session now; None if they can."""
-    return rules.why_not_available(mechanic, policy, now.date(), brand_key)
+    return rules.why_not_available(mechanic, policy, now, brand_key)
 
 
 def is_eligible(mechanic: Mechanic, policy: Policy, now: datetime, brand_key: str | None) -> bool:
@@ -78,6 +78,18 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
     return Mechanic(profile, found[0].duty) if found else Mechanic(profile)
 
 
+@decides_anew
+def has_new_capacity(mechanic_id: str) -> bool:
+    """Whether capacity is marked that nobody has put to use. Else nothing is due any more."""
+    mechanic = get(mechanic_id)
+    if mechanic is None:
+        return False
+    if mechanic.capacity_at is None:
+        with Transaction() as tx:
+            store.forget_due(tx, mechanic)
+    return mechanic.capacity_at is not None
+
+
 # Clauses of other use cases' transactions
 
 
@@ -86,10 +98,11 @@ def go_on_shift(
     mechanic_id: str,
     shift_id: str,
     now: datetime,
+    ends_at: datetime,
     otherwise: Otherwise | None = None,
 ) -> None:
-    """Provided that the mechanic exists and is off shift."""
-    store.go_on_shift(tx, mechanic_id, shift_id, now, otherwise)
+    """Provided that the mechanic exists and is off shift. By ``ends_at`` they no longer are."""
+    store.go_on_shift(tx, mechanic_id, shift_id, now, ends_at, otherwise)
 
 
 def go_off_shift(
@@ -143,7 +156,7 @@ def _named(
 
     def refuse(old: Item | None) -> Exception:
         mechanic = store.mechanic_of(old) if old else None
-        reason = rules.why_not_available(mechanic, policy, now.date(), brand_key)
+        reason = rules.why_not_available(mechanic, policy, now, brand_key)
         if reason is None and else_stale:
             return StaleVersion()
         assert reason is not None, "the condition and the rule must say the same"
@@ -194,9 +207,10 @@ def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:
     store.check_shift(tx, mechanic_id, shift_id)
 
 
-def count_miss(tx: Transaction, mechanic_id: str, policy: Policy) -> None:
-    """One miss more in a row, provided that the mechanic is on shift and free."""
-    store.count_miss(tx, mechanic_id, policy.capacity)
+def count_miss(tx: Transaction, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
+    """One miss more in a row, provided that the mechanic is on shift and free still."""
+    is_last = mechanic.misses + 1 >= policy.misses_to_clock_out
+    store.count_miss(tx, mechanic, policy.capacity, now, is_last=is_last)
 
 
 def forget_misses(tx: Transaction, mechanic_id: str) -> None:
@@ -231,9 +245,12 @@ def offer_capacity(
     )
 
 
-def room(mechanic: Mechanic, policy: Policy) -> int:
+duty_at = rules.duty_at
+
+
+def room(mechanic: Mechanic, policy: Policy, now: datetime) -> int:
     """How many sessions more the mechanic may take now."""
-    return rules.room(mechanic.duty, policy.capacity)
+    return rules.room(rules.duty_at(mechanic, now), policy.capacity)
 
 
 # What ranking reads

@@ -51,7 +51,10 @@ _IS_ELIGIBLE = (
     " AND (attribute_not_exists(#certified_until) OR #certified_until >= :today)"
 )
 _KNOWS_BRAND = "contains(#brand_keys, :brand_key)"
-_HAS_ROOM = "#currently_on_shift = :yes AND #load < :capacity AND attribute_not_exists(#closing)"
+_HAS_ROOM = (
+    "#currently_on_shift = :yes AND #load < :capacity AND attribute_not_exists(#closing)"
+    " AND (attribute_not_exists(#shift_ends_at) OR #shift_ends_at > :now)"
+)
 _IS_ON_SHIFT_LOADED = "#shift_id = :shift_id AND #load >= :one AND attribute_not_exists(#closing)"
 _IS_CLOSING_WITH_LAST = "#shift_id = :shift_id AND #load = :one AND attribute_exists(#closing)"
 
@@ -83,6 +86,7 @@ def mechanic_of(item: Item) -> Mechanic:
         duty=_duty_of(item),
         shift_id=item.get("shift_id"),
         clocked_in_at=_instant(item, "clocked_in_at"),
+        shift_ends_at=_instant(item, "shift_ends_at"),
         last_seen_at=_instant(item, "last_seen_at"),
         closing=item.get("closing"),
         misses=item.get("misses", 0),
@@ -159,17 +163,23 @@ def put_profile(tx: Transaction, profile: Profile, before: str | None, now: date
 
 
 def go_on_shift(
-    tx: Transaction, mechanic_id: str, shift_id: str, now: datetime, otherwise: Otherwise | None
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    now: datetime,
+    ends_at: datetime,
+    otherwise: Otherwise | None,
 ) -> None:
     tx.update(
         key(mechanic_id),
         "SET #currently_on_shift = :yes, #shift_id = :shift_id, #clocked_in_at = :now,"
-        f" #misses = :none, {_SEEN}, {_MARK}",
+        f" #shift_ends_at = :ends_at, #misses = :none, {_SEEN}, {_MARK}",
         {
             ":yes": True,
             ":no": False,
             ":none": 0,
             ":shift_id": shift_id,
+            ":ends_at": format_time(ends_at),
             **_marking(mechanic_id, now),
         },
         when=_IS_OFF_SHIFT,
@@ -207,7 +217,7 @@ def take_load(
     tx.update(
         key(mechanic_id),
         f"SET #load = #load + :one, #misses = :none, {_SEEN}",
-        {**values, ":one": 1, ":none": 0, ":now": format_time(now)},
+        {**values, ":one": 1, ":none": 0},
         when=when,
         otherwise=otherwise,
     )
@@ -237,6 +247,7 @@ def _available(policy: Policy, brand_key: str | None, now: datetime) -> tuple[st
         ":yes": True,
         ":capacity": policy.capacity,
         ":brand_key": brand_key,
+        ":now": format_time(now),
     }
     return " AND ".join(clauses), values
 
@@ -298,18 +309,35 @@ def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:
     tx.check(key(mechanic_id), when="#shift_id = :shift_id", values=values)
 
 
-def count_miss(tx: Transaction, mechanic_id: str, capacity: int) -> None:
-    """An offer missed while on shift and free."""
+def count_miss(
+    tx: Transaction, mechanic: Mechanic, capacity: int, now: datetime, *, is_last: bool
+) -> None:
+    """An offer missed while on shift and free. After the ``last`` one the mechanic is due."""
+    values = {":yes": True, ":capacity": capacity, ":now": format_time(now)}
+    change = "SET #misses = :misses"
+    if is_last:
+        change += ", #due_pk = :due_pk, #due_at = if_not_exists(#due_at, :now)"
+        values[":due_pk"] = due_keys(subject(mechanic.id), now)["due_pk"]
     tx.update(
-        key(mechanic_id),
-        "SET #misses = #misses + :one",
-        {":one": 1, ":yes": True, ":capacity": capacity},
-        when=_HAS_ROOM,
+        key(mechanic.id),
+        change,
+        {**values, ":misses": mechanic.misses + 1, ":before": mechanic.misses},
+        when=f"{_HAS_ROOM} AND #misses = :before",
     )
 
 
 def forget_misses(tx: Transaction, mechanic_id: str) -> None:
     tx.update(key(mechanic_id), "SET #misses = :none", {":none": 0}, when=_EXISTS)
+
+
+def forget_due(tx: Transaction, mechanic: Mechanic) -> None:
+    """Nothing is due of this mechanic: they have answered after their last miss but one."""
+    tx.update(
+        key(mechanic.id),
+        "REMOVE #due_pk, #due_at",
+        {":misses": mechanic.misses},
+        when="attribute_not_exists(#capacity_at) AND #misses = :misses",
+    )
 
 
 def put_capacity_to_use(tx: Transaction, mechanic_id: str, marked_at: datetime) -> None:

@@ -1,5 +1,6 @@
 """What callers are shown of mechanics. Imported by HTTP functions only."""
 
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import Field
@@ -72,10 +73,10 @@ class MechanicView(PublicMechanic):
     )
 
     @classmethod
-    def seen(cls, mechanic: Mechanic, capacity: int) -> Self:
+    def seen(cls, mechanic: Mechanic, capacity: int, now: datetime) -> Self:
         public = PublicMechanic.of(mechanic)
         return cls(
             **public.model_dump(),
-            presence_status=rules.presence(mechanic.duty, capacity),
+            presence_status=rules.presence(rules.duty_at(mechanic, now), capacity),
             last_seen_at=mechanic.last_seen_at,
         )

@@ -114,7 +114,7 @@ def why_not_declinable(assignment: Assignment, mechanic_id: str, now: datetime) 
 def why_not_releasable(assignment: Assignment, mechanic_id: str, now: datetime) -> Conflict:
     """The refusal where this mechanic has not accepted it: only what was taken is given back."""
     if is_open(assignment, now) and mechanic_id not in assignment.declined_by:
-        return IllegalMove(Move.RELEASE, assignment.status)
+        return IllegalMove(Move.RELEASE, as_of(assignment, now).status)
     return why_not_declinable(assignment, mechanic_id, now)
 
 
@@ -231,13 +231,16 @@ def with_decline(
 ) -> Dispatch:
     """After this mechanic has passed, on their offer or (without one) on the broadcast."""
     gone = (declined,) if declined else ()
+    preference = _preference(gone, "declined")
+    if mechanic_id == dispatch.preferred_id and not dispatch.preferred_outcome:
+        preference = {"preferred_outcome": "declined"}  # the broadcast: they were not asked yet
     return _next(
         dispatch,
         offers=_without(dispatch, gone),
         declined=(*dispatch.declined, mechanic_id),
         owed=dispatch.owed + _passed_on(gone),
         seek_due_at=now if declined else dispatch.seek_due_at,
-        **_preference(gone, "declined"),
+        **preference,
     )
 
 
@@ -327,6 +330,11 @@ def closed(dispatch: Dispatch) -> Dispatch:
     return _next(
         dispatch, is_open=False, offers=(), owed=0, seek_due_at=None, opens_at=None, short=0
     )
+
+
+def withdrawn(dispatch: Dispatch) -> Dispatch:
+    """The dispatch once the session is cancelled: the customer's choice may just be asked."""
+    return replace(closed(dispatch), **_preference(dispatch.offers, "cancelled"))
 
 
 def reopened(

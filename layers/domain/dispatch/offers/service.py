@@ -164,7 +164,7 @@ def win(
 def withdraw(tx: Transaction, dispatch: Dispatch, now: datetime) -> list[OpenOffer]:
     """The session was cancelled while pending: so are its rows. Answers with the offers lost."""
     _close_rows(tx, dispatch, Move.CANCEL, now)
-    store.put_dispatch(tx, rules.closed(dispatch))
+    store.put_dispatch(tx, rules.withdrawn(dispatch))
     _hand_capacity_on(tx, dispatch.offers, now)
     return list(dispatch.offers)
 
@@ -628,7 +628,7 @@ def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> N
 
 def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
     """The pending sessions that this mechanic could have and was not asked for, oldest first."""
-    if not mechanics.room(mechanic, policy):
+    if not mechanics.room(mechanic, policy, now):
         return
     waiting = sorted(
         (row.brief.created_at, row.session_id)
@@ -674,7 +674,7 @@ def _leave_capacity(tx: Transaction, mechanic: Mechanic | None, reason: str, now
     policy = policies.current(now)
     if mechanic is None or not mechanics.is_eligible(mechanic, policy, now, brand_key=None):
         return
-    if room := mechanics.room(mechanic, policy):
+    if room := mechanics.room(mechanic, policy, now):
         facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
         tx.record(Event(EventType.CAPACITY_LEFT, f"MECHANIC#{mechanic.id}", now, facts))
 
@@ -748,14 +748,14 @@ def _end(
     now: datetime,
 ) -> None:
     after = rules.with_ended(dispatch, ended, cause, now)
-    missed = _missed(ended, policy) if cause is Cause.TIMEOUT else frozenset()
+    missed = _missed(ended, policy, now) if cause is Cause.TIMEOUT else {}
     with Transaction() as tx:
         store.put_dispatch(tx, after)
         for offer in ended:
             facts: Facts = {"cause": cause}
-            if offer.mechanic_id in missed:
+            if absent := missed.get(offer.mechanic_id):
                 facts = {"cause": cause, "missed": True}
-                mechanics.count_miss(tx, offer.mechanic_id, policy)
+                mechanics.count_miss(tx, absent, policy, now)
             _close_offer(tx, offer, Move.EXPIRE, now, facts)
         tx.record(
             _event(
@@ -778,17 +778,17 @@ _ENDS_CAPACITY = frozenset({Cause.CLOCKED_OUT, Cause.UNDELIVERABLE})
 """Whoever was offered something is gone. Clocked in again, they are new capacity."""
 
 
-def _missed(ended: Iterable[OpenOffer], policy: Policy) -> frozenset[str]:
+def _missed(ended: Iterable[OpenOffer], policy: Policy, now: datetime) -> dict[str, Mechanic]:
     """Who could have answered: on shift since before the offer, and free."""
     found = ((offer, mechanics.get(offer.mechanic_id)) for offer in ended)
-    return frozenset(
-        mechanic.id
+    return {
+        mechanic.id: mechanic
         for offer, mechanic in found
         if mechanic
-        and mechanics.room(mechanic, policy)
+        and mechanics.room(mechanic, policy, now)
         and mechanic.clocked_in_at
         and mechanic.clocked_in_at <= offer.offered_at
-    )
+    }
 
 
 @decides_anew
@@ -810,7 +810,7 @@ def decline_offer(
             with Transaction() as tx:
                 once.remember(tx, assignment, now)
         return assignment
-    dispatch = dispatch_of(assignment.session_id)
+    dispatch = settled_dispatch_of(assignment.session_id, now)
     if not rules.is_open(assignment, now):
         raise rules.why_not_declinable(assignment, by, now)
     if not dispatch.is_open:
@@ -901,14 +901,14 @@ def queue_of(mechanic_id: str, now: datetime) -> Queue:
     return Queue(
         mine=sorted(mine, key=rules.queue_order),
         unassigned=sorted(_unassigned(mechanic, mine, now), key=rules.queue_order),
-        on_shift=mechanic is not None and mechanic.duty.on_shift,
+        on_shift=mechanic is not None and mechanics.duty_at(mechanic, now).on_shift,
     )
 
 
 def _unassigned(
     mechanic: Mechanic | None, mine: list[Assignment], now: datetime
 ) -> list[Assignment]:
-    if mechanic is None or not mechanic.duty.on_shift:
+    if mechanic is None or not mechanics.duty_at(mechanic, now).on_shift:
         return []
     offered = frozenset(row.session_id for row in mine)
     seen = (

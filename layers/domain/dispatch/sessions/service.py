@@ -365,8 +365,7 @@ _ARRIVED = {
 @decides_anew
 def join_session(session_id: str, by: str, now: datetime, once: Once | None = None) -> Session:
     """One side comes; with the second the session is live. Raises NotFound, IllegalMove."""
-    party = _party(_stored(session_id), by)
-    session = _settled(session_id, now)
+    session, party = _settled_of_party(session_id, by, now)
     if session.status in (Status.WAITING, Status.LIVE) and rules.has_joined(session, party):
         return _as_it_is(session, now, once)
     joined = rules.join(session, party, _policy_of(session, now), now)
@@ -402,8 +401,7 @@ def _assignment_moves(before: Session, after: Session) -> list[AssignmentMove]:
 @decides_anew
 def end_session(session_id: str, by: str, now: datetime, once: Once | None = None) -> Session:
     """Either side ends the live session. Raises NotFound, IllegalMove."""
-    party = _party(_stored(session_id), by)
-    session = _settled(session_id, now)
+    session, party = _settled_of_party(session_id, by, now)
     if session.status is Status.COMPLETED:
         return _as_it_is(session, now, once)
     return _complete(rules.end(session, party, now), now, once)
@@ -606,6 +604,13 @@ def _settled(session_id: str, now: datetime) -> Session:
     """The session to decide on: what its deadlines have made of it is written down first."""
     close_overdue(session_id, now)
     return _stored(session_id)
+
+
+def _settled_of_party(session_id: str, by: str, now: datetime) -> tuple[Session, Party]:
+    """To a mechanic who did not come in time it is a stranger's, whether that was rung or not."""
+    _party(_stored(session_id), by)  # a stranger's call settles nothing
+    session = _settled(session_id, now)
+    return session, _party(session, by)
 
 
 def _settled_of_customer(session_id: str, by: str, now: datetime) -> Session:

@@ -140,8 +140,8 @@ class PreferredView(View):
     """What became of the customer's wish for a mechanic.
 
     `undecided`, `offered`, `accepted`; why they were passed over: `not_eligible`, `off_shift`,
-    `at_capacity`, `declined`, `expired`, `clocked_out`, `undeliverable`; or why they no longer
-    have the session: `released`, `not_joined`.
+    `at_capacity`, `declined`, `expired`, `clocked_out`, `undeliverable`, `cancelled` (the session
+    was, while they were asked); or why they no longer have the session: `released`, `not_joined`.
     """
 
     mechanic_id: str

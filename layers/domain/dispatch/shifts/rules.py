@@ -65,6 +65,14 @@ def closed(shift: Shift, cause: Cause, tally: Tally, now: datetime, notes: str |
     )
 
 
+def ended_by_itself_at(shift: Shift, mechanic: Mechanic) -> datetime:
+    """When a shift that has lasted as long as one may was over, however late that is noticed.
+
+    Without a session in hand; the last one may have gone on for longer than the shift should have.
+    """
+    return max(shift.closes_at, mechanic.duty.waiting_since or shift.closes_at)
+
+
 def closes_with_session(mechanic: Mechanic) -> bool:
     """Whether the session that ends now is the last of a closing shift."""
     return mechanic.duty.closing and mechanic.duty.load == 1

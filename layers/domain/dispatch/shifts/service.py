@@ -47,7 +47,12 @@ def punch_clock(
     finish: bool = False,
     once: Once | None = None,
 ) -> ClockState:
-    """Clock in or out. Raises NotFound, or Conflict where that is what the mechanic has done."""
+    """Clock in or out. Raises NotFound, or Conflict where that is what the mechanic has done.
+
+    A shift that has lasted as long as one may has ended by that first.
+    """
+    if (mechanic := mechanics.get(mechanic_id)) and mechanic.shift_id:
+        end_overdue_shift(mechanic_id, mechanic.shift_id, now)
     if action is ClockAction.CLOCK_IN:
         return clock_in(mechanic_id, now, location=location, notes=notes, once=once)
     return clock_out(mechanic_id, now, notes=notes, finish=finish, once=once)
@@ -70,7 +75,7 @@ def clock_in(
     with Transaction() as tx:
         if once:
             once.remember(tx, state, now)
-        mechanics.go_on_shift(tx, mechanic_id, shift.id, now)
+        mechanics.go_on_shift(tx, mechanic_id, shift.id, now, shift.closes_at)
         store.put(tx, shift)
         closes_at = format_time(shift.closes_at)
         tx.record(_event(EventType.MECHANIC_CLOCKED_IN, shift, now, closes_at=closes_at))
@@ -102,10 +107,11 @@ def _clock_out(
     cause: Cause,
     now: datetime,
     *,
+    ended_at: datetime | None = None,
     notes: str | None = None,
     once: Once | None = None,
 ) -> ClockState:
-    shift = _closed_shift_of(mechanic, cause, now, notes)
+    shift = _closed_shift_of(mechanic, cause, ended_at or now, notes)
     state = ClockState(currently_on_shift=False, load=0, shift=shift)
     with Transaction() as tx:
         if once:
@@ -141,10 +147,10 @@ def _close_with_session(
 
 
 def _closed_shift_of(
-    mechanic: Mechanic, cause: Cause, now: datetime, notes: str | None = None
+    mechanic: Mechanic, cause: Cause, at: datetime, notes: str | None = None
 ) -> Shift:
     shift = _shift_of(mechanic)
-    return rules.closed(shift, cause, _tally(shift, now), now, notes)
+    return rules.closed(shift, cause, _tally(shift, at), at, notes)
 
 
 def _tally(shift: Shift, until: datetime) -> Tally:
@@ -191,22 +197,26 @@ def end_overdue_shift(mechanic_id: str, shift_id: str, now: datetime) -> bool:
     mechanic = _mechanic(mechanic_id)
     if mechanic.shift_id != shift_id or mechanic.duty.closing:
         return False
-    if now < _shift_of(mechanic).closes_at:
+    shift = _shift_of(mechanic)
+    if now < shift.closes_at:
         return False
     if mechanic.duty.load > 0:
         _close_with_session(mechanic, Cause.TWELVE_HOURS, now)
     else:
-        _clock_out(mechanic, Cause.TWELVE_HOURS, now)
+        ended_at = rules.ended_by_itself_at(shift, mechanic)
+        _clock_out(mechanic, Cause.TWELVE_HOURS, now, ended_at=ended_at)
     return True
 
 
 @decides_anew
-def clock_out_if_absent(mechanic_id: str, now: datetime) -> None:
-    """Who has missed too many offers in a row is not there."""
+def clock_out_if_absent(mechanic_id: str, now: datetime) -> bool:
+    """Who has missed too many offers in a row is not there. Answers whether that was so."""
     mechanic = mechanics.get(mechanic_id)
     policy = policies.current(now)
-    if mechanic and rules.has_missed_too_many(mechanic, policy) and mechanic.duty.load == 0:
-        _clock_out(mechanic, Cause.THREE_MISSES, now)
+    if mechanic is None or not rules.has_missed_too_many(mechanic, policy) or mechanic.duty.load:
+        return False
+    _clock_out(mechanic, Cause.THREE_MISSES, now)
+    return True
 
 
 @decides_anew
@@ -224,11 +234,11 @@ def count_anew(mechanic_id: str, shift_id: str) -> None:
 # Reads
 
 
-def clock_state(mechanic_id: str) -> ClockState:
+def clock_state(mechanic_id: str, now: datetime) -> ClockState:
     """Where a mechanic stands now. Raises NotFound without a profile."""
     mechanic = _mechanic(mechanic_id)
-    shift = store.find(mechanic_id, mechanic.shift_id) if mechanic.shift_id else None
-    duty = mechanic.duty
+    duty = mechanics.duty_at(mechanic, now)
+    shift = _shift_of(mechanic) if duty.on_shift else None
     return ClockState(duty.on_shift, duty.load, shift, duty.closing)
 
 

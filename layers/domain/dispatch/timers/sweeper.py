@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from dispatch.core.due import Overdue, overdue
 from dispatch.core.errors import NotFound
 from dispatch.core.logging import MetricUnit, logger, metrics
+from dispatch.mechanics import service as mechanics
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
 from dispatch.shifts import service as shifts
@@ -73,8 +74,14 @@ def _dispatch(item: Overdue, now: datetime) -> bool:
 
 
 def _mechanic(item: Overdue, now: datetime) -> bool:
-    _ring(Kind.PLACE_CAPACITY, {"mechanic_id": _id(item)}, now)
-    return True
+    """New capacity goes where the roster is; who has missed too many offers is clocked out."""
+    mechanic_id = _id(item)
+    if shifts.clock_out_if_absent(mechanic_id, now):
+        return True
+    if mechanics.has_new_capacity(mechanic_id):
+        _ring(Kind.PLACE_CAPACITY, {"mechanic_id": mechanic_id}, now)
+        return True
+    return False
 
 
 def _shift(item: Overdue, now: datetime) -> bool:

@@ -275,7 +275,7 @@ def _next_told(turns: Turns, now: datetime, *, but: str | None = None) -> _Told 
 def _free(mechanic_id: str, policy: Policy, now: datetime) -> Mechanic | None:
     """The mechanic, if they are eligible, on shift and have room."""
     mechanic = mechanics.get(mechanic_id)
-    if mechanic_rules.why_not_available(mechanic, policy, now.date()):
+    if mechanic_rules.why_not_available(mechanic, policy, now):
         return None
     return mechanic
 
