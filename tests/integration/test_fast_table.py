@@ -1,6 +1,5 @@
 """The fast table is held against ministack: the same calls, the same answers, the same refusals."""
 
-import asyncio
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -9,60 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from boto3.session import Session
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from local import engines, processes
 from tests.clock import Clock
 from tests.fast.table import FastTable
 from tests.fast.values import read_item, write_item
 from tests.fast.world import TABLE, FastWorld, running
 from tests.fault_stories import STORIES
 from tests.template_file import table
-from tests.world import ACCOUNT, REGION
 
 Request = dict[str, Any]
 Wire = dict[str, Any]
 
 
 # The two
-
-
-@pytest.fixture(scope="session")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of a ministack of this session's own."""
-    folder = tmp_path_factory.mktemp("ministack")
-    port = engines._free_port()
-    environment = engines._environment(folder) | {
-        "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1",
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": REGION,
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "GATEWAY_PORT": str(port),
-    }
-    with (folder / "log").open("w") as log:
-        child = processes.start_foreign(
-            [str(engines.MINISTACK)], cwd=folder, env=environment, stdout=log, stderr=log
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            asyncio.run(engines._listens(url))
-            session = Session(
-                aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION
-            )
-            config = Config(
-                parameter_validation=False,
-                account_id_endpoint_mode="disabled",
-                retries={"total_max_attempts": 1},
-            )
-            yield session.client("dynamodb", endpoint_url=url, config=config)
-        finally:
-            processes.stop(child)
 
 
 _numbers = itertools.count(1)

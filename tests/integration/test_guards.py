@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 
 import dispatch
+from dispatch.calendar import rules as calendar_rules
+from dispatch.calendar import store as calendar_items
 from dispatch.core import aws as clients
 from dispatch.core import settings
 from dispatch.core.errors import Conflict, StaleVersion
@@ -52,7 +54,17 @@ from dispatch.sessions import store as session_items
 from dispatch.waitlist import store as waitlist_items
 from dispatch.waitlist.model import Entry, Target, Turn, Turns, Wish
 from tests import builders
-from tests.builders import BROADCAST, CUSTOMER, MECHANIC, OFFER, ONE_MINUTE, ONE_MS, ONE_SECOND
+from tests.builders import (
+    BROADCAST,
+    CUSTOMER,
+    MECHANIC,
+    OFFER,
+    ONE_MINUTE,
+    ONE_MS,
+    ONE_SECOND,
+    RIVAL,
+)
+from tests.calendar_builders import QUARTER, TEN, a_booking, a_calendar, a_hold
 from tests.clock import NOON
 from tests.mechanic_builders import a_record
 
@@ -758,6 +770,65 @@ def _waitlist() -> Iterator[Case]:
     )
 
 
+_TAKEABLE = (
+    f"{IS_NEW} OR #held_until <= :now OR #session_id = :session_id"
+    " OR (#customer_id = :customer_id AND attribute_exists(#held_until))"
+)
+_OWN_HOLD = "#customer_id = :customer_id AND attribute_exists(#held_until)"
+_OF_ANOTHER = {"session_id": "another", "customer_id": RIVAL}
+
+
+def _is_taken(_old: Item | None) -> Conflict:
+    return calendar_rules.slot_taken()
+
+
+def _takes_bucket(tx: Transaction, at: datetime = NOON, **fields: Any) -> None:
+    calendar_items.take_bucket(tx, a_booking(**fields), TEN, at, _is_taken)
+
+
+def _a_bucket(*, held: bool = False, **fields: Any) -> Given:
+    booking = (a_hold if held else a_booking)(**fields)
+    return written(lambda tx: calendar_items.take_bucket(tx, booking, TEN, NOON, _is_taken))
+
+
+def _calendars() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
+        where = f"calendar.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, **more)
+
+    def put(tx: Transaction, revision: int) -> None:
+        calendar_items.put(tx, a_calendar(revision=revision))
+
+    def touch(tx: Transaction) -> None:
+        calendar_items.touch(tx, a_calendar(revision=2))
+
+    first, same = written(partial(put, revision=0)), "#revision = :revision_read"
+    yield case("put", IS_NEW, first, partial(put, revision=0))
+    yield case("put", same, first, partial(put, revision=2))
+    yield case("touch", same, first, touch)
+    confirmed_for_me = _a_bucket(session_id="another")
+    held_by_another = _a_bucket(held=True, **_OF_ANOTHER)
+    for clause, given in (
+        (_TAKEABLE, held_by_another),
+        ("#customer_id = :customer_id", held_by_another),
+        ("attribute_exists(#held_until)", confirmed_for_me),
+    ):
+        yield case("take_bucket", clause, given, _takes_bucket, refusal="slot_taken")
+    yield case(
+        "confirm_bucket",
+        "#session_id = :session_id",
+        held_by_another,
+        lambda tx: calendar_items.confirm_bucket(tx, a_booking(), TEN, _is_taken),
+        refusal="slot_taken",
+    )
+    yield case(
+        "free_bucket",
+        "#session_id = :session_id",
+        held_by_another,
+        lambda tx: calendar_items.free_bucket(tx, a_booking(), TEN),
+    )
+
+
 def _counts(tx: Transaction) -> None:
     response_items.count_response(tx, "event-1", Decimal(4), NOON, NOON + timedelta(hours=25))
 
@@ -801,6 +872,7 @@ REFUSED = [
     *_offers(),
     *_devices(),
     *_waitlist(),
+    *_calendars(),
     *_others(),
 ]
 
@@ -863,6 +935,20 @@ def _passing() -> Iterator[Case]:
             clause=clause,
             given=given,
             write=partial(_takes_turn, at=NOON + ONE_MINUTE),
+        )
+    lapsed = partial(_takes_bucket, at=NOON + QUARTER)
+    for clause, given, write in (
+        (IS_NEW, nothing, _takes_bucket),
+        ("#held_until <= :now", _a_bucket(held=True, **_OF_ANOTHER), lapsed),
+        ("#session_id = :session_id", _a_bucket(customer_id=RIVAL), _takes_bucket),
+        (_OWN_HOLD, _a_bucket(held=True, session_id="another"), _takes_bucket),
+    ):
+        yield Case(
+            where="calendar.store.take_bucket",
+            clause=clause,
+            given=given,
+            write=write,
+            refusal="slot_taken",
         )
     for clause, given, refusal in (
         (IS_NEW, nothing, "idempotency_mismatch"),

@@ -171,7 +171,7 @@ def query(
     else:
         request["ConsistentRead"] = True
     if cursor is not None:
-        request["ExclusiveStartKey"] = encode(_position(cursor, index, pk, prefix))
+        request["ExclusiveStartKey"] = encode(_position(cursor, index, pk, between or prefix))
     items: list[Item] = []
     while True:
         if limit is not None:
@@ -193,7 +193,7 @@ def _cursor(last: Item, index: Index | None) -> str:
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
-def _position(cursor: str, index: Index | None, pk: str, prefix: str) -> Item:
+def _position(cursor: str, index: Index | None, pk: str, within: tuple[str, str] | str) -> Item:
     """Where a cursor points to; whatever DynamoDB would not take as a start is refused here."""
     expected = {"sk", "pk", "at"} if index else {"sk"}
     try:
@@ -205,7 +205,7 @@ def _position(cursor: str, index: Index | None, pk: str, prefix: str) -> Item:
         not isinstance(position, dict)
         or set(position) != expected
         or not all(isinstance(part, str) and 0 < len(part) <= 256 for part in position.values())
-        or not position["at" if index else "sk"].startswith(prefix)
+        or not _is_within(position["at" if index else "sk"], within)
     ):
         raise Invalid.field("/cursor", "is not a cursor of this list; start without one")
     if index:
@@ -216,6 +216,13 @@ def _position(cursor: str, index: Index | None, pk: str, prefix: str) -> Item:
             index.sk: position["at"],
         }
     return {"pk": pk, "sk": position["sk"]}
+
+
+def _is_within(sk: str, within: tuple[str, str] | str) -> bool:
+    if isinstance(within, str):
+        return sk.startswith(within)
+    low, high = within
+    return low <= sk <= high
 
 
 @dataclass(frozen=True, slots=True)
