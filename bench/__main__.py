@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import loading, ranking
+from bench import calendars, loading, ranking
 from bench.loading import Results
 from bench.ranking import Ranking
 from dispatch.matching.model import Among
@@ -35,6 +35,15 @@ mechanics; one in five wants a brand specialist. Brute force looks at every mech
 
 | mechanics | among those | roster p50 / p95 ms | brute force p50 / p95 ms | times faster |
 |---:|---|---:|---:|---:|"""
+
+_SLOTS = f"""\
+## Slots
+
+{calendars.MECHANICS} mechanics, {calendars.DAYS} days in which clocks change, {calendars.BOOKINGS}
+bookings and holds; beside the reference that looks at every minute (`bench/by_minute.py`), asserted
+equal. Processor time, without the table: that is two gets and one query per mechanic, however much
+is booked (asserted in `tests/integration/test_calendar.py`).
+"""
 
 _LOADING = """\
 ## Loading and refreshing
@@ -68,6 +77,13 @@ def _report() -> Iterator[str]:
         yield from map(_ranking_row, measured.rankings)
         changes.append(f"{measured.change_us:.0f} µs among {count:,}")
     yield f"\n- To take over one clock-in or clock-out: {', '.join(changes)}."
+    yield ""
+    yield _SLOTS
+    slots = calendars.measure()
+    yield (
+        f"- {slots.calendar_us:.0f} µs per mechanic and day ({slots.found:,} slots in all); the"
+        f" reference {slots.reference_us:,.0f} µs: {slots.times_faster:,.0f} times as long."
+    )
     yield ""
     yield _LOADING
     try:
