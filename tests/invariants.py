@@ -33,6 +33,7 @@ _IN_HAND = frozenset({Status.WAITING, Status.LIVE})
 _HOLDING = frozenset(
     {AssignmentStatus.ACCEPTED, AssignmentStatus.JOINED, AssignmentStatus.IN_PROGRESS}
 )
+_GOES_ON = ACTIVE | {Status.SCHEDULED}
 _FINAL_FACTS = frozenset(
     {"SessionCompleted", "SessionCancelled", "SessionUnfilled", "CustomerNotJoined"}
 )
@@ -238,7 +239,7 @@ def whatever_has_a_deadline_is_found_by_the_sweeper(picture: Picture) -> None:
     """So that nothing depends on a message: neither a customer nor a mechanic can be stuck."""
     for session in picture.sessions.values():
         is_due = (f"SESSION#{session.id}", "META") in picture.due
-        assert is_due is (session.status in ACTIVE), session.id
+        assert is_due is (session.status in _GOES_ON), session.id
     for dispatch in picture.dispatches.values():
         is_due = (f"SESSION#{dispatch.session_id}", "DISPATCH") in picture.due
         assert is_due is bool(dispatch.offers or dispatch.seek_due_at), dispatch.session_id
@@ -259,7 +260,7 @@ def a_session_is_told_of_once(picture: Picture) -> None:
     for session in picture.sessions.values():
         assert booked[session.id] == 1
         assert began[session.id] == session.period, session.id
-        assert over[session.id] == (session.status not in ACTIVE), session.id
+        assert over[session.id] == (session.status not in _GOES_ON), session.id
 
 
 def a_session_remembers_who_came(picture: Picture) -> None:
