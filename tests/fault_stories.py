@@ -7,10 +7,12 @@ how it is to end.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from dispatch.calendar import service as calendar
 from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.matching import service as matching
@@ -27,6 +29,7 @@ from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
+from tests.calendar_builders import an_availability
 from tests.fast.world import FEEDBACK, FastWorld
 from tests.world import an_intake
 
@@ -705,6 +708,161 @@ def a_shift_ends_after_twelve_hours_and_its_session(world: FastWorld) -> Plot:
         assert not shifts.clock_state("a", world.now).currently_on_shift
 
     return Plot(then, end)
+
+
+# Bookings of a mechanic's calendar
+
+
+def opened(world: FastWorld) -> datetime:
+    """Mechanic ``a`` can be booked around the clock, ``b`` is on shift; a start in three hours."""
+    world.mechanic("a", on_shift=False)
+    world.device("a")
+    world.device("customer")
+    calendar.replace_availability("a", an_availability("America/Toronto", "0:00-24:00"), 0)
+    world.drain()
+    return world.now + timedelta(hours=3)
+
+
+def scheduled(world: FastWorld, start: datetime) -> Session:
+    session = booked(world, preferred_mechanic_id="a", scheduled_start=start)
+    sessions.sign_waiver(session.id, "customer", "Jo Driver", world.now)
+    world.drain()
+    return world.session(session.id)
+
+
+@story
+def a_customer_books_a_slot(world: FastWorld) -> Plot:
+    start = opened(world)
+    intake = an_intake(preferred_mechanic_id="a", scheduled_start=start)
+
+    def then() -> None:
+        world.call(lambda once: sessions.book_session(intake, "customer", world.now, once))
+
+    def end() -> None:
+        (fact,) = world.facts("SessionBooked")
+        assert world.session(fact["session_id"]).scheduled_start == start
+
+    return Plot(then, end)
+
+
+@story
+def a_customer_signs_for_a_slot(world: FastWorld) -> Plot:
+    session = booked(world, preferred_mechanic_id="a", scheduled_start=opened(world))
+    world.drain()
+
+    def then() -> None:
+        sign(world, session)
+
+    return Plot(then, lambda: _is(world, session, Status.SCHEDULED))
+
+
+@story
+def a_hold_lapses(world: FastWorld) -> Plot:
+    session = booked(world, preferred_mechanic_id="a", scheduled_start=opened(world))
+    world.drain()
+
+    def then() -> None:
+        world.pass_time(minutes=16)
+
+    return Plot(then, lambda: _is(world, session, Status.CANCELLED))
+
+
+@story
+def a_customer_moves_a_booking(world: FastWorld) -> Plot:
+    start = opened(world)
+    session = scheduled(world, start)
+    later = start + timedelta(minutes=30)
+
+    def then() -> None:
+        world.call(
+            lambda once: sessions.reschedule_session(session.id, "customer", later, world.now, once)
+        )
+
+    def end() -> None:
+        assert world.session(session.id).scheduled_start == later
+        assert len(world.facts("SessionRescheduled")) == 1
+
+    return Plot(then, end)
+
+
+@story
+def a_mechanic_calls_a_booking_off(world: FastWorld) -> Plot:
+    session = scheduled(world, opened(world))
+
+    def then() -> None:
+        world.call(lambda once: sessions.cancel_session(session.id, "a", "Ill", world.now, once))
+
+    return Plot(then, lambda: _is(world, session, Status.CANCELLED))
+
+
+@story
+def both_are_reminded_of_a_booking(world: FastWorld) -> Plot:
+    start = opened(world)
+    scheduled(world, start)
+
+    def then() -> None:
+        world.pass_time(hours=2, minutes=2)
+
+    def end() -> None:
+        assert [fact["ahead"] for fact in world.facts("SessionReminder")] == ["1_h"]
+
+    return Plot(then, end)
+
+
+@story
+def a_booking_begins(world: FastWorld) -> Plot:
+    start = opened(world)
+    session = scheduled(world, start)
+    world.pass_time(hours=2, minutes=50)
+    shifts.clock_in("a", world.now)
+    world.drain()
+
+    def then() -> None:
+        world.pass_time(minutes=10, seconds=20)
+
+    return Plot(then, lambda: ends(world, session, Status.WAITING, load=1), may_be_late=True)
+
+
+@story
+def whoever_was_called_to_a_booking_comes(world: FastWorld) -> Plot:
+    session = scheduled(world, opened(world))
+    world.pass_time(hours=3, minutes=1)
+
+    def then() -> None:
+        world.call(lambda once: shifts.clock_in("a", world.now, once=once))
+
+    return Plot(then, lambda: ends(world, session, Status.WAITING, load=1), may_be_late=True)
+
+
+@story
+def nobody_comes_to_a_booking_and_others_are_asked(world: FastWorld) -> Plot:
+    session = scheduled(world, opened(world))
+    world.mechanic("b")
+    world.device("b")
+    world.pass_time(hours=2, minutes=59)
+
+    def then() -> None:
+        world.pass_time(minutes=7)
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.asked(session.id) == ["b"]
+
+    return Plot(then, end, may_be_late=True)
+
+
+@story
+def a_customer_is_elsewhere_when_a_booking_begins(world: FastWorld) -> Plot:
+    session = scheduled(world, opened(world))
+    world.pass_time(hours=2, minutes=55)
+    shifts.clock_in("a", world.now)
+    world.drain()
+    world.book()
+
+    def then() -> None:
+        world.pass_time(minutes=16)
+
+    return Plot(then, lambda: _is(world, session, Status.NO_SHOW), may_be_late=True)
 
 
 # The waitlist
