@@ -5,21 +5,24 @@ import itertools
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dispatch.calendar import service as calendar
 from dispatch.core import aws, settings
 from dispatch.core.ids import new_id
 from dispatch.notifications import service as notifications
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
+from tests.calendar_builders import an_availability
 from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
-from tests.world import World
+from tests.world import World, an_intake
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
@@ -279,6 +282,7 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
     waitlist.join(Wish(Target.ANY), "waits", world.now)
     clock_out(world, "a")
     clock_in(world, "a")
+    _keep_a_booking(world)
     shapes: dict[str, list[set[str]]] = defaultdict(list)
     for fact in world.facts():
         shapes[fact["type"]].append(set(fact))
@@ -286,6 +290,24 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
         if name.partition(".")[0] in QUEUES and (type_ := _body(name).get("type")) in shapes:
             assert set(_body(name)) in shapes[type_], name
     assert set(shapes) >= {type_ for name in _OURS for type_ in subscriptions()[name]}
+
+
+def _keep_a_booking(world: World) -> None:
+    """Moved, reminded of, called to, begun; but its customer does not come."""
+    world.mechanic("own", on_shift=False)
+    calendar.replace_availability("own", an_availability("America/Toronto", "0:00-24:00"), 0)
+    start = world.now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
+    intake = an_intake(preferred_mechanic_id="own", scheduled_start=start)
+    booked = sessions.book_session(intake, "books", world.now)
+    sessions.sign_waiver(booked.id, "books", "Jo Driver", world.now)
+    later = start + timedelta(hours=1)
+    sessions.reschedule_session(booked.id, "books", later, world.now)
+    world.drain()
+    world.pass_time(seconds=(later - world.now).total_seconds() + 1)
+    clock_in(world, "own")
+    sessions.join_session(booked.id, "own", world.now)
+    world.drain()
+    world.pass_time(minutes=10)
 
 
 _OURS = ("MatchingSubscription", "TimersSubscription", "TurnsSubscription")

@@ -63,9 +63,11 @@ def called_off(session: Session, cancelled: Session) -> dict[str, Any]:
     if session.status is not Status.SCHEDULED:
         return {}
     assert session.scheduled_start is not None, "what is scheduled has a start"
+    assert session.scheduled_end is not None, "and an end"
     assert cancelled.refund is not None, "set when it was cancelled"
     return {
         "scheduled_start": format_time(session.scheduled_start),
+        "scheduled_end": format_time(session.scheduled_end),
         "booking_version": session.booking_version + 1,
         "refund_percent": cancelled.refund.percent,
     }
