@@ -2,7 +2,7 @@
 
 Whatever is told of a booking has the same UID, and whatever is told later a higher SEQUENCE: so
 each replaces what came before, also where mails overtake one another. The file is made of the
-ledger's entry and the two addresses, so that a mail which is sent again carries the same one.
+ledger's entry and whom it goes to, so that a mail which is sent again carries the same one.
 icalendar is imported with the first invitation, not at every cold start.
 """
 
