@@ -105,6 +105,17 @@ def test_a_place_on_the_waitlist_says_until_when(language: Language) -> None:
     assert "12:05 UTC" in mail_of(an_entry(NoticeType.WAITLIST_TOLD, language), "Jo").text
 
 
+@pytest.mark.parametrize("language", Language)
+def test_who_was_elsewhere_is_not_told_that_somebody_waited(language: Language) -> None:
+    missed, elsewhere = (
+        mail_of(an_entry(f"customer_not_joined.{wording}", language), "Jo").text
+        for wording in ("customer", "customer_elsewhere")
+    )
+    waited = {Language.ENGLISH: "came and waited", Language.FRENCH: "vous a attendu"}[language]
+    assert waited in missed
+    assert waited not in elsewhere
+
+
 BOOKINGS = [wording for wording, notice in MAILED.items() if "scheduled_start" in notice.data]
 
 

@@ -182,6 +182,14 @@ CASES: list[Case] = [
         ],
     ),
     (
+        "the customer is elsewhere to the end",
+        a_fact("CustomerNotJoined", assignment_id=None, **BOTH),
+        [
+            (CUSTOMER, "customer_not_joined", (PUSH, MAIL)),
+            (MECHANIC, "customer_not_joined", (PUSH,)),
+        ],
+    ),
+    (
         "the customer cancels before anybody came",
         a_fact("SessionCancelled", customer_id=CUSTOMER, mechanic_id=None, cancelled_by="customer"),
         [],

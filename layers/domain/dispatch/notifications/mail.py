@@ -38,6 +38,7 @@ def mail_of(entry: Entry, name: str | None) -> Mail:
             {
                 "session_id": None,
                 "when": None,
+                "cause": None,
                 **entry.data,
                 **when(entry.data, entry.language),
                 "name": greeting_name(name),

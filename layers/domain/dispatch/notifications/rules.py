@@ -165,7 +165,16 @@ def _session_unfilled(fact: Fact) -> list[Notice]:
 
 
 def _customer_not_joined(fact: Fact) -> list[Notice]:
+    """Who was elsewhere at the start of a booking has kept nobody waiting: none had joined it."""
     type_ = NoticeType.CUSTOMER_NOT_JOINED
+    if "assignment_id" in fact and fact["assignment_id"] is None:
+        data = {"cause": "elsewhere"}
+        return [
+            _customer(
+                fact, type_, wording="customer_elsewhere", data=data, channels=_PUSHED_AND_MAILED
+            ),
+            _mechanic(fact, type_, wording="mechanic_elsewhere", data=data),
+        ]
     return [
         _customer(fact, type_, wording=Side.CUSTOMER, channels=_PUSHED_AND_MAILED),
         _mechanic(fact, type_, wording=Side.MECHANIC),

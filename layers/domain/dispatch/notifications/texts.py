@@ -73,6 +73,13 @@ ENGLISH: Mapping[str, Text] = {
     "customer_not_joined.mechanic": Text(
         "The customer did not come", "The session is closed, and you are free again."
     ),
+    "customer_not_joined.customer_elsewhere": Text(
+        "You missed your booked session",
+        "You were in another session when it was to start. The booked one is closed.",
+    ),
+    "customer_not_joined.mechanic_elsewhere": Text(
+        "The customer did not come", "Your booking is closed, and that time is free again."
+    ),
     "session_cancelled.customer": Text(
         "Session cancelled", "It was not confirmed in time. Book again any time."
     ),
@@ -216,6 +223,14 @@ FRENCH: Mapping[str, Text] = {
     ),
     "customer_not_joined.mechanic": Text(
         "Le client n'est pas venu", "La session est close et vous êtes de nouveau libre."
+    ),
+    "customer_not_joined.customer_elsewhere": Text(
+        "Vous avez manqué votre session réservée",
+        "Vous étiez dans une autre session à l'heure de son début. La session réservée est close.",
+    ),
+    "customer_not_joined.mechanic_elsewhere": Text(
+        "Le client n'est pas venu",
+        "Votre réservation est close et ce temps est de nouveau libre.",
     ),
     "session_cancelled.customer": Text(
         "Session annulée",
