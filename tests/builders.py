@@ -291,6 +291,25 @@ def a_fact(type_: str, **facts: Any) -> dict[str, Any]:
     }
 
 
+BOOKED_FROM = NOON + timedelta(days=2)
+BOOKED_UNTIL = BOOKED_FROM + timedelta(minutes=45)
+
+
+def a_booking_fact(type_: str, **facts: Any) -> dict[str, Any]:
+    """A fact of a booking for the day after tomorrow, as it was made: version 1."""
+    return a_fact(
+        type_,
+        **{
+            "customer_id": CUSTOMER,
+            "mechanic_id": MECHANIC,
+            "scheduled_start": format_time(BOOKED_FROM),
+            "scheduled_end": format_time(BOOKED_UNTIL),
+            "booking_version": 1,
+            **facts,
+        },
+    )
+
+
 def an_http_event(
     method: str,
     path: str,

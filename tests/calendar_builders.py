@@ -5,6 +5,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dispatch.calendar import service as calendar
 from dispatch.calendar.model import (
     Availability,
     Block,
@@ -14,6 +15,8 @@ from dispatch.calendar.model import (
     TimeOff,
     WeeklyBlock,
 )
+from dispatch.core.table import Transaction
+from dispatch.policy import service as policies
 from tests.builders import CUSTOMER, MECHANIC, SESSION
 from tests.clock import NOON
 
@@ -89,6 +92,26 @@ def a_booking(start: datetime = TEN, minutes: int = 45, **fields: Any) -> Bookin
 def a_hold(start: datetime = TEN, minutes: int = 45, **fields: Any) -> Booking:
     """Made at the tests' present, so it lasts for a quarter of an hour from then."""
     return a_booking(start, minutes, **{"held_until": NOON + QUARTER, **fields})
+
+
+def take_slot(session_id: str, mechanic_id: str, start: datetime, now: datetime) -> Booking:
+    """Book a free session with a mechanic who works from 9 to 5 in Toronto, and confirm it."""
+    if calendar.calendar_of(mechanic_id).version == 0:
+        calendar.replace_availability(mechanic_id, an_availability(), 0)
+    plan = policies.current(now).plan("free")
+    assert plan is not None
+    with Transaction() as tx:
+        hold = calendar.hold_slot(
+            tx,
+            mechanic_id=mechanic_id,
+            session_id=session_id,
+            customer_id=CUSTOMER,
+            plan=plan,
+            start=start,
+            now=now,
+        )
+    with Transaction() as tx:
+        return calendar.confirm_booking(tx, hold.ref, now)
 
 
 def local(zone: str, on: str, clock: str, fold: int = 0) -> datetime:

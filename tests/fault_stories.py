@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from dispatch.calendar import service as calendar
+from dispatch.calendar.model import Booking
+from dispatch.core.table import Transaction
 from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.matching import service as matching
@@ -29,7 +31,8 @@ from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
-from tests.calendar_builders import an_availability
+from tests.builders import BOOKED_FROM, a_booking_fact
+from tests.calendar_builders import an_availability, take_slot
 from tests.fast.world import FEEDBACK, FastWorld
 from tests.world import an_intake
 
@@ -1171,6 +1174,97 @@ def a_mail_bounces(world: FastWorld) -> Plot:
         lambda: world.queues.put(FEEDBACK, event),
         lambda: _mail_is(world, NoticeStatus.BOUNCED),
     )
+
+
+# Bookings, told
+
+
+def _slot(world: FastWorld) -> Booking:
+    """A booking with mechanic ``a``, in two days; everybody has a phone and an address."""
+    world.send_mails()
+    world.mechanic("a", email="a@mechanic.example")
+    world.device("a")
+    world.device("customer")
+    session = booked(world)
+    booking = take_slot(session.id, "a", BOOKED_FROM + timedelta(hours=2), world.now)
+    world.drain()
+    return booking
+
+
+def _tell(world: FastWorld, booking: Booking, type_: str, **facts: Any) -> None:
+    """What the session would record of its booking."""
+    fact = a_booking_fact(
+        type_,
+        at=format_time(world.now),
+        session_id=booking.session_id,
+        customer_id="customer",
+        mechanic_id="a",
+        scheduled_start=format_time(booking.start),
+        scheduled_end=format_time(booking.end),
+        **facts,
+    )
+    world.queues.put("NotifySubscription", json.dumps(fact))
+
+
+def _invited(world: FastWorld, method: str) -> None:
+    """Both got a mail with one file for their calendar, and it is the same booking for both."""
+    mails = {mail.to: mail.attached or "" for mail in world.mail.mails}
+    assert set(mails) == {"jo@driver.example", "a@mechanic.example"}
+    for file in mails.values():
+        assert f"method={method}" in file
+        assert f"METHOD:{method}" in file
+    assert (
+        len({line for file in mails.values() for line in file.splitlines() if "UID" in line}) == 1
+    )
+
+
+@story
+def both_are_invited_to_a_booking(world: FastWorld) -> Plot:
+    booking = _slot(world)
+
+    def then() -> None:
+        _tell(world, booking, "SessionScheduled")
+
+    def end() -> None:
+        _invited(world, "REQUEST")
+        assert world.pushes_to("a")
+        assert world.pushes_to("customer")
+
+    return Plot(then, end)
+
+
+@story
+def a_cancelled_booking_leaves_both_calendars(world: FastWorld) -> Plot:
+    booking = _slot(world)
+    with Transaction() as tx:
+        calendar.free_booking(tx, booking.ref, world.now)
+
+    def then() -> None:
+        how = {"booking_version": 2, "cancelled_by": "customer", "refund_percent": 100}
+        _tell(world, booking, "SessionCancelled", **how)
+
+    def end() -> None:
+        _invited(world, "CANCEL")
+        assert world.pushes_to("a")
+        assert not world.pushes_to("customer")
+
+    return Plot(then, end)
+
+
+@story
+def nobody_is_reminded_of_a_booking_that_is_off(world: FastWorld) -> Plot:
+    booking = _slot(world)
+    with Transaction() as tx:
+        calendar.free_booking(tx, booking.ref, world.now)
+
+    def then() -> None:
+        _tell(world, booking, "SessionReminder", ahead="24_h")
+
+    def end() -> None:
+        assert world.mail.mails == []
+        assert not world.pushes_to("a")
+
+    return Plot(then, end)
 
 
 # What operators and schedules do

@@ -183,12 +183,13 @@ class FastTopic:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What SES was given to send."""
+    """What SES was given to send; with the one file attached, if there was one."""
 
     to: str
     subject: str
     text: str
     tags: str
+    attached: str | None
 
 
 @dataclass(slots=True)
@@ -201,11 +202,23 @@ class FastMail:
         (to,) = request["Destination"]["ToAddresses"]
         content = request["Content"]["Simple"]
         tags = {tag["Name"]: tag["Value"] for tag in request["EmailTags"]}
-        text = content["Body"]["Text"]["Data"]
         self.mails.append(
-            Mail(to, content["Subject"]["Data"], text, json.dumps(tags, sort_keys=True))
+            Mail(
+                to=to,
+                subject=content["Subject"]["Data"],
+                text=content["Body"]["Text"]["Data"],
+                tags=json.dumps(tags, sort_keys=True),
+                attached=_attached(**content),
+            )
         )
         return {"MessageId": f"mail-{len(self.mails)}"}
+
+
+def _attached(**content: Any) -> str | None:
+    if "Attachments" not in content:
+        return None
+    (file,) = content["Attachments"]
+    return f"{file['FileName']} {file['ContentType']}\n{file['RawContent'].decode()}"
 
 
 # Objects

@@ -13,10 +13,14 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError
+from ical.calendar_stream import IcsCalendarStream
+from ical.event import Event
 from moto.dynamodb.models import dynamodb_backends
 from moto.ses.models import ses_backends
 from moto.sns.models import sns_backends
 
+from dispatch.calendar import service as calendar
+from dispatch.calendar.model import Booking
 from dispatch.core import aws, settings
 from dispatch.core.errors import NotFound
 from dispatch.core.ids import new_id
@@ -30,7 +34,8 @@ from dispatch.notifications.model import Channel, Entry, Move, NoticeStatus
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session
-from tests.builders import a_fact
+from tests.builders import BOOKED_FROM, CUSTOMER, a_booking_fact, a_fact
+from tests.calendar_builders import a_booking, take_slot
 from tests.world import ACCOUNT, MAIL_SENDER, REGION, Fact, World, an_intake
 
 JO = "jo@driver.example"
@@ -781,6 +786,229 @@ def test_an_outage_of_the_mail_is_outlived_for_a_day(mailing: World, failing: _F
         NoticeStatus.FAILED,
         "internal_failure",
     )
+
+
+# Bookings
+
+ANA = "ana@mechanic.example"
+START = BOOKED_FROM + timedelta(hours=2)
+LATER = START + timedelta(hours=1)
+TEN_IN_TORONTO = "Friday, July 3 at 10:00 (America/Toronto, UTC-04:00)"
+
+
+def _booking(world: World) -> Booking:
+    """Of a session with mechanic a, in two days."""
+    world.mechanic("a", name="Ana", email=ANA)
+    booked = sessions.book_session(an_intake(), CUSTOMER, world.now)
+    return take_slot(booked.id, "a", START, world.now)
+
+
+def _told_of(world: World, booking: Booking, type_: str, **facts: Any) -> Fact:
+    """What a session records of its booking."""
+    fact = a_booking_fact(
+        type_,
+        at=format_time(world.now),
+        session_id=booking.session_id,
+        mechanic_id="a",
+        scheduled_start=format_time(booking.start),
+        scheduled_end=format_time(booking.end),
+        **facts,
+    )
+    return fact | {"id": new_id(world.now)}
+
+
+def _moved(world: World, booking: Booking) -> Booking:
+    with Transaction() as tx:
+        return calendar.move_booking(tx, booking.ref, start=LATER, now=world.now)
+
+
+def _called_off(world: World, booking: Booking, by: str = "customer") -> Fact:
+    with Transaction() as tx:
+        calendar.free_booking(tx, booking.ref, world.now)
+    how = {"booking_version": 2, "cancelled_by": by, "refund_percent": 100}
+    return _told_of(world, booking, "SessionCancelled", **how)
+
+
+def _files(calls: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The one file attached to each mail, by address."""
+    return {
+        call["Destination"]["ToAddresses"][0]: call["Content"]["Simple"]["Attachments"][0]
+        for call in calls
+    }
+
+
+def _events(calls: list[dict[str, Any]]) -> dict[str, tuple[str | None, Event]]:
+    """By address: what a calendar is told to do, and with what."""
+    read = {
+        address: IcsCalendarStream.calendar_from_ics(file["RawContent"].decode())
+        for address, file in _files(calls).items()
+    }
+    return {address: (each.method, each.events[0]) for address, each in read.items()}
+
+
+def _statuses(user_id: str) -> list[tuple[str, str, str]]:
+    return [(entry.type, entry.channel, entry.status) for entry in reversed(_entries(user_id))]
+
+
+def test_both_sides_are_mailed_an_invitation_of_their_own(
+    mailing: World, failing: _Failing
+) -> None:
+    booking = _booking(mailing)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_told_of(mailing, booking, "SessionScheduled"), mailing.now)
+    for file in _files(failing.calls).values():
+        assert file["FileName"] == "invitation.ics"
+        assert file["ContentType"] == "text/calendar; method=REQUEST; charset=UTF-8"
+    events = _events(failing.calls)
+    assert set(events) == {JO, ANA}
+    for address, (method, event) in events.items():
+        assert method == "REQUEST"
+        assert (event.uid, event.sequence) == (booking.session_id, 0)
+        assert (event.dtstart, event.dtend) == (booking.start, booking.end)
+        assert [attendee.uri for attendee in event.attendees] == [f"mailto:{address}"]
+        assert event.organizer is not None
+        assert event.organizer.uri == f"mailto:{MAIL_SENDER}"
+    assert events[JO][1].summary == "Dispatch session with Ana"
+    assert events[ANA][1].summary == "Dispatch session with a driver"
+
+
+def test_the_start_is_told_by_the_mechanics_clock(mailing: World) -> None:
+    booking = _booking(mailing)
+    notifications.notify(_told_of(mailing, booking, "SessionScheduled"), mailing.now)
+    for user_id in (CUSTOMER, "a"):
+        for entry in _entries(user_id):
+            assert TEN_IN_TORONTO in entry.body
+            assert entry.data["time_zone"] == "America/Toronto"
+
+
+def test_what_is_called_off_with_a_mechanic_who_is_gone_is_told_in_utc(world: World) -> None:
+    gone = a_booking(START, mechanic_id="gone")
+    how = {"booking_version": 2, "cancelled_by": "admin", "refund_percent": 100}
+    fact = _told_of(world, gone, "SessionCancelled", **how) | {"mechanic_id": "gone"}
+    notifications.notify(fact, world.now)
+    assert "Friday, July 3 at 14:00 (UTC)" in _entry(CUSTOMER).body
+
+
+def test_a_customer_who_speaks_french_has_a_french_invitation(
+    mailing: World, failing: _Failing
+) -> None:
+    customers.upsert({"id": CUSTOMER, "locale": "fr-CA"})
+    booking = _booking(mailing)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_told_of(mailing, booking, "SessionScheduled"), mailing.now)
+    events = _events(failing.calls)
+    assert events[JO][1].summary == "Session Dispatch avec Ana"
+    assert events[ANA][1].summary == "Dispatch session with a driver"
+
+
+def test_another_time_and_the_end_replace_the_invitation(mailing: World, failing: _Failing) -> None:
+    booking = _booking(mailing)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    told = []
+
+    def tell(fact: Fact) -> None:
+        failing.calls.clear()
+        notifications.notify(fact, mailing.now)
+        told.append(_events(failing.calls))
+
+    tell(_told_of(mailing, booking, "SessionScheduled"))
+    booking = _moved(mailing, booking)
+    tell(_told_of(mailing, booking, "SessionRescheduled", booking_version=2))
+    tell(_called_off(mailing, booking) | {"booking_version": 3})
+    for address in (JO, ANA):
+        mine = [events[address] for events in told]
+        assert [method for method, _ in mine] == ["REQUEST", "REQUEST", "CANCEL"]
+        assert {event.uid for _, event in mine} == {booking.session_id}
+        assert [event.sequence for _, event in mine] == [0, 1, 2]
+        assert [event.dtstart for _, event in mine] == [START, LATER, LATER]
+
+
+def test_the_same_invitation_is_sent_again(mailing: World, failing: _Failing) -> None:
+    booking = _booking(mailing)
+    failing(aws.ses(), "send_email", "TooManyRequestsException", times=2)
+    notifications.notify(_told_of(mailing, booking, "SessionScheduled"), mailing.now)
+    first = _files(failing.calls)
+    failing.calls.clear()
+    mailing.try_again()
+    assert _files(failing.calls) == first
+    assert len(mailing.mails_to(JO)) == len(mailing.mails_to(ANA)) == 1
+
+
+def test_who_cancels_is_mailed_for_their_calendars_sake_and_not_pushed_to(
+    mailing: World, failing: _Failing
+) -> None:
+    booking = _booking(mailing)
+    for user_id in (CUSTOMER, "a"):
+        mailing.device(user_id)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_called_off(mailing, booking), mailing.now)
+    assert {address: method for address, (method, _) in _events(failing.calls).items()} == {
+        JO: "CANCEL",
+        ANA: "CANCEL",
+    }
+    assert _statuses(CUSTOMER) == [("session_cancelled", "mail", "sent")]
+    assert sorted(_statuses("a")) == [
+        ("session_cancelled", "mail", "sent"),
+        ("session_cancelled", "push", "sent"),
+    ]
+
+
+def test_a_reminder_carries_no_invitation(mailing: World, failing: _Failing) -> None:
+    booking = _booking(mailing)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_told_of(mailing, booking, "SessionReminder", ahead="24_h"), mailing.now)
+    assert len(failing.calls) == 2
+    for call in failing.calls:
+        assert "Attachments" not in call["Content"]["Simple"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "facts"),
+    [("SessionScheduled", {}), ("SessionReminder", {"ahead": "24_h"})],
+)
+@pytest.mark.parametrize("change", [_moved, _called_off])
+def test_nobody_is_told_of_a_booking_that_stands_there_no_more(
+    mailing: World,
+    type_: str,
+    facts: dict[str, str],
+    change: Callable[[World, Booking], object],
+) -> None:
+    booking = _booking(mailing)
+    late = _told_of(mailing, booking, type_, **facts)
+    change(mailing, booking)
+    notifications.notify(late, mailing.now)
+    assert _entries(CUSTOMER) == _entries("a") == []
+
+
+def test_a_booking_that_moved_is_told_at_its_new_time(mailing: World) -> None:
+    booking = _moved(mailing, _booking(mailing))
+    fact = _told_of(mailing, booking, "SessionRescheduled", booking_version=2)
+    notifications.notify(fact, mailing.now)
+    assert {entry.data["booking_version"] for entry in _entries("a")} == {"2"}
+    assert all("at 11:00 (America/Toronto" in entry.body for entry in _entries("a"))
+
+
+def test_a_retry_of_a_reminder_is_dropped_once_the_booking_is_off(
+    mailing: World, failing: _Failing
+) -> None:
+    booking = _booking(mailing)
+    failing(aws.ses(), "send_email", "TooManyRequestsException")
+    notifications.notify(_told_of(mailing, booking, "SessionReminder", ahead="24_h"), mailing.now)
+    _called_off(mailing, booking)
+    tried = len(failing.calls)
+    mailing.try_again()
+    assert len(failing.calls) == tried
+    assert mailing.retries() == []
+    assert _mail_entry("a").settled
+
+
+def test_the_ledger_of_bookings_holds_neither_names_nor_addresses(mailing: World) -> None:
+    booking = _booking(mailing)
+    notifications.notify(_told_of(mailing, booking, "SessionScheduled"), mailing.now)
+    notifications.notify(_called_off(mailing, booking), mailing.now)
+    for item in _items("notice"):
+        for private in (JO, ANA, "Jo Driver", "Ana"):
+            assert private not in str(item)
 
 
 # Lost offers

@@ -18,8 +18,8 @@ from dispatch.notifications.mail import TEMPLATES, mail_of
 from dispatch.notifications.model import Channel, Entry, Language, Mail, NoticeType
 from tests.unit.test_notice_rules import ALL
 
-MAILED = {notice.type: notice for notice in ALL if Channel.MAIL in notice.channels}
-BY_TYPE_AND_LANGUAGE = [(type_, language) for type_ in MAILED for language in Language]
+MAILED = {notice.wording: notice for notice in ALL if Channel.MAIL in notice.channels}
+BY_WORDING_AND_LANGUAGE = [(wording, language) for wording in MAILED for language in Language]
 HOSTILE = [
     '<script>alert("1")</script>',
     "</p></body></html><img src=x onerror=alert(1)>",
@@ -33,13 +33,13 @@ HOSTILE = [
 ]
 
 
-def an_entry(type_: NoticeType, language: Language) -> Entry:
-    return rules.entry_of(MAILED[type_], Channel.MAIL, language)
+def an_entry(wording: str, language: Language) -> Entry:
+    return rules.entry_of(MAILED[wording], Channel.MAIL, language)
 
 
 def all_mails(name: str | None) -> Iterator[Mail]:
-    for type_, language in BY_TYPE_AND_LANGUAGE:
-        yield mail_of(an_entry(type_, language), name)
+    for wording, language in BY_WORDING_AND_LANGUAGE:
+        yield mail_of(an_entry(wording, language), name)
 
 
 class _Tags(HTMLParser):
@@ -59,14 +59,14 @@ class _Tags(HTMLParser):
 def test_there_is_a_template_of_every_type_that_is_mailed_and_no_other() -> None:
     for language in Language:
         found = {path.stem for path in (TEMPLATES / language).glob("*.txt")} - {"frame"}
-        assert found == set(MAILED)
+        assert found == {notice.type for notice in MAILED.values()}
 
 
-@pytest.mark.parametrize(("type_", "language"), BY_TYPE_AND_LANGUAGE)
+@pytest.mark.parametrize(("wording", "language"), BY_WORDING_AND_LANGUAGE)
 def test_a_mail_greets_says_what_happened_and_says_it_in_html_too(
-    type_: NoticeType, language: Language
+    wording: str, language: Language
 ) -> None:
-    entry = an_entry(type_, language)
+    entry = an_entry(wording, language)
     mail = mail_of(entry, "Jo Driver")
     assert mail.subject == entry.title
     greeting = {Language.ENGLISH: "Hello Jo Driver,", Language.FRENCH: "Bonjour Jo Driver,"}
@@ -78,17 +78,15 @@ def test_a_mail_greets_says_what_happened_and_says_it_in_html_too(
     assert "\n\n\n" not in mail.text
 
 
-@pytest.mark.parametrize(("type_", "language"), BY_TYPE_AND_LANGUAGE)
-def test_nobody_is_greeted_by_a_name_that_is_not_known(
-    type_: NoticeType, language: Language
-) -> None:
-    text = mail_of(an_entry(type_, language), None).text
+@pytest.mark.parametrize(("wording", "language"), BY_WORDING_AND_LANGUAGE)
+def test_nobody_is_greeted_by_a_name_that_is_not_known(wording: str, language: Language) -> None:
+    text = mail_of(an_entry(wording, language), None).text
     assert text.splitlines()[0] in ("Hello,", "Bonjour,")
 
 
-@pytest.mark.parametrize("type_", MAILED)
-def test_the_languages_say_the_same_at_the_same_length(type_: NoticeType) -> None:
-    english, french = (mail_of(an_entry(type_, language), "Jo").text for language in Language)
+@pytest.mark.parametrize("wording", MAILED)
+def test_the_languages_say_the_same_at_the_same_length(wording: str) -> None:
+    english, french = (mail_of(an_entry(wording, language), "Jo").text for language in Language)
     assert english != french
     assert english.count("\n\n") == french.count("\n\n")
     assert english.count("\n- ") == french.count("\n- ")
@@ -105,6 +103,30 @@ def test_the_three_ways_on_are_a_list(type_: NoticeType, language: Language) -> 
 @pytest.mark.parametrize("language", Language)
 def test_a_place_on_the_waitlist_says_until_when(language: Language) -> None:
     assert "12:05 UTC" in mail_of(an_entry(NoticeType.WAITLIST_TOLD, language), "Jo").text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_who_was_elsewhere_is_not_told_that_somebody_waited(language: Language) -> None:
+    missed, elsewhere = (
+        mail_of(an_entry(f"customer_not_joined.{wording}", language), "Jo").text
+        for wording in ("customer", "customer_elsewhere")
+    )
+    waited = {Language.ENGLISH: "came and waited", Language.FRENCH: "vous a attendu"}[language]
+    assert waited in missed
+    assert waited not in elsewhere
+
+
+BOOKINGS = [wording for wording, notice in MAILED.items() if "scheduled_start" in notice.data]
+
+
+@pytest.mark.parametrize("wording", BOOKINGS)
+def test_a_mail_about_a_booking_says_when_it_starts(wording: str) -> None:
+    for language, start in (
+        (Language.ENGLISH, "Friday, July 3 at 05:00 (America/Vancouver, UTC-07:00)"),
+        (Language.FRENCH, "vendredi 3 juillet à 5 h 00 (America/Vancouver, UTC-07:00)"),
+    ):
+        mail = mail_of(an_entry(wording, language), "Jo")
+        assert start in " ".join(mail.text.split())
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -142,10 +164,10 @@ def test_templates_are_shipped_with_the_layer() -> None:
     assert (TEMPLATES / "mail.html").is_file()
 
 
-def test_jinja_is_imported_with_the_first_mail() -> None:
+def test_what_makes_mails_and_invitations_is_imported_with_the_first() -> None:
     program = (
         "import sys; import dispatch.notifications.service;"
-        "print({'jinja2', 'markupsafe'} & set(sys.modules))"
+        "print({'jinja2', 'markupsafe', 'icalendar'} & set(sys.modules))"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", program],

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.core.events import EventType
-from dispatch.core.time import format_time
+from dispatch.core.time import format_time, parse_time
 from dispatch.notifications import rules, texts
 from dispatch.notifications.model import (
     Channel,
@@ -24,6 +24,8 @@ from dispatch.notifications.model import (
 )
 from dispatch.offers.model import SessionBrief
 from tests.builders import (
+    BOOKED_FROM,
+    BOOKED_UNTIL,
     BROADCAST,
     CONCERN,
     CUSTOMER,
@@ -34,6 +36,7 @@ from tests.builders import (
     ONE_SECOND,
     RIVAL,
     SESSION,
+    a_booking_fact,
     a_brief,
     a_fact,
 )
@@ -97,6 +100,49 @@ def passed_over(outcome: str) -> Case:
     return f"the preferred mechanic: {outcome}", fact, [*told]
 
 
+VANCOUVER = "America/Vancouver"
+
+
+def a_booking(type_: str, **facts: Any) -> dict[str, Any]:
+    """With the zone that it is told in, as use cases add it."""
+    return a_booking_fact(type_, time_zone=VANCOUVER, **facts)
+
+
+def a_booking_without_end(type_: str, **facts: Any) -> dict[str, Any]:
+    fact = a_booking(type_, **facts)
+    del fact["scheduled_end"], fact["booking_version"]
+    return fact
+
+
+def reminded(ahead: str) -> dict[str, Any]:
+    return a_booking_without_end("SessionReminder", ahead=ahead)
+
+
+def near(ahead: str) -> Case:
+    told = [(CUSTOMER, "session_reminder", (PUSH,)), (MECHANIC, "session_reminder", (PUSH,))]
+    return f"a booking is near: {ahead}", reminded(ahead), [*told]
+
+
+def delayed(*, customer: bool, mechanic: bool) -> dict[str, Any]:
+    return a_booking_without_end(
+        "BookingDelayed",
+        customer_elsewhere=customer,
+        mechanic_called=mechanic,
+        delayed_until=format_time(NOON + FIVE_MINUTES),
+    )
+
+
+def called_off(by: str, percent: int = 100) -> dict[str, Any]:
+    return a_booking("SessionCancelled", cancelled_by=by, booking_version=2, refund_percent=percent)
+
+
+BEGAN = a_fact(
+    "BookingBegan",
+    assignment_id=OFFER,
+    mechanic_due_by=format_time(NOON + FIVE_MINUTES),
+    **BOTH,
+)
+
 CASES: list[Case] = [
     (
         "a mechanic has taken it",
@@ -130,6 +176,14 @@ CASES: list[Case] = [
     (
         "the customer did not come",
         a_fact("CustomerNotJoined", assignment_id=OFFER, **BOTH),
+        [
+            (CUSTOMER, "customer_not_joined", (PUSH, MAIL)),
+            (MECHANIC, "customer_not_joined", (PUSH,)),
+        ],
+    ),
+    (
+        "the customer is elsewhere to the end",
+        a_fact("CustomerNotJoined", assignment_id=None, **BOTH),
         [
             (CUSTOMER, "customer_not_joined", (PUSH, MAIL)),
             (MECHANIC, "customer_not_joined", (PUSH,)),
@@ -190,6 +244,80 @@ CASES: list[Case] = [
         "a shift was too long",
         sessionless("MechanicClockedOut", cause="twelve_hours", **SHIFT),
         [(MECHANIC, "mechanic_clocked_out", (PUSH, MAIL))],
+    ),
+    (
+        "a session is booked",
+        a_booking("SessionScheduled"),
+        [
+            (CUSTOMER, "session_scheduled", (PUSH, MAIL)),
+            (MECHANIC, "session_scheduled", (PUSH, MAIL)),
+        ],
+    ),
+    (
+        "a booking gets another time",
+        a_booking("SessionRescheduled", booking_version=2, previous_start=format_time(NOON)),
+        [
+            (CUSTOMER, "session_rescheduled", (PUSH, MAIL)),
+            (MECHANIC, "session_rescheduled", (PUSH, MAIL)),
+        ],
+    ),
+    (
+        "a booking is a day ahead",
+        reminded("24_h"),
+        [
+            (CUSTOMER, "session_reminder", (PUSH, MAIL)),
+            (MECHANIC, "session_reminder", (PUSH, MAIL)),
+        ],
+    ),
+    *map(near, ("1_h", "15_min", "a_new_distance")),
+    (
+        "the customer cancels a booking",
+        called_off("customer", 50),
+        [
+            (CUSTOMER, "session_cancelled", (MAIL,)),
+            (MECHANIC, "session_cancelled", (PUSH, MAIL)),
+        ],
+    ),
+    (
+        "the mechanic cancels a booking",
+        called_off("mechanic"),
+        [
+            (CUSTOMER, "session_cancelled", (PUSH, MAIL)),
+            (MECHANIC, "session_cancelled", (MAIL,)),
+        ],
+    ),
+    (
+        "somebody else cancels a booking",
+        called_off("admin"),
+        [
+            (CUSTOMER, "session_cancelled", (PUSH, MAIL)),
+            (MECHANIC, "session_cancelled", (PUSH, MAIL)),
+        ],
+    ),
+    (
+        "at the start of a booking the mechanic is not there",
+        delayed(customer=False, mechanic=True),
+        [(MECHANIC, "booking_delayed", (PUSH,))],
+    ),
+    (
+        "at the start of a booking the customer is elsewhere",
+        delayed(customer=True, mechanic=False),
+        [(CUSTOMER, "booking_delayed", (PUSH,))],
+    ),
+    (
+        "at the start of a booking neither is there",
+        delayed(customer=True, mechanic=True),
+        [(CUSTOMER, "booking_delayed", (PUSH,)), (MECHANIC, "booking_delayed", (PUSH,))],
+    ),
+    (
+        "a booking begins",
+        BEGAN,
+        [(CUSTOMER, "booking_began", (PUSH,)), (MECHANIC, "booking_began", (PUSH,))],
+    ),
+    (
+        "a session runs into a booking",
+        a_booking_without_end("BookingClash"),
+        [(CUSTOMER, "booking_clash", (PUSH,)), (MECHANIC, "booking_clash", (PUSH,))],
     ),
     ("a fact of no interest", a_fact("SessionBooked", customer_id=CUSTOMER), []),
     ("a fact of a later release", a_fact("SomethingNew", customer_id=CUSTOMER), []),
@@ -259,6 +387,179 @@ def test_anything_else_is_worth_telling_for_a_day_at_most(notice: Notice) -> Non
 def test_a_customer_whom_nobody_helps_has_three_ways_on(type_: str) -> None:
     (notice,) = rules.told_of(a_fact(type_, customer_id=CUSTOMER, period=1))
     assert notice.data["options"].split(",") == ["schedule", "browse_offline", "join_waitlist"]
+
+
+# Bookings
+
+BOOKING = {
+    "session_id": SESSION,
+    "mechanic_id": MECHANIC,
+    "scheduled_start": format_time(BOOKED_FROM),
+    "time_zone": VANCOUVER,
+}
+FRIDAY = "Friday, July 3 at 05:00 (America/Vancouver, UTC-07:00)"
+VENDREDI = "vendredi 3 juillet à 5 h 00 (America/Vancouver, UTC-07:00)"
+
+
+@pytest.mark.parametrize("type_", ["SessionScheduled", "SessionRescheduled"])
+def test_a_booking_tells_both_all_that_an_invitation_is_made_of(type_: str) -> None:
+    for notice in rules.told_of(a_booking(type_, booking_version=3)):
+        assert notice.data == BOOKING | {
+            "scheduled_end": format_time(BOOKED_UNTIL),
+            "booking_version": "3",
+        }
+        assert notice.expires_at == NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("start", "expires_at"),
+    [
+        (NOON + timedelta(hours=2), NOON + timedelta(hours=2)),
+        (NOON + timedelta(days=2), NOON + timedelta(days=1)),
+    ],
+)
+@pytest.mark.parametrize("type_", ["SessionScheduled", "SessionRescheduled", "SessionReminder"])
+def test_what_is_to_come_is_not_told_once_it_has_come(
+    type_: str, start: datetime, expires_at: datetime
+) -> None:
+    for notice in rules.told_of(a_booking(type_, scheduled_start=format_time(start), ahead="1_h")):
+        assert notice.expires_at == expires_at
+
+
+@pytest.mark.parametrize(
+    "fact", [delayed(customer=True, mechanic=True), BEGAN], ids=["delayed", "began"]
+)
+def test_who_is_called_is_called_as_long_as_they_are_waited_for(fact: dict[str, Any]) -> None:
+    assert {notice.expires_at for notice in rules.told_of(fact)} == {NOON + FIVE_MINUTES}
+
+
+def bodies(fact: dict[str, Any], language: Language = Language.ENGLISH) -> dict[str, str]:
+    return {
+        notice.side: rules.entry_of(notice, notice.channels[0], language).body
+        for notice in rules.told_of(fact)
+    }
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        a_booking("SessionScheduled"),
+        a_booking("SessionRescheduled", booking_version=2),
+        *(reminded(ahead) for ahead in ("24_h", "1_h", "15_min", "a_new_distance")),
+        called_off("customer"),
+        called_off("mechanic"),
+        a_booking_without_end("BookingClash"),
+    ],
+    ids=lambda fact: fact["type"],
+)
+def test_a_start_is_told_by_the_mechanics_clock_and_says_so(fact: dict[str, Any]) -> None:
+    for language, start in ((Language.ENGLISH, FRIDAY), (Language.FRENCH, VENDREDI)):
+        assert all(start in body for body in bodies(fact, language).values())
+
+
+def test_each_reminder_says_how_far_it_is() -> None:
+    titles = {
+        ahead: [an_entry_of(notice).title for notice in rules.told_of(reminded(ahead))]
+        for ahead in ("24_h", "1_h", "15_min", "a_new_distance")
+    }
+    assert titles == {
+        "24_h": ["Your session starts in 24 hours"] * 2,
+        "1_h": ["Your session starts in an hour"] * 2,
+        "15_min": ["Your session starts in 15 minutes"] * 2,
+        "a_new_distance": ["Your session starts soon"] * 2,
+    }
+
+
+@pytest.mark.parametrize("percent", [0, 50, 100])
+def test_a_customer_is_told_what_share_of_a_cancelled_booking_comes_back(percent: int) -> None:
+    for by in ("customer", "mechanic", "admin"):
+        fact = called_off(by, percent)
+        assert f"You get back {percent}% of what you paid." in bodies(fact)["customer"]
+        assert f"{percent} % de ce que" in bodies(fact, Language.FRENCH)["customer"]
+        assert {n.data["refund_percent"] for n in rules.told_of(fact)} == {str(percent)}
+
+
+def test_who_cancels_is_told_that_it_was_them() -> None:
+    for by in ("customer", "mechanic"):
+        titles = {
+            notice.side: an_entry_of(notice).title for notice in rules.told_of(called_off(by))
+        }
+        assert [side for side, title in titles.items() if "You have cancelled" in title] == [by]
+
+
+def test_a_mechanic_is_told_how_long_a_booking_waits_for_them() -> None:
+    for fact in (delayed(customer=False, mechanic=True), BEGAN):
+        for language in Language:
+            assert " 5 min" in bodies(fact, language)["mechanic"]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_mechanic_who_is_not_there_is_called_urgently(language: Language) -> None:
+    (notice,) = rules.told_of(delayed(customer=False, mechanic=True))
+    assert "Urgent" in an_entry_of(notice, language).title
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "english", "french"),
+    [
+        # The night in which clocks in Toronto go forward, at 7:00 UTC.
+        (
+            "2026-03-08T06:45:00Z",
+            "America/Toronto",
+            "Sunday, March 8 at 01:45 (America/Toronto, UTC-05:00)",
+            "dimanche 8 mars à 1 h 45 (America/Toronto, UTC-05:00)",
+        ),
+        (
+            "2026-03-08T07:00:00Z",
+            "America/Toronto",
+            "Sunday, March 8 at 03:00 (America/Toronto, UTC-04:00)",
+            "dimanche 8 mars à 3 h 00 (America/Toronto, UTC-04:00)",
+        ),
+        # And back: the same hour twice, told apart by the offset.
+        (
+            "2026-11-01T05:30:00Z",
+            "America/Toronto",
+            "Sunday, November 1 at 01:30 (America/Toronto, UTC-04:00)",
+            "dimanche 1er novembre à 1 h 30 (America/Toronto, UTC-04:00)",
+        ),
+        (
+            "2026-11-01T06:30:00Z",
+            "America/Toronto",
+            "Sunday, November 1 at 01:30 (America/Toronto, UTC-05:00)",
+            "dimanche 1er novembre à 1 h 30 (America/Toronto, UTC-05:00)",
+        ),
+        (
+            "2026-12-31T20:00:00Z",
+            "Asia/Kathmandu",
+            "Friday, January 1 at 01:45 (Asia/Kathmandu, UTC+05:45)",
+            "vendredi 1er janvier à 1 h 45 (Asia/Kathmandu, UTC+05:45)",
+        ),
+        (
+            "2026-01-10T12:00:00Z",
+            "Europe/London",
+            "Saturday, January 10 at 12:00 (Europe/London, UTC)",
+            "samedi 10 janvier à 12 h 00 (Europe/London, UTC)",
+        ),
+        (
+            "2026-01-10T12:00:00Z",
+            "UTC",
+            "Saturday, January 10 at 12:00 (UTC)",
+            "samedi 10 janvier à 12 h 00 (UTC)",
+        ),
+        (
+            "2026-01-10T12:00:00Z",
+            "Mars/Olympus",
+            "Saturday, January 10 at 12:00 (UTC)",
+            "samedi 10 janvier à 12 h 00 (UTC)",
+        ),
+    ],
+)
+def test_a_moment_is_told_by_the_clocks_of_its_zone(
+    instant: str, zone: str, english: str, french: str
+) -> None:
+    at = parse_time(instant)
+    assert texts.moment(at, zone, Language.ENGLISH) == english
+    assert texts.moment(at, zone, Language.FRENCH) == french
 
 
 # In which words

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch.notifications.model import Entry, Mail
-from dispatch.notifications.rules import greeting_name, one_line
+from dispatch.notifications.rules import greeting_name, one_line, when
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,7 +37,10 @@ def mail_of(entry: Entry, name: str | None) -> Mail:
         .render(
             {
                 "session_id": None,
+                "when": None,
+                "cause": None,
                 **entry.data,
+                **when(entry.data, entry.language),
                 "name": greeting_name(name),
                 "title": entry.title,
                 "body": entry.body,

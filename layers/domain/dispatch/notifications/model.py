@@ -59,6 +59,12 @@ class NoticeType(StrEnum):
     SESSION_COMPLETED = "session_completed"
     WAITLIST_TOLD = "waitlist_told"
     MECHANIC_CLOCKED_OUT = "mechanic_clocked_out"
+    SESSION_SCHEDULED = "session_scheduled"
+    SESSION_RESCHEDULED = "session_rescheduled"
+    SESSION_REMINDER = "session_reminder"
+    BOOKING_DELAYED = "booking_delayed"
+    BOOKING_BEGAN = "booking_began"
+    BOOKING_CLASH = "booking_clash"
 
 
 OFFER_WITHDRAWN = "offer_withdrawn"
@@ -170,3 +176,23 @@ class Mail:
     subject: str
     text: str
     html: str
+
+
+class InvitationMethod(StrEnum):
+    """What a calendar is to do with an invitation (RFC 5546)."""
+
+    REQUEST = "REQUEST"
+    CANCEL = "CANCEL"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A booking as an ``.ics`` file for one person's calendar."""
+
+    method: InvitationMethod
+    content: bytes
+
+    @property
+    def media_type(self) -> str:
+        """With the method: mail programs act on it only if it says the same as the content."""
+        return f"text/calendar; method={self.method}; charset=UTF-8"

@@ -28,7 +28,7 @@ from dispatch.notifications.model import (
     Side,
     Withdrawal,
 )
-from dispatch.notifications.texts import said
+from dispatch.notifications.texts import moment, said
 from dispatch.offers.model import SessionBrief
 
 WORTH_TELLING_FOR = timedelta(days=1)
@@ -165,7 +165,16 @@ def _session_unfilled(fact: Fact) -> list[Notice]:
 
 
 def _customer_not_joined(fact: Fact) -> list[Notice]:
+    """Who was elsewhere at the start of a booking has kept nobody waiting: none had joined it."""
     type_ = NoticeType.CUSTOMER_NOT_JOINED
+    if "assignment_id" in fact and fact["assignment_id"] is None:
+        data = {"cause": "elsewhere"}
+        return [
+            _customer(
+                fact, type_, wording="customer_elsewhere", data=data, channels=_PUSHED_AND_MAILED
+            ),
+            _mechanic(fact, type_, wording="mechanic_elsewhere", data=data),
+        ]
     return [
         _customer(fact, type_, wording=Side.CUSTOMER, channels=_PUSHED_AND_MAILED),
         _mechanic(fact, type_, wording=Side.MECHANIC),
@@ -174,6 +183,8 @@ def _customer_not_joined(fact: Fact) -> list[Notice]:
 
 def _session_cancelled(fact: Fact) -> list[Notice]:
     """The mechanic who had it; the customer, if it was not they who cancelled."""
+    if "scheduled_start" in fact:
+        return _booking_cancelled(fact)
     type_ = NoticeType.SESSION_CANCELLED
     told = []
     if fact.get("mechanic_id"):
@@ -201,17 +212,21 @@ def _session_completed(fact: Fact) -> list[Notice]:
 
 def _waitlist_told(fact: Fact) -> list[Notice]:
     claim_until = parse_time(fact["claim_until"])
-    left = claim_until - parse_time(fact["at"])
     return [
         _customer(
             fact,
             NoticeType.WAITLIST_TOLD,
-            words={"minutes": str(max(1, math.floor(left / timedelta(minutes=1))))},
+            words={"minutes": _minutes_left(fact, claim_until)},
             data={name: fact[name] for name in ("entry_id", "mechanic_id", "claim_until")},
             expires_at=claim_until,
             channels=_PUSHED_AND_MAILED,
         )
     ]
+
+
+def _minutes_left(fact: Fact, until: datetime) -> str:
+    """Whole minutes from the fact on, and never none: who reads it is to hurry."""
+    return str(max(1, (until - parse_time(fact["at"])) // timedelta(minutes=1)))
 
 
 _MAILED_CAUSES = frozenset({"three_misses", "twelve_hours"})
@@ -233,6 +248,113 @@ def _mechanic_clocked_out(fact: Fact) -> list[Notice]:
     ]
 
 
+# Bookings
+
+_OF_THE_BOOKING = (
+    "mechanic_id",
+    "scheduled_start",
+    "scheduled_end",
+    "booking_version",
+    "time_zone",
+    "ahead",
+    "refund_percent",
+    "assignment_id",
+)
+
+
+def _booking(fact: Fact) -> dict[str, str]:
+    """What an app wants to know of a booking, and what its invitation is made of."""
+    return {name: str(fact[name]) for name in _OF_THE_BOOKING if name in fact}
+
+
+def _both(fact: Fact, type_: NoticeType, wording: str = "", **about: Any) -> list[Notice]:
+    """Customer and mechanic, each in the words for their side unless there is one wording."""
+    return [
+        _customer(fact, type_, wording=wording or Side.CUSTOMER, data=_booking(fact), **about),
+        _mechanic(fact, type_, wording=wording or Side.MECHANIC, data=_booking(fact), **about),
+    ]
+
+
+def _session_scheduled(fact: Fact) -> list[Notice]:
+    start = parse_time(fact["scheduled_start"])
+    type_ = NoticeType.SESSION_SCHEDULED
+    return _both(fact, type_, expires_at=start, channels=_PUSHED_AND_MAILED)
+
+
+def _session_rescheduled(fact: Fact) -> list[Notice]:
+    start = parse_time(fact["scheduled_start"])
+    type_ = NoticeType.SESSION_RESCHEDULED
+    return _both(fact, type_, expires_at=start, channels=_PUSHED_AND_MAILED)
+
+
+def _session_reminder(fact: Fact) -> list[Notice]:
+    """The first of the three also by mail: a day ahead nobody has to look at the app."""
+    return _both(
+        fact,
+        NoticeType.SESSION_REMINDER,
+        wording=fact["ahead"],
+        expires_at=parse_time(fact["scheduled_start"]),
+        channels=_PUSHED_AND_MAILED if fact["ahead"] == "24_h" else (Channel.PUSH,),
+    )
+
+
+def _booking_cancelled(fact: Fact) -> list[Notice]:
+    """Both by mail, for their calendars' sake; by push whoever has not cancelled it."""
+    words = {"percent": str(fact["refund_percent"])}
+    told = []
+    for side, tell in ((Side.CUSTOMER, _customer), (Side.MECHANIC, _mechanic)):
+        is_own = fact["cancelled_by"] == side
+        told.append(
+            tell(
+                fact,
+                NoticeType.SESSION_CANCELLED,
+                wording=f"{side}_own_booking" if is_own else f"{side}_booking",
+                words=words,
+                data=_booking(fact),
+                channels=(Channel.MAIL,) if is_own else _PUSHED_AND_MAILED,
+            )
+        )
+    return told
+
+
+def _booking_delayed(fact: Fact) -> list[Notice]:
+    """Whoever is missing is called."""
+    until = parse_time(fact["delayed_until"])
+    type_ = NoticeType.BOOKING_DELAYED
+    called = []
+    if fact["customer_elsewhere"]:
+        called.append(
+            _customer(fact, type_, wording=Side.CUSTOMER, data=_booking(fact), expires_at=until)
+        )
+    if fact["mechanic_called"]:
+        called.append(
+            _mechanic(
+                fact,
+                type_,
+                wording=Side.MECHANIC,
+                words={"minutes": _minutes_left(fact, until)},
+                data=_booking(fact),
+                expires_at=until,
+            )
+        )
+    return called
+
+
+def _booking_began(fact: Fact) -> list[Notice]:
+    due_by = parse_time(fact["mechanic_due_by"])
+    words = {"minutes": _minutes_left(fact, due_by)}
+    return _both(fact, NoticeType.BOOKING_BEGAN, words=words, expires_at=due_by)
+
+
+_WARNED_FOR = timedelta(minutes=15)
+
+
+def _booking_clash(fact: Fact) -> list[Notice]:
+    """Both sides of the session that is live."""
+    until = parse_time(fact["at"]) + _WARNED_FOR
+    return _both(fact, NoticeType.BOOKING_CLASH, expires_at=until)
+
+
 _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.OFFER_ACCEPTED: _offer_accepted,
     EventType.OFFER_RELEASED: _offer_released,
@@ -245,17 +367,30 @@ _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.SESSION_COMPLETED: _session_completed,
     EventType.WAITLIST_TOLD: _waitlist_told,
     EventType.MECHANIC_CLOCKED_OUT: _mechanic_clocked_out,
+    EventType.SESSION_SCHEDULED: _session_scheduled,
+    EventType.SESSION_RESCHEDULED: _session_rescheduled,
+    EventType.SESSION_REMINDER: _session_reminder,
+    EventType.BOOKING_DELAYED: _booking_delayed,
+    EventType.BOOKING_BEGAN: _booking_began,
+    EventType.BOOKING_CLASH: _booking_clash,
 }
 
 
 def told_of(fact: Fact) -> list[Notice]:
-    """Whom a fact is told to. Offers and broadcasts say what they are about: see above."""
+    """Whom a fact is told to. Offers and broadcasts say what they are about: see above.
+
+    A fact with a ``scheduled_start`` comes with the ``time_zone`` that it is told in.
+    """
     about = _TOLD.get(fact["type"])
     return about(fact) if about else []
 
 
 ANSWERABLE = frozenset({NoticeType.OFFER_MADE, NoticeType.BROADCAST_ANNOUNCED})
 """Worth telling only while the assignment can be accepted."""
+STANDING = frozenset(
+    {NoticeType.SESSION_SCHEDULED, NoticeType.SESSION_RESCHEDULED, NoticeType.SESSION_REMINDER}
+)
+"""Worth telling only while the booking stands where it did: nobody is reminded of another."""
 
 
 def withdrawals(fact: Fact) -> list[Withdrawal]:
@@ -386,7 +521,7 @@ def collapse_id(user_id: str, notice_id_: str) -> str:
 
 def entry_of(notice: Notice, channel: Channel, language: Language) -> Entry:
     """The entry of a notice that is still to be sent."""
-    text = said(notice.wording, language, notice.words)
+    text = said(notice.wording, language, notice.words | when(notice.data, language))
     return Entry(
         id=notice_id(notice.source, channel),
         user_id=notice.user_id,
@@ -400,6 +535,14 @@ def entry_of(notice: Notice, channel: Channel, language: Language) -> Entry:
         created_at=notice.at,
         expires_at=notice.expires_at,
     )
+
+
+def when(data: Mapping[str, str], language: Language) -> dict[str, str]:
+    """The start that ``data`` tell of, in words; nothing, if they tell of none."""
+    if "scheduled_start" not in data:
+        return {}
+    start = parse_time(data["scheduled_start"])
+    return {"when": moment(start, data.get("time_zone", "UTC"), language)}
 
 
 _AIM = {

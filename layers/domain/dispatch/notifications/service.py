@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dispatch.calendar import service as calendar
+from dispatch.calendar.model import BookingRef
 from dispatch.core import aws, settings
 from dispatch.core.errors import Invalid, NotFound, Refusal, StaleVersion
 from dispatch.core.events import EventType
@@ -26,6 +28,7 @@ from dispatch.core.time import parse_time
 from dispatch.customers import service as customers
 from dispatch.mechanics import service as mechanics
 from dispatch.notifications import rules, store
+from dispatch.notifications.invitations import FILE_NAME, has_invitation, invitation_of
 from dispatch.notifications.mail import mail_of
 from dispatch.notifications.model import (
     Channel,
@@ -43,6 +46,9 @@ from dispatch.notifications.model import (
 from dispatch.offers import service as offers
 from dispatch.offers.model import Dispatch
 from dispatch.sessions import service as sessions
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2.type_defs import AttachmentTypeDef, MessageTypeDef
 
 _EXISTING_ENDPOINT = re.compile(r"Endpoint (arn:\S+) already exists")
 _MAILBOX = "mail"
@@ -222,13 +228,39 @@ def _notices(fact: Mapping[str, Any]) -> Iterable[tuple[Notice, bool]]:
         EventType.BROADCAST_ANNOUNCED: rules.broadcast_announced,
     }.get(fact["type"])
     if about is None:
-        return [(notice, True) for notice in rules.told_of(fact)]
+        return [(notice, _stands(notice)) for notice in rules.told_of(_with_zone(fact))]
     dispatch = offers.dispatch_of(fact["session_id"])
     answerable = _answerable(dispatch)
     return [
         (notice, notice.data["assignment_id"] in answerable)
         for notice in about(fact, dispatch.brief)
     ]
+
+
+def _with_zone(fact: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A start is told by the mechanic's clock, which is named: where customers are, is not known.
+
+    By UTC, if the mechanic is gone.
+    """
+    if "scheduled_start" not in fact:
+        return fact
+    try:
+        availability = calendar.calendar_of(fact["mechanic_id"]).availability
+    except NotFound:
+        return {**fact, "time_zone": "UTC"}
+    return {**fact, "time_zone": availability.time_zone}
+
+
+def _stands(told: Notice | Entry) -> bool:
+    """Whether the booking it tells of is still there, at that time; true of all that tell of none.
+
+    Facts come late and in any order: nobody is reminded of what was moved or called off.
+    """
+    if told.type not in rules.STANDING:
+        return True
+    start = parse_time(told.data["scheduled_start"])
+    ref = BookingRef(told.data["mechanic_id"], told.data["session_id"], start)
+    return calendar.booking_at(ref) is not None
 
 
 def _answerable(dispatch: Dispatch) -> set[str]:
@@ -289,6 +321,9 @@ def try_again(message: Mapping[str, Any], now: datetime) -> None:
         if entry.data["assignment_id"] not in _answerable(dispatch):
             _withdraw(entry, now)
             return
+    if not _stands(entry):
+        _withdraw(entry, now)
+        return
     _attempt(entry, message["attempt"], now)
 
 
@@ -449,19 +484,20 @@ def _mail(entry: Entry, _now: datetime) -> Delivery | _Later:
     if address is None:
         return Delivery(target=_MAILBOX, reason="invalid_address" if given else "no_address")
     mail = mail_of(entry, name)
+    content: MessageTypeDef = {
+        "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
+        "Body": {
+            "Text": {"Data": mail.text, "Charset": "UTF-8"},
+            "Html": {"Data": mail.html, "Charset": "UTF-8"},
+        },
+    }
+    if has_invitation(entry):
+        content["Attachments"] = [_invitation(entry, sender, address)]
     try:
         answer = aws.ses().send_email(
             FromEmailAddress=sender,
             Destination={"ToAddresses": [address]},
-            Content={
-                "Simple": {
-                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
-                    "Body": {
-                        "Text": {"Data": mail.text, "Charset": "UTF-8"},
-                        "Html": {"Data": mail.html, "Charset": "UTF-8"},
-                    },
-                }
-            },
+            Content={"Simple": content},
             ConfigurationSetName=settings.mail_configuration_set(),
             EmailTags=[
                 {"Name": "user_id", "Value": rules.tag_of(entry.user_id)},
@@ -472,6 +508,23 @@ def _mail(entry: Entry, _now: datetime) -> Delivery | _Later:
     except (ClientError, BotoCoreError) as error:
         return _failure(_MAILBOX, _code(error))
     return Delivery(target=_MAILBOX, message_id=answer["MessageId"])
+
+
+def _invitation(entry: Entry, sender: str, address: str) -> "AttachmentTypeDef":
+    mechanic = mechanics.get(entry.data["mechanic_id"])
+    invitation = invitation_of(
+        entry,
+        organizer=sender,
+        attendee=address,
+        mechanic_name=mechanic.profile.name if mechanic else None,
+    )
+    return {
+        "FileName": FILE_NAME,
+        "ContentType": invitation.media_type,
+        "ContentDisposition": "ATTACHMENT",
+        "ContentTransferEncoding": "BASE64",
+        "RawContent": invitation.content,
+    }
 
 
 def _recipient(entry: Entry) -> tuple[str | None, str | None]:

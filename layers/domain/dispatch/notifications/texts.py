@@ -1,12 +1,15 @@
 """What notices say, in English and French: one declarative table. Pure.
 
 A wording is the notice's type, with what the words depend on behind a dot; where there are no
-words for that, those of the type alone are taken. ``{...}`` are the notice's ``words``.
+words for that, those of the type alone are taken. ``{...}`` are the notice's ``words``; ``{when}``
+is the start of a booking.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from dispatch.calendar.rules import find_zone
 from dispatch.notifications.model import Language
 
 
@@ -70,6 +73,13 @@ ENGLISH: Mapping[str, Text] = {
     "customer_not_joined.mechanic": Text(
         "The customer did not come", "The session is closed, and you are free again."
     ),
+    "customer_not_joined.customer_elsewhere": Text(
+        "You missed your booked session",
+        "You were in another session when it was to start. The booked one is closed.",
+    ),
+    "customer_not_joined.mechanic_elsewhere": Text(
+        "The customer did not come", "Your booking is closed, and that time is free again."
+    ),
     "session_cancelled.customer": Text(
         "Session cancelled", "It was not confirmed in time. Book again any time."
     ),
@@ -91,6 +101,61 @@ ENGLISH: Mapping[str, Text] = {
     ),
     "mechanic_clocked_out.finished": Text(
         "You are off shift", "Your last session has ended, and your shift with it."
+    ),
+    "session_scheduled.customer": Text("Your session is booked", "It starts on {when}."),
+    "session_scheduled.mechanic": Text(
+        "You have a new booking", "A session with a driver starts on {when}."
+    ),
+    "session_rescheduled.customer": Text("Your session has a new time", "It now starts on {when}."),
+    "session_rescheduled.mechanic": Text(
+        "A booking has a new time", "The session with a driver now starts on {when}."
+    ),
+    "session_reminder": Text("Your session starts soon", "It starts on {when}."),
+    "session_reminder.24_h": Text("Your session starts in 24 hours", "It starts on {when}."),
+    "session_reminder.1_h": Text("Your session starts in an hour", "It starts on {when}."),
+    "session_reminder.15_min": Text("Your session starts in 15 minutes", "It starts on {when}."),
+    "session_cancelled.customer_booking": Text(
+        "Your booking is cancelled",
+        "The session on {when} was called off. You get back {percent}% of what you paid.",
+    ),
+    "session_cancelled.customer_own_booking": Text(
+        "You have cancelled your booking",
+        "The session on {when} is called off. You get back {percent}% of what you paid.",
+    ),
+    "session_cancelled.mechanic_booking": Text(
+        "A booking is cancelled", "The session on {when} was called off. Your time is free again."
+    ),
+    "session_cancelled.mechanic_own_booking": Text(
+        "You have cancelled a booking",
+        "The session on {when} is called off. The driver gets back {percent}% of the price.",
+    ),
+    "booking_delayed.customer": Text(
+        "It is time for your booked session",
+        "End the session you are in and come, or the booked one is closed.",
+    ),
+    "booking_delayed.mechanic": Text(
+        "Urgent: a driver is expecting you",
+        "Your booking has begun. Be on shift and free within {minutes} min, or others are asked.",
+    ),
+    "booking_began.customer": Text("Your session begins", "Your mechanic is called. Join now."),
+    "booking_began.mechanic": Text(
+        "Your booking begins", "Join within {minutes} min, or others are asked."
+    ),
+    "booking_clash.customer": Text(
+        "Your mechanic has to go on soon",
+        "Their next booking starts on {when}. Please come to an end by then.",
+    ),
+    "booking_clash.mechanic": Text(
+        "Your next booking is near",
+        "It starts on {when}. Please bring this session to an end by then.",
+    ),
+    # Not notices: what stands in a calendar.
+    "invitation": Text("Dispatch session", "Join it in the Dispatch app. Session: {session_id}"),
+    "invitation.customer": Text(
+        "Dispatch session with {mechanic}", "Join it in the Dispatch app. Session: {session_id}"
+    ),
+    "invitation.mechanic": Text(
+        "Dispatch session with a driver", "Join it in the Dispatch app. Session: {session_id}"
     ),
 }
 
@@ -159,6 +224,14 @@ FRENCH: Mapping[str, Text] = {
     "customer_not_joined.mechanic": Text(
         "Le client n'est pas venu", "La session est close et vous êtes de nouveau libre."
     ),
+    "customer_not_joined.customer_elsewhere": Text(
+        "Vous avez manqué votre session réservée",
+        "Vous étiez dans une autre session à l'heure de son début. La session réservée est close.",
+    ),
+    "customer_not_joined.mechanic_elsewhere": Text(
+        "Le client n'est pas venu",
+        "Votre réservation est close et ce temps est de nouveau libre.",
+    ),
     "session_cancelled.customer": Text(
         "Session annulée",
         "Elle n'a pas été confirmée à temps. Réservez de nouveau quand vous voulez.",
@@ -184,6 +257,79 @@ FRENCH: Mapping[str, Text] = {
         "Vous n'êtes plus en service",
         "Votre dernière session est terminée, et votre service avec elle.",
     ),
+    "session_scheduled.customer": Text("Votre session est réservée", "Elle commence le {when}."),
+    "session_scheduled.mechanic": Text(
+        "Vous avez une nouvelle réservation",
+        "Une session avec un conducteur commence le {when}.",
+    ),
+    "session_rescheduled.customer": Text(
+        "Votre session a changé d'heure", "Elle commence désormais le {when}."
+    ),
+    "session_rescheduled.mechanic": Text(
+        "Une réservation a changé d'heure",
+        "La session avec un conducteur commence désormais le {when}.",
+    ),
+    "session_reminder": Text("Votre session commence bientôt", "Elle commence le {when}."),
+    "session_reminder.24_h": Text(
+        "Votre session commence dans 24 heures", "Elle commence le {when}."
+    ),
+    "session_reminder.1_h": Text(
+        "Votre session commence dans une heure", "Elle commence le {when}."
+    ),
+    "session_reminder.15_min": Text(
+        "Votre session commence dans 15 minutes", "Elle commence le {when}."
+    ),
+    "session_cancelled.customer_booking": Text(
+        "Votre réservation est annulée",
+        "La session du {when} a été annulée. {percent} % de ce que vous avez payé vous est rendu.",
+    ),
+    "session_cancelled.customer_own_booking": Text(
+        "Vous avez annulé votre réservation",
+        "La session du {when} est annulée. {percent} % de ce que vous avez payé vous est rendu.",
+    ),
+    "session_cancelled.mechanic_booking": Text(
+        "Une réservation est annulée",
+        "La session du {when} a été annulée. Ce temps est de nouveau libre.",
+    ),
+    "session_cancelled.mechanic_own_booking": Text(
+        "Vous avez annulé une réservation",
+        "La session du {when} est annulée. {percent} % du prix est rendu au conducteur.",
+    ),
+    "booking_delayed.customer": Text(
+        "C'est l'heure de votre session réservée",
+        "Terminez la session en cours et venez, sinon la session réservée sera close.",
+    ),
+    "booking_delayed.mechanic": Text(
+        "Urgent : un conducteur vous attend",
+        "Votre réservation a commencé. Soyez en service et libre dans les {minutes} min, sinon "
+        "elle sera offerte à d'autres.",
+    ),
+    "booking_began.customer": Text(
+        "Votre session commence", "Votre mécanicien est appelé. Rejoignez-la maintenant."
+    ),
+    "booking_began.mechanic": Text(
+        "Votre réservation commence",
+        "Rejoignez-la dans les {minutes} min, sinon elle sera offerte à d'autres.",
+    ),
+    "booking_clash.customer": Text(
+        "Votre mécanicien devra bientôt vous quitter",
+        "Sa prochaine réservation commence le {when}. Merci de conclure d'ici là.",
+    ),
+    "booking_clash.mechanic": Text(
+        "Votre prochaine réservation approche",
+        "Elle commence le {when}. Merci de conclure cette session d'ici là.",
+    ),
+    "invitation": Text(
+        "Session Dispatch", "Rejoignez-la dans l'application Dispatch. Session : {session_id}"
+    ),
+    "invitation.customer": Text(
+        "Session Dispatch avec {mechanic}",
+        "Rejoignez-la dans l'application Dispatch. Session : {session_id}",
+    ),
+    "invitation.mechanic": Text(
+        "Session Dispatch avec un conducteur",
+        "Rejoignez-la dans l'application Dispatch. Session : {session_id}",
+    ),
 }
 
 _BY_LANGUAGE = {Language.ENGLISH: ENGLISH, Language.FRENCH: FRENCH}
@@ -194,3 +340,47 @@ def said(wording: str, language: Language, words: Mapping[str, str]) -> Text:
     texts = _BY_LANGUAGE[language]
     text = texts.get(wording) or texts[wording.partition(".")[0]]
     return Text(text.title.format_map(words), text.body.format_map(words))
+
+
+# Times of day
+
+
+class _Names(NamedTuple):
+    weekdays: tuple[str, ...]
+    months: tuple[str, ...]
+
+
+_NAMES = {
+    Language.ENGLISH: _Names(
+        tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()),
+        tuple(
+            "January February March April May June July August September October November "
+            "December".split()
+        ),
+    ),
+    Language.FRENCH: _Names(
+        tuple("lundi mardi mercredi jeudi vendredi samedi dimanche".split()),
+        tuple(
+            "janvier février mars avril mai juin juillet août septembre octobre novembre "
+            "décembre".split()
+        ),
+    ),
+}
+
+
+def moment(instant: datetime, time_zone: str, language: Language) -> str:
+    """Day and time by the clocks of a zone, which is named; of UTC, if there is no such zone.
+
+    The offset stands beside the name: whoever lives elsewhere knows the one without the other.
+    """
+    zone = find_zone(time_zone)
+    local = instant.astimezone(zone or UTC)
+    offset = local.strftime("%z")
+    shift = "" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
+    named = f"{zone.key}, UTC{shift}" if zone and zone.key != "UTC" else "UTC"
+    weekdays, months = _NAMES[language]
+    weekday, month = weekdays[local.weekday()], months[local.month - 1]
+    if language is Language.FRENCH:
+        day = "1er" if local.day == 1 else str(local.day)
+        return f"{weekday} {day} {month} à {local.hour} h {local.minute:02} ({named})"
+    return f"{weekday}, {month} {local.day} at {local:%H:%M} ({named})"
