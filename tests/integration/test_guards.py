@@ -22,10 +22,11 @@ import pytest
 
 import dispatch
 from dispatch.calendar import rules as calendar_rules
+from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
 from dispatch.core import aws as clients
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, StaleVersion
+from dispatch.core.errors import Conflict, Invalid, StaleVersion
 from dispatch.core.idempotency import KEPT_FOR, AlreadyAnswered, Once
 from dispatch.core.table import Item, Key, Transaction, decode, get
 from dispatch.core.time import format_time
@@ -381,6 +382,7 @@ SAME_VERSION = "#version = :version_read"
 ON_SHIFT = "#currently_on_shift = :yes"
 THAT_SHIFT = "#shift_id = :shift_id"
 NOT_CLOSING = "attribute_not_exists(#closing)"
+IS_CLEAR = "attribute_not_exists(#next_booking_at) OR #next_booking_at >= :keeps_until"
 NOT_OVER = "attribute_not_exists(#shift_ends_at) OR #shift_ends_at > :now"
 CERTIFIED = "attribute_not_exists(#certified_until) OR #certified_until >= :today"
 NOT_THE_LAST = f"{NOT_CLOSING} OR #load > :one"
@@ -395,7 +397,10 @@ _PROFILE = profile_from(a_record())
 _LAPSED = {"certification_expires_on": "2026-06-30"}
 
 
-def _takes(write: Callable[..., None]) -> Write:
+_DONE_AT = NOON + timedelta(minutes=55)
+
+
+def _takes(write: Callable[..., None], **more: Any) -> Write:
     return lambda tx: write(
         tx,
         MECHANIC,
@@ -403,6 +408,7 @@ def _takes(write: Callable[..., None]) -> Write:
         brand_key="bmw",
         now=NOON,
         otherwise=offer_rules.refused,
+        **more,
     )
 
 
@@ -414,13 +420,18 @@ def _offers_marked(tx: Transaction, marked_at: datetime = NOON) -> None:
         brand_key="bmw",
         now=NOON,
         otherwise=offer_rules.refused,
+        keeps_until=_DONE_AT,
     )
 
 
-_NEEDS_AVAILABLE: dict[str, Write] = {
-    "take_load": _takes(mechanics.take_load),
-    "check_available": _takes(mechanics.check_available),
+_NEEDS_TIME: dict[str, Write] = {
+    "take_load": _takes(mechanics.take_load, keeps_until=_DONE_AT),
+    "check_available": _takes(mechanics.check_available, keeps_until=_DONE_AT),
     "offer_marked_capacity": _offers_marked,
+}
+_NEEDS_AVAILABLE: dict[str, Write] = {
+    **_NEEDS_TIME,
+    "take_load_of_booking": _takes(mechanics.take_load_of_booking, next_booking_at=None),
 }
 
 
@@ -452,11 +463,46 @@ def _availability() -> Iterator[Case]:
                 write=write,
                 refusal=reason,
             )
+    for function, write in _NEEDS_TIME.items():
+        yield Case(
+            where=f"mechanics.store.{function}",
+            clause=IS_CLEAR,
+            given=a_mechanic(next_booking_at=format_time(_DONE_AT - ONE_MS)),
+            write=write,
+            refusal="at_capacity",
+        )
     yield Case(
         where="mechanics.store.offer_marked_capacity",
         clause=THAT_MARK,
         given=a_mechanic(),
         write=lambda tx: _offers_marked(tx, NOON - ONE_SECOND),
+    )
+
+
+def _books(tx: Transaction) -> None:
+    mechanics.put_new_booking(
+        tx, MECHANIC, TEN, policy=Policy(), now=NOON, otherwise=calendars._not_eligible
+    )
+
+
+def _next_bookings() -> Iterator[Case]:
+    for clause, given in (
+        ("#status = :approved", a_mechanic({"status": "suspended"})),
+        ("#profile_completion >= :min_profile_completion", a_mechanic({"profile_completion": 79})),
+        (CERTIFIED, a_mechanic(_LAPSED)),
+    ):
+        yield Case(
+            where="mechanics.store.put_new_booking",
+            clause=clause,
+            given=given,
+            write=_books,
+            refusal=Invalid,
+        )
+    yield Case(
+        where="mechanics.store.put_next_booking",
+        clause=EXISTS,
+        given=nothing,
+        write=lambda tx: mechanics.put_next_booking(tx, MECHANIC, TEN, NOON),
     )
 
 
@@ -868,6 +914,7 @@ def _others() -> Iterator[Case]:
 REFUSED = [
     *_mechanics(),
     *_availability(),
+    *_next_bookings(),
     *_sessions(),
     *_offers(),
     *_devices(),
@@ -936,6 +983,46 @@ def _passing() -> Iterator[Case]:
             given=given,
             write=partial(_takes_turn, at=NOON + ONE_MINUTE),
         )
+    for clause, given, refusal in (
+        (IS_NEW, nothing, "idempotency_mismatch"),
+        ("#kept_until <= :now", a_kept_answer(NOON - KEPT_FOR), AlreadyAnswered),
+    ):
+        yield Case(
+            where="core.idempotency.remember",
+            clause=clause,
+            given=given,
+            write=lambda tx: _once("second").remember(tx, None, NOON),
+            refusal=refusal,
+        )
+
+
+def _passing_by_the_calendar() -> Iterator[Case]:
+    for function, write in _NEEDS_TIME.items():
+        for clause, given in (
+            ("attribute_not_exists(#next_booking_at)", a_mechanic()),
+            (
+                "#next_booking_at >= :keeps_until",
+                a_mechanic(next_booking_at=format_time(_DONE_AT)),
+            ),
+        ):
+            yield Case(
+                where=f"mechanics.store.{function}",
+                clause=clause,
+                given=given,
+                write=write,
+                refusal=StaleVersion if write is _offers_marked else AssertionError,
+            )
+    for clause, given in (
+        ("attribute_not_exists(#certified_until)", a_mechanic(_NO_LAST_DAY)),
+        ("#certified_until >= :today", a_mechanic()),
+    ):
+        yield Case(
+            where="mechanics.store.put_new_booking",
+            clause=clause,
+            given=given,
+            write=_books,
+            refusal=Invalid,
+        )
     lapsed = partial(_takes_bucket, at=NOON + QUARTER)
     for clause, given, write in (
         (IS_NEW, nothing, _takes_bucket),
@@ -950,20 +1037,9 @@ def _passing() -> Iterator[Case]:
             write=write,
             refusal="slot_taken",
         )
-    for clause, given, refusal in (
-        (IS_NEW, nothing, "idempotency_mismatch"),
-        ("#kept_until <= :now", a_kept_answer(NOON - KEPT_FOR), AlreadyAnswered),
-    ):
-        yield Case(
-            where="core.idempotency.remember",
-            clause=clause,
-            given=given,
-            write=lambda tx: _once("second").remember(tx, None, NOON),
-            refusal=refusal,
-        )
 
 
-PASSING = list(_passing())
+PASSING = [*_passing(), *_passing_by_the_calendar()]
 
 
 def _named(cases: list[Case], where: str) -> set[str]:

@@ -132,6 +132,29 @@ def test_a_shift_that_has_lasted_as_long_as_one_may_is_over_rung_or_not(
     assert before is why_not_available(a_mechanic(duty), roomy, NOON)
 
 
+@pytest.mark.parametrize(
+    ("starts_in_s", "reason"),
+    [
+        (None, None),
+        (-3600, Unavailable.AT_CAPACITY),
+        (0, Unavailable.AT_CAPACITY),
+        (3299, Unavailable.AT_CAPACITY),
+        (3300, None),
+        (86_400, None),
+    ],
+)
+def test_whose_own_booking_starts_too_early_takes_nothing_before_it(
+    starts_in_s: int | None, reason: Unavailable | None
+) -> None:
+    """Of 45 minutes and a buffer of ten. A booking that nobody has dealt with yet comes first."""
+    at = None if starts_in_s is None else NOON + timedelta(seconds=starts_in_s)
+    mechanic, until = a_mechanic(replace(FREE, next_booking_at=at)), NOON + timedelta(seconds=3300)
+    assert why_not_available(mechanic, POLICY, NOON, keeps_until=until) is reason
+    assert why_not_available(mechanic, POLICY, NOON) is None
+    off = a_mechanic(replace(OFF, next_booking_at=at))
+    assert why_not_available(off, POLICY, NOON, keeps_until=until) is Unavailable.OFF_SHIFT
+
+
 def test_the_wrong_brand_is_told_before_presence() -> None:
     found = why_not_available(a_mechanic(OFF), POLICY, NOON, brand_key="audi")
     assert found is Unavailable.NOT_ELIGIBLE

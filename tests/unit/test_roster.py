@@ -38,6 +38,10 @@ AMONG = {
 }
 
 
+STARTS = [NOON + timedelta(minutes=minutes) for minutes in (-300, -1, 0, 30, 60, 61, 240)]
+"""When bookings start, and sessions end: on either side of an hour, and at the same instant."""
+
+
 class SmallWorld(random.Random):
     """Draws from so few values that mechanics meet: in scores, in places, in everything."""
 
@@ -71,6 +75,7 @@ class SmallWorld(random.Random):
             load=self.choice([0, 0, 1, 2]),
             waiting_since=self.choice([None, NOON, NOON + timedelta(seconds=1)]),
             closing=self.random() < 0.2,
+            next_booking_at=self.choice([None, None, *STARTS]),
         )
 
     def request(self) -> MatchRequest:
@@ -173,34 +178,50 @@ class _AgreesWithScoringEveryone(RuleBasedStateMachine):
         assert all(self.roster.get(id_) == self.everyone.get(id_) for id_ in IDS)
         for _ in range(4):
             request, now, excluding = world.request(), world.now(), set(world.some(*IDS[:5]))
+            keeps_until = world.choice([None, *STARTS])
             for among in Among:
-                self.agree_on_the_best(request, now, world.randrange(15), among, excluding)
-            self.agree_on_the_audience(request, now, world.randrange(15), excluding)
+                k = world.randrange(15)
+                self.agree_on_the_best(request, now, k, among, excluding, keeps_until)
+            limit = world.randrange(15)
+            self.agree_on_the_audience(request, now, limit, excluding, keeps_until)
             self.agree_on_anyone_being_there(request, now, excluding)
             self.nobody_abroad_exceeds_the_bound(request, now)
 
     def agree_on_the_best(
-        self, request: MatchRequest, now: datetime, k: int, among: Among, excluding: set[str]
+        self,
+        request: MatchRequest,
+        now: datetime,
+        k: int,
+        among: Among,
+        excluding: set[str],
+        keeps_until: datetime | None,
     ) -> None:
-        expected = self.sorted(self.among(request, now, among, excluding), request, now.date())[:k]
-        found = self.roster.best(request, k, now, among, excluding)
+        candidates = self.among(request, now, among, excluding, keeps_until)
+        expected = self.sorted(candidates, request, now.date())[:k]
+        found = self.roster.best(request, k, now, among, excluding, keeps_until)
         assert [ranked.mechanic for ranked in found] == expected
         scoring = self.policy.scoring
         assert all(r.score == score(r.mechanic, request, scoring, now.date()) for r in found)
 
     def agree_on_the_audience(
-        self, request: MatchRequest, now: datetime, limit: int, excluding: set[str]
+        self,
+        request: MatchRequest,
+        now: datetime,
+        limit: int,
+        excluding: set[str],
+        keeps_until: datetime | None,
     ) -> None:
         free = [
             entry
-            for entry in self.among(request, now, Among.FREE, excluding)
+            for entry in self.among(request, now, Among.FREE, excluding, keeps_until)
             if request.country in (None, entry.country)
         ]
         nearest = sorted(
             self.sorted(free, request, now.date()),
             key=lambda e: 0 if in_same_area(e, request) else 1 if in_same_city(e, request) else 2,
         )
-        assert self.roster.audience(request, limit, now, excluding) == nearest[:limit]
+        told = self.roster.audience(request, limit, now, excluding, keeps_until)
+        assert told == nearest[:limit]
 
     def agree_on_anyone_being_there(
         self, request: MatchRequest, now: datetime, excluding: set[str]
@@ -217,7 +238,12 @@ class _AgreesWithScoringEveryone(RuleBasedStateMachine):
                 assert found.match_score <= bound
 
     def among(
-        self, request: MatchRequest, now: datetime, among: Among, excluding: Collection[str]
+        self,
+        request: MatchRequest,
+        now: datetime,
+        among: Among,
+        excluding: Collection[str],
+        keeps_until: datetime | None = None,
     ) -> list[RosterEntry]:
         return [
             entry
@@ -225,6 +251,7 @@ class _AgreesWithScoringEveryone(RuleBasedStateMachine):
             if is_eligible(entry, self.policy, now.date(), request.brand_key)
             and presence(entry.duty, self.policy.capacity) in AMONG[among]
             and entry.id not in excluding
+            and not (keeps_until and (entry.duty.next_booking_at or keeps_until) < keeps_until)
         ]
 
     def sorted(
@@ -402,19 +429,23 @@ def test_a_row_is_unpacked_as_it_was_packed() -> None:
         assert unpacked == replace(row.entry, id="mechanic-1")
 
 
-@pytest.mark.parametrize("duty", [FREE, CLOSING, Duty(True, 2, NOON, closing=True)])
-def test_a_snapshot_knows_whose_shift_is_closing(duty: Duty) -> None:
+@pytest.mark.parametrize(
+    "duty", [FREE, CLOSING, Duty(True, 2, NOON, closing=True), replace(FREE, next_booking_at=NOON)]
+)
+def test_a_snapshot_knows_whose_shift_is_closing_and_what_is_booked(duty: Duty) -> None:
     unpacked = unpack_row(pack_row(a_row(CANADA, NOON, an_entry(duty)))).entry
     assert unpacked
     assert unpacked.duty == duty
 
 
-def test_in_a_snapshot_of_an_earlier_release_no_shift_is_closing() -> None:
-    row = json.loads(pack_row(a_row(CANADA, NOON, an_entry(CLOSING))))
-    assert row[-1] is True, "what is new stands at the end"
-    older = unpack_row(json.dumps(row[:-1]).encode()).entry
-    assert older
-    assert older == an_entry(replace(CLOSING, closing=False))
+def test_in_a_snapshot_of_an_earlier_release_no_shift_is_closing_and_nothing_booked() -> None:
+    booked = replace(CLOSING, next_booking_at=NOON)
+    row = json.loads(pack_row(a_row(CANADA, NOON, an_entry(booked))))
+    assert row[-2:] == [True, "2026-07-01T12:00:00Z"], "what is new stands at the end"
+    for left_out, duty in ((1, CLOSING), (2, replace(CLOSING, closing=False))):
+        older = unpack_row(json.dumps(row[:-left_out]).encode()).entry
+        assert older
+        assert older == an_entry(duty)
 
 
 def test_older_code_reads_a_snapshot_of_a_later_release() -> None:

@@ -218,6 +218,11 @@ def _shown(instant: datetime, zone: ZoneInfo) -> datetime:
 # Bookings
 
 
+def shortest(policy: Policy) -> timedelta:
+    """Whoever has less time than this cannot take any session."""
+    return length(min(plan.minutes for plan in policy.plans), policy)
+
+
 def is_quarter(start: datetime) -> bool:
     return (start - _EPOCH) % QUARTER == timedelta(0)
 

@@ -6,7 +6,7 @@ agree; where something else has changed meanwhile, the use case is to decide ane
 (``decides_anew``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from dispatch.calendar.model import (
     Span,
     TimeOff,
 )
-from dispatch.core.errors import Conflict, Invalid, NotFound
+from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import new_id
 from dispatch.core.table import Item, Transaction, decides_anew
@@ -49,6 +49,13 @@ class _Book:
     def find(self, ref: BookingRef) -> Booking | None:
         return next((booking for booking in self.bookings if booking.ref == ref), None)
 
+    def next_booking_at(
+        self, now: datetime, *, without: Collection[Booking] = (), plus: Booking | None = None
+    ) -> datetime | None:
+        """The mechanic's next booking once these are gone, and that one has come."""
+        others = [booking for booking in self.bookings if booking not in without]
+        return rules.next_booking_at([*others, plus] if plus else others, now)
+
 
 def hold_slot(
     tx: Transaction,
@@ -67,7 +74,8 @@ def hold_slot(
 
     Raises Invalid (``/scheduled_start``) for a start that never was a slot: no quarter of an hour,
     too soon, too far ahead, outside the mechanic's hours. Raises Conflict ``slot_taken`` for one
-    that is no more. On commit: Conflict ``slot_taken``, StaleVersion.
+    that is no more. On commit: Conflict ``slot_taken``, StaleVersion, Invalid
+    (``/preferred_mechanic_id``) for a mechanic who may not be matched.
     """
     policy = policies.current(now)
     book = _Book.read(mechanic_id, now)
@@ -92,7 +100,15 @@ def hold_slot(
         _release(tx, hold, but_for=booking)
     store.put_booking(tx, booking)
     store.touch(tx, book.calendar)
+    next_booking_at = book.next_booking_at(now, without=given_way, plus=booking)
+    mechanics.put_new_booking(
+        tx, mechanic_id, next_booking_at, policy=policy, now=now, otherwise=_not_eligible
+    )
     return booking
+
+
+def _not_eligible(_mechanic: Item | None) -> Invalid:
+    return Invalid.field("/preferred_mechanic_id", "cannot be booked now")
 
 
 def confirm_booking(tx: Transaction, booking_ref: BookingRef, now: datetime) -> Booking:
@@ -112,6 +128,8 @@ def confirm_booking(tx: Transaction, booking_ref: BookingRef, now: datetime) -> 
         store.confirm_bucket(tx, booking, at, _is_taken)
     store.put_booking(tx, booking)
     store.touch(tx, book.calendar)
+    next_booking_at = book.next_booking_at(now, without=[hold], plus=booking)
+    mechanics.put_next_booking(tx, booking.mechanic_id, next_booking_at, now)
     return booking
 
 
@@ -123,9 +141,13 @@ def free_booking(tx: Transaction, booking_ref: BookingRef, now: datetime) -> Non
     """
     book = _Book.read(booking_ref.mechanic_id, now)
     booking = book.find(booking_ref)
-    if booking:
-        _release(tx, booking)
-        store.touch(tx, book.calendar)
+    if booking is None:
+        return
+    _release(tx, booking)
+    store.touch(tx, book.calendar)
+    if not booking.has_begun:
+        next_booking_at = book.next_booking_at(now, without=[booking])
+        mechanics.put_next_booking(tx, booking.mechanic_id, next_booking_at, now)
 
 
 def move_booking(
@@ -151,21 +173,60 @@ def move_booking(
     _release(tx, booking, but_for=moved)
     store.put_booking(tx, moved)
     store.touch(tx, book.calendar)
+    next_booking_at = book.next_booking_at(now, without=[booking], plus=moved)
+    mechanics.put_next_booking(tx, moved.mechanic_id, next_booking_at, now)
     return moved
 
 
 def begin_booking(tx: Transaction, booking_ref: BookingRef, now: datetime) -> None:
     """The booking's start has been dealt with: it no longer is the mechanic's next.
 
-    Its quarter hours stay taken. What has begun or is gone stays as it is. On commit:
-    StaleVersion.
+    Its quarter hours stay taken. What has begun or is gone stays as it is. Where the mechanic takes
+    it at once, that is ``begin_booking_with_load``: a transaction may touch their item only once.
+    On commit: StaleVersion.
     """
     book = _Book.read(booking_ref.mechanic_id, now)
     booking = book.find(booking_ref)
     if booking and not booking.has_begun:
-        begun = rules.begin(booking)
-        store.put_booking(tx, begun)
-        store.touch(tx, book.calendar)
+        next_booking_at = _begin(tx, book, booking, now)
+        mechanics.put_next_booking(tx, booking.mechanic_id, next_booking_at, now)
+
+
+def begin_booking_with_load(
+    tx: Transaction,
+    booking_ref: BookingRef,
+    *,
+    policy: Policy,
+    brand_key: str | None,
+    now: datetime,
+    otherwise: mechanics.Refuse,
+) -> None:
+    """The mechanic takes their booking, at its start: ``begin_booking`` and, in the same clause,
+    ``mechanics.take_load``, whatever else they have booked: nothing else overlaps.
+
+    Raises StaleVersion where it has begun or is gone: decide anew. On commit: what ``otherwise``
+    makes of the reason why the mechanic cannot, StaleVersion.
+    """
+    book = _Book.read(booking_ref.mechanic_id, now)
+    booking = book.find(booking_ref)
+    if booking is None or booking.has_begun:
+        raise StaleVersion
+    mechanics.take_load_of_booking(
+        tx,
+        booking.mechanic_id,
+        policy=policy,
+        brand_key=brand_key,
+        next_booking_at=_begin(tx, book, booking, now),
+        now=now,
+        otherwise=otherwise,
+    )
+
+
+def _begin(tx: Transaction, book: _Book, booking: Booking, now: datetime) -> datetime | None:
+    """Answers with what is the mechanic's next booking from now on."""
+    store.put_booking(tx, rules.begin(booking))
+    store.touch(tx, book.calendar)
+    return book.next_booking_at(now, without=[booking])
 
 
 def _take(tx: Transaction, booking: Booking, now: datetime) -> None:

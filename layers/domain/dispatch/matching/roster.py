@@ -25,7 +25,7 @@ from dispatch.matching import rules
 from dispatch.matching.model import Among, Filters, Glimpse, MatchRequest, Ranked, Standing
 from dispatch.matching.paging import START, Position, mark
 from dispatch.mechanics.model import Presence, RosterEntry
-from dispatch.mechanics.rules import has_lapsed, is_qualified, presence
+from dispatch.mechanics.rules import has_lapsed, is_clear, is_qualified, presence
 from dispatch.policy.model import Policy
 
 _Feature = tuple[str, Any]
@@ -118,20 +118,34 @@ class Roster:
         now: datetime,
         among: Among = Among.FREE,
         excluding: Collection[str] = (),
+        keeps_until: datetime | None = None,
     ) -> list[Ranked]:
-        """The best ``k`` of the eligible, in the total order, without those of ``excluding``."""
+        """The best ``k`` of the eligible, in the total order, without those of ``excluding``.
+
+        Nor with those of whom something is booked that starts before ``keeps_until``, if that is
+        when they would be done with the session.
+        """
         candidates = self._candidates(request, now, among, excluding)
+        if keeps_until:
+            candidates &= ~self._booked_before(keeps_until)
         return list(self._ranked(self._best_of(candidates, request, k), request, now))
 
     def audience(
-        self, request: MatchRequest, limit: int, now: datetime, excluding: Collection[str] = ()
+        self,
+        request: MatchRequest,
+        limit: int,
+        now: datetime,
+        excluding: Collection[str] = (),
+        keeps_until: datetime | None = None,
     ) -> list[RosterEntry]:
         """Whom to tell of a broadcast: who is free in the customer's country, the nearest first.
 
         Same postal area, then same city, then the rest; within each the total order. Where the
-        customer's country is unknown, everybody who is free.
+        customer's country is unknown, everybody who is free. ``keeps_until`` as for the best.
         """
         candidates = self._candidates(request, now, Among.FREE, excluding)
+        if keeps_until:
+            candidates &= ~self._booked_before(keeps_until)
         if request.country is not None:
             candidates &= self._bitmap("country", request.country)
         found: list[RosterEntry] = []
@@ -343,6 +357,17 @@ class Roster:
             city &= self._bitmap("subdivision", same) | self._bitmap("subdivision", unknown)
         return city
 
+    def _booked_before(self, keeps_until: datetime) -> int:
+        """Whose next booking starts too early: by hours, in the last of them one by one."""
+        last = _hour(keeps_until)
+        earlier = (bits for hour, bits in self._bitmaps["booked"].items() if hour < last)
+        slots = (
+            slot
+            for slot in _slots_of(self._bitmap("booked", last))
+            if not is_clear(self._occupant(slot).duty, keeps_until)
+        )
+        return reduce(or_, earlier, _bitmap_of(slots))
+
     def _lapsed_by(self, day: date) -> int:
         """Who is past the last day of a certification. Counted anew when the day changes."""
         if day != self._day:
@@ -364,6 +389,8 @@ class Roster:
             features.add(("specialist", True))
         if entry.rating is not None:
             features.add(("rating", _tenths(entry.rating)))
+        if entry.duty.next_booking_at is not None:
+            features.add(("booked", _hour(entry.duty.next_booking_at)))
         if has_lapsed(entry, self._day):
             features.add(("lapsed", True))
         if entry.country is not None:
@@ -432,6 +459,10 @@ _TENTH = Decimal("0.1")
 
 def _tenths(rating: Decimal) -> int:
     return int(rating // _TENTH)  # exact, whatever the digits; a product would be rounded
+
+
+def _hour(instant: datetime) -> int:
+    return int(instant.timestamp() // 3600)
 
 
 def _inhabited(*groups: tuple[int, int]) -> Iterator[tuple[int, int]]:

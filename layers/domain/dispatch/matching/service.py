@@ -69,17 +69,19 @@ def rank(
     among: Among = Among.FREE,
     excluding: Collection[str] = frozenset(),
     fresh_since: datetime | None = None,
+    keeps_until: datetime | None = None,
 ) -> Ranking:
     """The best ``k`` eligible mechanics in the total order, without those of ``excluding``.
 
-    It rests on a refresh begun after ``fresh_since``, without it on one begun now.
+    Nor with those whose own next booking starts before the session would leave them free, if that
+    is said. It rests on a refresh begun after ``fresh_since``, without it on one begun now.
     """
     live = _live_for(request, policy, now, fresh_since)
-    top = _timed_best(live.roster, request, k, now, among, excluding)
+    top = _timed_best(live.roster, request, k, now, among, excluding, keeps_until)
     bound = rules.best_possible_abroad(request, policy.scoring)
     abroad_matters = len(top) < k or any(found.score.match_score <= bound for found in top[-1:])
     if abroad_matters and live.load_everywhere():
-        top = _timed_best(live.roster, request, k, now, among, excluding)
+        top = _timed_best(live.roster, request, k, now, among, excluding, keeps_until)
     age_s = (now - live.refreshed_at).total_seconds()
     metrics.add_metric("RosterAge", MetricUnit.Seconds, age_s)
     return Ranking(tuple(top), policy.version, ranked_at=now, roster_age_s=age_s)
@@ -92,9 +94,10 @@ def _timed_best(
     now: datetime,
     among: Among,
     excluding: Collection[str],
+    keeps_until: datetime | None,
 ) -> list[Ranked]:
     with _timed():
-        return roster.best(request, k, now, among, excluding)
+        return roster.best(request, k, now, among, excluding, keeps_until)
 
 
 @contextmanager
@@ -111,12 +114,14 @@ def audience(
     now: datetime,
     *,
     limit: int,
+    keeps_until: datetime | None = None,
     excluding: Collection[str] = frozenset(),
     fresh_since: datetime | None = None,
 ) -> list[str]:
     """Ids of whom to tell of a broadcast: free, of the customer's country, the nearest first."""
     live = _live_for(request, policy, now, fresh_since)
-    return [entry.id for entry in live.roster.audience(request, limit, now, excluding)]
+    found = live.roster.audience(request, limit, now, excluding, keeps_until)
+    return [entry.id for entry in found]
 
 
 def anyone_on_shift(

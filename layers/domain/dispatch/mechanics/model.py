@@ -65,13 +65,15 @@ class Duty:
 
     ``load`` counts sessions in ``waiting`` or ``live``. ``waiting_since`` is the later of the last
     session's end and clock-in, None before the first. A shift that is ``closing`` ends with the
-    session in hand: until then the mechanic is busy, whatever their load.
+    session in hand: until then the mechanic is busy, whatever their load. ``next_booking_at`` is
+    when the earliest starts that is booked or held of their time and was not dealt with.
     """
 
     on_shift: bool = False
     load: int = 0
     waiting_since: datetime | None = None
     closing: bool = False
+    next_booking_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class _Row(msgspec.Struct, array_like=True, frozen=True):
     completed_sessions: int
     inputs: _Inputs
     closing: bool = False
+    next_booking_at: datetime | None = None
 
 
 _inputs_decoder = msgspec.json.Decoder(_Inputs)
@@ -79,13 +80,14 @@ def pack_row(row: RosterRow) -> bytes:
             completed_sessions=entry.completed_sessions,
             inputs=_inputs_of(entry),
             closing=entry.duty.closing,
+            next_booking_at=entry.duty.next_booking_at,
         )
     )
 
 
 def unpack_row(line: bytes) -> RosterRow:
     row = _row_decoder.decode(line)
-    duty = Duty(row.on_shift, row.load, row.waiting_since, row.closing)
+    duty = Duty(row.on_shift, row.load, row.waiting_since, row.closing, row.next_booking_at)
     return RosterRow(
         mechanic_id=row.mechanic_id,
         partition=intern(row.partition),

@@ -83,10 +83,23 @@ def room(duty: Duty, capacity: int) -> int:
     return max(0, capacity - duty.load) if duty.on_shift and not duty.closing else 0
 
 
+def is_clear(duty: Duty, keeps_until: datetime) -> bool:
+    """Whether a session that keeps them so long is over when their own next booking starts."""
+    return duty.next_booking_at is None or duty.next_booking_at >= keeps_until
+
+
 def why_not_available(
-    mechanic: Mechanic | None, policy: Policy, now: datetime, brand_key: str | None = None
+    mechanic: Mechanic | None,
+    policy: Policy,
+    now: datetime,
+    brand_key: str | None = None,
+    keeps_until: datetime | None = None,
 ) -> Unavailable | None:
-    """The first reason why this mechanic cannot take a session now; None if they can."""
+    """The first reason why this mechanic cannot take a session now; None if they can.
+
+    ``keeps_until`` is when the session would leave them free, its buffer included; without it their
+    own bookings do not matter.
+    """
     if mechanic is None or not is_eligible(roster_entry(mechanic), policy, now.date(), brand_key):
         return Unavailable.NOT_ELIGIBLE
     match presence(duty_at(mechanic, now), policy.capacity):
@@ -94,8 +107,9 @@ def why_not_available(
             return Unavailable.OFF_SHIFT
         case Presence.BUSY:
             return Unavailable.AT_CAPACITY
-        case Presence.ONLINE:
-            return None
+    if keeps_until and not is_clear(mechanic.duty, keeps_until):
+        return Unavailable.AT_CAPACITY
+    return None
 
 
 def roster_entry(mechanic: Mechanic) -> RosterEntry:

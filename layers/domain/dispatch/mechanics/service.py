@@ -43,10 +43,14 @@ def profile_for(mechanic_id: str, by: str) -> Mechanic:
 
 
 def why_not_available(
-    mechanic: Mechanic | None, policy: Policy, now: datetime, brand_key: str | None
+    mechanic: Mechanic | None,
+    policy: Policy,
+    now: datetime,
+    brand_key: str | None,
+    keeps_until: datetime | None = None,
 ) -> Unavailable | None:
     """The first reason why they cannot take a session now; None if they can."""
-    return rules.why_not_available(mechanic, policy, now, brand_key)
+    return rules.why_not_available(mechanic, policy, now, brand_key, keeps_until)
 
 
 def is_eligible(mechanic: Mechanic, policy: Policy, now: datetime, brand_key: str | None) -> bool:
@@ -124,10 +128,13 @@ def take_load(
     brand_key: str | None,
     now: datetime,
     otherwise: Refuse,
+    keeps_until: datetime | None = None,
 ) -> None:
-    """One session more, provided that the mechanic is eligible, on shift and has room for it."""
-    refuse = _named(otherwise, policy, brand_key, now)
-    store.take_load(tx, mechanic_id, policy, brand_key, now, refuse)
+    """One session more, provided that the mechanic is eligible, on shift and has room for it: also
+    of time, before their own next booking, where it is said until when it keeps them.
+    """
+    refuse = _named(otherwise, policy, brand_key, keeps_until, now)
+    store.take_load(tx, mechanic_id, policy, brand_key, keeps_until, now, refuse)
 
 
 def check_available(
@@ -138,16 +145,53 @@ def check_available(
     brand_key: str | None,
     now: datetime,
     otherwise: Refuse,
+    keeps_until: datetime | None = None,
 ) -> None:
     """Provided that the mechanic is eligible, on shift and has room: offers stand under this."""
-    refuse = _named(otherwise, policy, brand_key, now)
-    store.check_available(tx, mechanic_id, policy, brand_key, now, refuse)
+    refuse = _named(otherwise, policy, brand_key, keeps_until, now)
+    store.check_available(tx, mechanic_id, policy, brand_key, keeps_until, now, refuse)
+
+
+def take_load_of_booking(
+    tx: Transaction,
+    mechanic_id: str,
+    *,
+    policy: Policy,
+    brand_key: str | None,
+    next_booking_at: datetime | None,
+    now: datetime,
+    otherwise: Refuse,
+) -> None:
+    """As ``take_load``, of a booking of theirs that begins: another one is the next from now on."""
+    refuse = _named(otherwise, policy, brand_key, None, now)
+    store.take_load_of_booking(tx, mechanic_id, policy, brand_key, next_booking_at, now, refuse)
+
+
+def put_next_booking(
+    tx: Transaction, mechanic_id: str, next_booking_at: datetime | None, now: datetime
+) -> None:
+    """When the earliest of their bookings starts that was not dealt with; None without any."""
+    store.put_next_booking(tx, mechanic_id, next_booking_at, now)
+
+
+def put_new_booking(
+    tx: Transaction,
+    mechanic_id: str,
+    next_booking_at: datetime | None,
+    *,
+    policy: Policy,
+    now: datetime,
+    otherwise: Otherwise,
+) -> None:
+    """The same where one has come, provided that the mechanic is eligible."""
+    store.put_new_booking(tx, mechanic_id, next_booking_at, policy, now, otherwise)
 
 
 def _named(
     otherwise: Refuse,
     policy: Policy,
     brand_key: str | None,
+    keeps_until: datetime | None,
     now: datetime,
     *,
     else_stale: bool = False,
@@ -156,7 +200,7 @@ def _named(
 
     def refuse(old: Item | None) -> Exception:
         mechanic = store.mechanic_of(old) if old else None
-        reason = rules.why_not_available(mechanic, policy, now, brand_key)
+        reason = rules.why_not_available(mechanic, policy, now, brand_key, keeps_until)
         if reason is None and else_stale:
             return StaleVersion()
         assert reason is not None, "the condition and the rule must say the same"
@@ -232,20 +276,32 @@ def offer_capacity(
     brand_key: str | None,
     now: datetime,
     otherwise: Refuse,
+    keeps_until: datetime | None = None,
 ) -> None:
     """As ``check_available``; marked capacity is dealt with, provided that the mark stands."""
     if mechanic.capacity_at is None:
         check_available(
-            tx, mechanic.id, policy=policy, brand_key=brand_key, now=now, otherwise=otherwise
+            tx,
+            mechanic.id,
+            policy=policy,
+            brand_key=brand_key,
+            now=now,
+            otherwise=otherwise,
+            keeps_until=keeps_until,
         )
         return
-    refuse = _named(otherwise, policy, brand_key, now, else_stale=True)
+    refuse = _named(otherwise, policy, brand_key, keeps_until, now, else_stale=True)
     store.offer_marked_capacity(
-        tx, mechanic.id, mechanic.capacity_at, policy, brand_key, now, refuse
+        tx, mechanic.id, mechanic.capacity_at, policy, brand_key, keeps_until, now, refuse
     )
 
 
 duty_at = rules.duty_at
+
+
+def is_clear(mechanic: Mechanic, keeps_until: datetime) -> bool:
+    """Whether their own next booking leaves them time until then."""
+    return rules.is_clear(mechanic.duty, keeps_until)
 
 
 def room(mechanic: Mechanic, policy: Policy, now: datetime) -> int:

@@ -55,6 +55,7 @@ _HAS_ROOM = (
     "#currently_on_shift = :yes AND #load < :capacity AND attribute_not_exists(#closing)"
     " AND (attribute_not_exists(#shift_ends_at) OR #shift_ends_at > :now)"
 )
+_IS_CLEAR = "(attribute_not_exists(#next_booking_at) OR #next_booking_at >= :keeps_until)"
 _IS_ON_SHIFT_LOADED = "#shift_id = :shift_id AND #load >= :one AND attribute_not_exists(#closing)"
 _IS_CLOSING_WITH_LAST = "#shift_id = :shift_id AND #load = :one AND attribute_exists(#closing)"
 
@@ -99,12 +100,14 @@ def _instant(item: Item, name: str) -> datetime | None:
 
 
 def _duty_of(item: Item) -> Duty:
+    next_booking_at = item.get("next_booking_at")
     waiting_since = max(item.get("clocked_in_at", ""), item.get("last_session_ended_at", ""))
     return Duty(
         on_shift=item["currently_on_shift"],
         load=item["load"],
         waiting_since=parse_time(waiting_since) if waiting_since else None,
         closing=item.get("closing") is not None,
+        next_booking_at=parse_time(next_booking_at) if next_booking_at else None,
     )
 
 
@@ -210,10 +213,11 @@ def take_load(
     mechanic_id: str,
     policy: Policy,
     brand_key: str | None,
+    keeps_until: datetime | None,
     now: datetime,
     otherwise: Otherwise,
 ) -> None:
-    when, values = _available(policy, brand_key, now)
+    when, values = _available(policy, brand_key, keeps_until, now)
     tx.update(
         key(mechanic_id),
         f"SET #load = #load + :one, #misses = :none, {_SEEN}",
@@ -228,28 +232,100 @@ def check_available(
     mechanic_id: str,
     policy: Policy,
     brand_key: str | None,
+    keeps_until: datetime | None,
     now: datetime,
     otherwise: Otherwise,
 ) -> None:
-    when, values = _available(policy, brand_key, now)
+    when, values = _available(policy, brand_key, keeps_until, now)
     tx.check(key(mechanic_id), when=when, values=values, otherwise=otherwise)
 
 
-def _available(policy: Policy, brand_key: str | None, now: datetime) -> tuple[str, Item]:
+def _available(
+    policy: Policy, brand_key: str | None, keeps_until: datetime | None, now: datetime
+) -> tuple[str, Item]:
     """The condition that `rules.why_not_available` explains."""
     clauses = [_IS_ELIGIBLE, _HAS_ROOM]
     if brand_key is not None:
         clauses.append(_KNOWS_BRAND)
+    if keeps_until is not None:
+        clauses.append(_IS_CLEAR)
     values = {
-        ":approved": Status.APPROVED,
-        ":min_profile_completion": policy.min_profile_completion,
-        ":today": now.date().isoformat(),
+        **_eligible(policy, now),
         ":yes": True,
         ":capacity": policy.capacity,
         ":brand_key": brand_key,
         ":now": format_time(now),
+        ":keeps_until": format_time(keeps_until) if keeps_until else None,
     }
     return " AND ".join(clauses), values
+
+
+def _eligible(policy: Policy, now: datetime) -> Item:
+    return {
+        ":approved": Status.APPROVED,
+        ":min_profile_completion": policy.min_profile_completion,
+        ":today": now.date().isoformat(),
+    }
+
+
+# The next booking
+
+
+def take_load_of_booking(
+    tx: Transaction,
+    mechanic_id: str,
+    policy: Policy,
+    brand_key: str | None,
+    next_booking_at: datetime | None,
+    now: datetime,
+    otherwise: Otherwise,
+) -> None:
+    """As ``take_load``, of what was booked: another booking is the next one from now on."""
+    when, values = _available(policy, brand_key, None, now)
+    tx.update(
+        key(mechanic_id),
+        f"SET #load = #load + :one, #misses = :none, {_SEEN}{_next(next_booking_at)}",
+        {**values, **_next_value(next_booking_at), ":one": 1, ":none": 0},
+        when=when,
+        otherwise=otherwise,
+    )
+
+
+def put_next_booking(
+    tx: Transaction, mechanic_id: str, next_booking_at: datetime | None, now: datetime
+) -> None:
+    tx.update(
+        key(mechanic_id),
+        f"SET #changed_at = :now{_next(next_booking_at)}",
+        {":now": format_time(now), **_next_value(next_booking_at)},
+        when=_EXISTS,
+    )
+
+
+def put_new_booking(
+    tx: Transaction,
+    mechanic_id: str,
+    next_booking_at: datetime | None,
+    policy: Policy,
+    now: datetime,
+    otherwise: Otherwise,
+) -> None:
+    tx.update(
+        key(mechanic_id),
+        f"SET #changed_at = :now{_next(next_booking_at)}",
+        {":now": format_time(now), **_next_value(next_booking_at), **_eligible(policy, now)},
+        when=_IS_ELIGIBLE,
+        otherwise=otherwise,
+    )
+
+
+def _next(at: datetime | None) -> str:
+    """The end of a SET."""
+    return ", #next_booking_at = :next_booking_at" if at else " REMOVE #next_booking_at"
+
+
+def _next_value(at: datetime | None) -> Item:
+    return {":next_booking_at": format_time(at)} if at else {}
 
 
 def free_load(
@@ -356,11 +432,12 @@ def offer_marked_capacity(
     marked_at: datetime,
     policy: Policy,
     brand_key: str | None,
+    keeps_until: datetime | None,
     now: datetime,
     otherwise: Otherwise,
 ) -> None:
     """As ``check_available``, and the capacity marked at that instant is dealt with."""
-    when, values = _available(policy, brand_key, now)
+    when, values = _available(policy, brand_key, keeps_until, now)
     tx.update(
         key(mechanic_id),
         f"REMOVE {_UNMARK}",

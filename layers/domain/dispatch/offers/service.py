@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from dispatch.calendar.rules import length, shortest
 from dispatch.core.errors import IllegalMove, NotFound, StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
@@ -334,7 +335,8 @@ def _ask_preferred(dispatch: Dispatch, preferred: str, policy: Policy, now: date
     """The customer's choice is asked alone, or, where that cannot be, passed over."""
     mechanic = mechanics.get(preferred)
     brand = dispatch.wanted.brand_key
-    why_not = mechanics.why_not_available(mechanic, policy, now, brand)
+    until = keeps_until(dispatch, policy, now)
+    why_not = mechanics.why_not_available(mechanic, policy, now, brand, until)
     if mechanic is None or why_not is not None:
         outcome = why_not or Unavailable.NOT_ELIGIBLE
         _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave, passed_over=outcome)
@@ -378,6 +380,7 @@ def _make_wave(
             among=Among.FREE,
             excluding=out,
             fresh_since=fresh_since,
+            keeps_until=keeps_until(dispatch, policy, now),
         )
         try:
             _write_wave(dispatch, policy, everyone, free.top, now, wanted, passed_over)
@@ -466,6 +469,7 @@ def _to_tell(
             limit=policy.broadcast_push_limit,
             excluding={*dispatch.excluded, *dispatch.declined},
             fresh_since=dispatch.seek_due_at,
+            keeps_until=keeps_until(dispatch, policy, now),
         )
     all_offline = not audience and not matching.anyone_on_shift(
         dispatch.wanted,
@@ -542,7 +546,13 @@ def _check_available(
         policy=policy,
         now=now,
         otherwise=otherwise,
+        keeps_until=keeps_until(dispatch, policy, now),
     )
+
+
+def keeps_until(dispatch: Dispatch, policy: Policy, now: datetime) -> datetime:
+    """When a mechanic who began now would be free again. Their own next booking comes first."""
+    return now + length(dispatch.brief.minutes, policy)
 
 
 def _unavailable(mechanic_id: str) -> mechanics.Refuse:
@@ -638,6 +648,7 @@ def top_up(session_id: str, now: datetime) -> None:
         now,
         among=Among.FREE,
         excluding=rules.not_to_ask(dispatch),
+        keeps_until=keeps_until(dispatch, policy, now),
     )
     missed = [
         ranked for ranked in found.top if rules.was_waiting(ranked.mechanic.duty, dispatch.wave_at)
@@ -690,7 +701,8 @@ def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[
     )
     for _, session_id in waiting:
         dispatch = dispatch_of(session_id)
-        if rules.may_ask(dispatch, mechanic.id):
+        until = keeps_until(dispatch, policy, now)
+        if rules.may_ask(dispatch, mechanic.id) and mechanics.is_clear(mechanic, until):
             yield dispatch
 
 
@@ -710,6 +722,7 @@ def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now:
             brand_key=dispatch.wanted.brand_key,
             now=now,
             otherwise=_decide_anew,
+            keeps_until=keeps_until(dispatch, policy, now),
         )
         tx.record(_offers_made(after, [offer], OfferKind.CAPACITY, now))
     metrics.add_metric("OffersMade", MetricUnit.Count, 1)
@@ -726,6 +739,8 @@ def _leave_capacity(tx: Transaction, mechanic: Mechanic | None, reason: str, now
     """Tell of the room that is left, if this mechanic has any and may be matched."""
     policy = policies.current(now)
     if mechanic is None or not mechanics.is_eligible(mechanic, policy, now, brand_key=None):
+        return
+    if not mechanics.is_clear(mechanic, now + shortest(policy)):
         return
     if room := mechanics.room(mechanic, policy, now):
         facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
@@ -789,7 +804,8 @@ def _why_untenable(
 ) -> Cause | None:
     mechanic = mechanics.get(offer.mechanic_id)
     brand = dispatch.wanted.brand_key
-    why_not = mechanics.why_not_available(mechanic, policy, now, brand)
+    until = keeps_until(dispatch, policy, now)
+    why_not = mechanics.why_not_available(mechanic, policy, now, brand, until)
     return rules.why_untenable(offer, mechanic, why_not)
 
 

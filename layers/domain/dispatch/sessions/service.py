@@ -224,6 +224,7 @@ def accept_offer(assignment_id: str, by: str, now: datetime, once: Once | None =
             policy=policy,
             now=now,
             otherwise=offer_rules.refused,
+            keeps_until=offers.keeps_until(dispatch, policy, now),
         )
         tx.record(
             facts.event(

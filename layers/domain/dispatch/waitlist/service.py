@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dispatch.calendar.rules import shortest
 from dispatch.core import places
 from dispatch.core.errors import Invalid, NotFound, StaleVersion
 from dispatch.core.events import Event, EventType
@@ -275,7 +276,8 @@ def _next_told(turns: Turns, now: datetime, *, but: str | None = None) -> _Told 
 def _free(mechanic_id: str, policy: Policy, now: datetime) -> Mechanic | None:
     """The mechanic, if they are eligible, on shift and have room."""
     mechanic = mechanics.get(mechanic_id)
-    if mechanic_rules.why_not_available(mechanic, policy, now):
+    until = now + shortest(policy)
+    if mechanic_rules.why_not_available(mechanic, policy, now, keeps_until=until):
         return None
     return mechanic
 
@@ -307,6 +309,7 @@ def _tell(tx: Transaction, told: _Told, turns: Turns, now: datetime) -> None:
         brand_key=places.fold(brand) if brand else None,
         now=now,
         otherwise=_gone,
+        keeps_until=now + shortest(told.policy),
     )
     tx.record(
         _event(
