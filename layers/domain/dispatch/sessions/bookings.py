@@ -187,10 +187,9 @@ def _begin(session: Session, mechanic: Mechanic, policy: Policy, now: datetime) 
         store.lock(tx, begun, otherwise=_decide_anew)
         store.put(tx, begun)
         offers.assign(tx, row, customer_id=session.customer_id, policy=policy, now=now)
-        calendar.begin_booking(tx, _ref(session), now)
-        mechanics.take_load(
+        calendar.begin_booking_with_load(
             tx,
-            mechanic.id,
+            _ref(session),
             policy=policy,
             brand_key=row.wanted.brand_key,
             now=now,
