@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -49,6 +50,10 @@ class RunningStack:
         """Write whole records."""
         body = {"mechanics": mechanics or [], "customers": customers or []}
         self._call("POST", "/_local/seed", body)
+
+    def now(self) -> datetime:
+        """What all functions take for the present."""
+        return datetime.fromisoformat(self._call("GET", "/_local/health")["now"])
 
     def advance(self, seconds: float) -> None:
         """Move the clock, stopping and draining at each due instant."""

@@ -10,15 +10,18 @@ from urllib.parse import urlencode
 
 import pytest
 
+from dispatch.calendar import service as calendar
 from dispatch.core import aws as clients
 from dispatch.core import settings
 from dispatch.core.table import Transaction, encode
+from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics import store as mechanic_items
 from dispatch.policy.model import Policy
 from tests.builders import an_http_event
+from tests.calendar_builders import an_availability
 from tests.clock import NOON, Clock
 from tests.entry_points import load
 from tests.mechanic_builders import a_record
@@ -490,16 +493,17 @@ def test_ten_cards_are_read_at_most_in_one_go_and_nobody_else(clock: Clock) -> N
     with reads() as calls:
         found = browse()
     assert len(found["mechanics"]) == 10
-    assert names(calls) == ["BatchGetItem", "Query"]  # the cards, and the response times
-    (cards,) = [asked for name, asked in calls if name == "BatchGetItem"]
+    # the cards, their calendars, and the response times
+    assert names(calls) == ["BatchGetItem", "BatchGetItem", "Query"]
+    cards, _calendars = (asked for name, asked in calls if name == "BatchGetItem")
     (table,) = cards["RequestItems"].values()
     assert table["ConsistentRead"]
     assert [key["pk"]["S"] for key in table["Keys"]] == [f"MECHANIC#m{n:02d}" for n in range(10)]
     with reads() as calls:
         browse(limit=3, cursor=found["next_cursor"])
-    (cards,) = [asked for name, asked in calls if name == "BatchGetItem"]
-    (table,) = cards["RequestItems"].values()
-    assert len(table["Keys"]) == 3
+    for asked in (asked for name, asked in calls if name == "BatchGetItem"):
+        (table,) = asked["RequestItems"].values()
+        assert len(table["Keys"]) == 3
 
 
 def test_a_refresh_reads_the_index_by_its_partitions(clock: Clock) -> None:
@@ -512,7 +516,16 @@ def test_a_refresh_reads_the_index_by_its_partitions(clock: Clock) -> None:
         browse()
     indexes = [asked.get("IndexName") for name, asked in calls if name == "Query"]
     assert sorted(map(str, indexes)) == ["None", "roster", "roster"]  # two shards
-    assert names(calls) == ["BatchGetItem", "GetItem", "Query", "Query", "Query"]
+    assert names(calls) == ["BatchGetItem", "BatchGetItem", "GetItem", "Query", "Query", "Query"]
+
+
+def test_a_card_tells_when_its_mechanic_can_be_booked(clock: Clock) -> None:
+    """For the shortest plan, two hours from now at the earliest."""
+    add("ada")
+    add("ben")
+    calendar.replace_availability("ada", an_availability("America/Toronto", "0:00-24:00"), 0)
+    bookable = {card["id"]: card["next_slot_at"] for card in browse()["mechanics"]}
+    assert bookable == {"ada": format_time(clock() + timedelta(hours=2)), "ben": None}
 
 
 def test_the_profile_is_read_only_where_it_is_needed() -> None:

@@ -13,9 +13,10 @@ import pytest
 from dispatch.calendar import rules, service, store
 from dispatch.calendar.model import Booking, BookingRef, Span
 from dispatch.core import aws
-from dispatch.core.errors import Conflict, Invalid, NotFound
+from dispatch.core.errors import Busy, Conflict, Invalid, NotFound
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.policy.model import Plan, Policy
+from dispatch.shifts import service as shifts
 from tests.builders import ONE_HOUR, ONE_MINUTE
 from tests.calendar_builders import QUARTER, TEN, TORONTO, an_availability
 from tests.world import World
@@ -58,6 +59,12 @@ def hold(
 def do(part: Callable[..., Any], world: World, ref: BookingRef, **more: Any) -> Any:
     with Transaction() as tx:
         return part(tx, ref, now=world.now, **more)
+
+
+def begin(world: World, booking: Booking) -> None:
+    never = AssertionError("she is there, and free")
+    more = {"policy": Policy(), "brand_key": None, "otherwise": lambda _reason: never}
+    do(service.begin_booking, world, booking.ref, **more)
 
 
 def confirm(world: World, booking: Booking) -> Booking:
@@ -312,14 +319,17 @@ def test_what_is_gone_or_has_lapsed_cannot_be_moved(world: World, ada: str) -> N
 def test_what_has_begun_keeps_its_quarters(world: World, ada: str) -> None:
     booking = book(world)
     world.clock.at = TEN
-    do(service.begin_booking, world, booking.ref)
-    do(service.begin_booking, world, booking.ref)
+    shifts.clock_in("ada", world.now)
+    begin(world, booking)
+    with pytest.raises(Busy):
+        begin(world, booking)
     begun = service.booking_at(booking.ref)
     assert begun
     assert (begun.has_begun, begun.version) == (True, 3)
     assert len(buckets()) == 4
     free(world, booking)
-    do(service.begin_booking, world, booking.ref)
+    with pytest.raises(Busy):
+        begin(world, booking)
     assert service.booking_at(booking.ref) is None
 
 

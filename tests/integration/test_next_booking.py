@@ -64,7 +64,14 @@ def free(world: World, booking: Booking) -> None:
 
 def begin(world: World, booking: Booking) -> None:
     with Transaction() as tx:
-        calendars.begin_booking(tx, booking.ref, world.now)
+        calendars.begin_booking(
+            tx,
+            booking.ref,
+            policy=Policy(),
+            brand_key=None,
+            now=world.now,
+            otherwise=lambda _reason: AssertionError(),
+        )
 
 
 def next_at(mechanic_id: str = "ada") -> datetime | None:
@@ -133,7 +140,7 @@ def test_a_booking_begins_with_load_in_one_clause(world: World, ada: str) -> Non
 
     def take() -> None:
         with Transaction() as tx:
-            calendars.begin_booking_with_load(
+            calendars.begin_booking(
                 tx,
                 booking.ref,
                 policy=Policy(),
@@ -156,7 +163,7 @@ def test_a_booking_does_not_begin_with_a_mechanic_who_has_no_room(world: World, 
     world.accept(world.offer_to(_seek(world)).id, "ada")
     world.clock.at = booking.start
     with pytest.raises(Conflict) as refused, Transaction() as tx:
-        calendars.begin_booking_with_load(
+        calendars.begin_booking(
             tx,
             booking.ref,
             policy=Policy(),

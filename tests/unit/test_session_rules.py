@@ -14,7 +14,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from dispatch.core.errors import IllegalMove, Invalid
 from dispatch.policy.model import Plan, Policy, SessionType
 from dispatch.sessions import rules
-from dispatch.sessions.model import ACTIVE, Move, Party, PaymentMethod, Refund, Session, Status
+from dispatch.sessions.model import (
+    ACTIVE,
+    Move,
+    Party,
+    PaymentMethod,
+    Refund,
+    Reminder,
+    Session,
+    Status,
+)
 from tests.builders import (
     BROADCAST,
     CIVIC,
@@ -632,7 +641,7 @@ def test_who_has_not_accepted_learns_that_it_is_there_and_nothing_of_the_others(
         end_reason="fixed",
         refund=Refund(0, 0, 0),
     )
-    seen = rules.for_outsider(session)
+    seen = rules.seen_by(session, "somebody")
     for name in HIDDEN_FROM_OUTSIDERS:
         assert getattr(session, name) is not None
         assert getattr(seen, name) is None
@@ -641,8 +650,18 @@ def test_who_has_not_accepted_learns_that_it_is_there_and_nothing_of_the_others(
     assert seen.vehicle == replace(CIVIC, vin=None)
 
 
+def test_whoever_is_booked_sees_all_but_who_it_is() -> None:
+    session = a_session(Status.SCHEDULED)
+    seen = rules.seen_by(session, MECHANIC)
+    assert seen == replace(session, vehicle=replace(CIVIC, vin=None))
+    assert not rules.knows_customer(session, MECHANIC)
+    begun = rules.begin(session, POLICY, assignment_id=OFFER, now=NOON)
+    assert rules.knows_customer(begun, MECHANIC)
+    assert rules.seen_by(begun, MECHANIC) == begun
+
+
 def test_an_outsider_sees_a_session_without_a_vehicle() -> None:
-    assert rules.for_outsider(a_session(vehicle=None)).vehicle is None
+    assert rules.seen_by(a_session(vehicle=None), "somebody").vehicle is None
 
 
 @pytest.mark.parametrize(
@@ -925,3 +944,129 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 TestAnyHistory = AnyHistory.TestCase
+
+
+# Booked sessions
+
+
+START = NOON + timedelta(days=2)
+
+
+def scheduled(**fields: Any) -> Session:
+    return a_session(Status.SCHEDULED, **fields)
+
+
+def test_signed_with_a_slot_it_is_scheduled_with_the_mechanic_who_was_chosen() -> None:
+    held = rules.with_slot(
+        a_session(Status.AWAITING_WAIVER, preferred_mechanic_id=MECHANIC),
+        START,
+        START + timedelta(minutes=15),
+        NOON + timedelta(minutes=15),
+    )
+    assert rules.due_at(held) == NOON + timedelta(minutes=15), "as long as the slot is held"
+    signed = rules.sign(held, POLICY, NOON)
+    assert (signed.mechanic_id, signed.booking_version) == (MECHANIC, 1)
+    assert (signed.policy_version, signed.period) == (None, 0), "it is not pending yet"
+    assert signed.reminded == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "past"),
+    [
+        (timedelta(hours=24, milliseconds=1), set()),
+        (timedelta(hours=24), {"24_h"}),
+        (timedelta(hours=1), {"24_h", "1_h"}),
+        (timedelta(minutes=15), {"24_h", "1_h", "15_min"}),
+    ],
+)
+def test_reminders_past_when_it_is_booked_count_as_sent(ahead: timedelta, past: set[str]) -> None:
+    held = rules.with_slot(a_session(Status.AWAITING_WAIVER), START, START, START)
+    assert rules.sign(held, POLICY, START - ahead).reminded == past
+
+
+@pytest.mark.parametrize(
+    ("reminded", "ahead", "due"),
+    [
+        (set(), timedelta(hours=24, milliseconds=1), None),
+        (set(), timedelta(hours=24), "24_h"),
+        (set(), timedelta(minutes=30), "1_h"),
+        ({"24_h", "1_h"}, timedelta(minutes=30), None),
+        ({"24_h", "1_h"}, timedelta(minutes=15), "15_min"),
+        (set(), timedelta(0), None),
+    ],
+)
+def test_the_last_reminder_that_is_due_is_sent_up_to_the_start(
+    reminded: set[str], ahead: timedelta, due: str | None
+) -> None:
+    session = scheduled(reminded=frozenset(map(Reminder, reminded)))
+    assert rules.reminder_due(session, START - ahead) == due
+
+
+def test_what_is_not_scheduled_is_not_reminded_of() -> None:
+    assert rules.reminder_due(a_session(Status.WAITING, scheduled_start=START), NOON) is None
+
+
+def test_it_is_looked_at_for_each_reminder_at_its_start_and_when_it_is_delayed() -> None:
+    session = scheduled()
+    seen = []
+    while (at := rules.due_at(session)) and at < START:
+        seen.append(START - at)
+        session = rules.remind(session, at)
+    assert seen == [timedelta(hours=24), timedelta(hours=1), timedelta(minutes=15)]
+    assert rules.due_at(session) == START
+    assert rules.due_at(rules.delay(session, START + FIVE_MINUTES)) == START + FIVE_MINUTES
+
+
+@pytest.mark.parametrize(
+    ("ahead", "percent"),
+    [
+        (timedelta(hours=24, seconds=1), 100),
+        (timedelta(hours=24), 50),
+        (timedelta(hours=2, seconds=1), 50),
+        (timedelta(hours=2), 0),
+        (timedelta(0), 0),
+        (-FIVE_MINUTES, 0),
+    ],
+)
+@pytest.mark.parametrize("by", [Party.CUSTOMER, Party.MECHANIC])
+def test_what_comes_back_of_a_booking(by: Party, ahead: timedelta, percent: int) -> None:
+    """By the mechanic all of it; halves of a cent and of a credit are rounded up."""
+    session = scheduled(price_cents=2999, credits=25)
+    refund = rules.cancel(session, by, None, POLICY, START - ahead).refund
+    assert refund
+    share = 100 if by is Party.MECHANIC else percent
+    amounts = {100: (2999, 25), 50: (1500, 13), 0: (0, 0)}[share]
+    assert (refund.percent, refund.price_cents, refund.credits) == (share, *amounts)
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.SCHEDULED}))
+def test_a_mechanic_cancels_nothing_but_bookings(status: Status) -> None:
+    with pytest.raises(IllegalMove):
+        rules.cancel(a_session(status), Party.MECHANIC, None, POLICY, NOON)
+
+
+def test_it_may_be_moved_up_to_two_hours_before_it() -> None:
+    assert rules.why_not_reschedule(scheduled(), POLICY, START - timedelta(hours=2)) is None
+    late = START - timedelta(hours=2) + timedelta(milliseconds=1)
+    refused = rules.why_not_reschedule(scheduled(), POLICY, late)
+    assert refused
+    assert refused.reason == "illegal_move"
+    assert rules.why_not_reschedule(a_session(Status.PENDING), POLICY, NOON)
+
+
+def test_moved_it_is_another_version_with_reminders_of_its_own() -> None:
+    session = scheduled(reminded=frozenset(Reminder))
+    later = START + timedelta(days=3)
+    moved = rules.reschedule(session, later, later + timedelta(minutes=15), START)
+    assert (moved.scheduled_start, moved.booking_version, moved.reminded) == (later, 2, frozenset())
+
+
+def test_begun_or_sought_it_goes_by_the_policy_of_that_moment() -> None:
+    policy = replace(POLICY, version=7, join_s=60, pending_s=120)
+    begun = rules.begin(scheduled(), policy, assignment_id=OFFER, now=START)
+    assert (begun.policy_version, begun.mechanic_due_by) == (7, START + timedelta(minutes=1))
+    assert begun.pending_left_s == policy.pending_total_s
+    sought = rules.seek(scheduled(delayed_until=START), policy, START)
+    assert (sought.policy_version, sought.period, sought.mechanic_id) == (7, 1, None)
+    assert sought.pending_until == START + timedelta(minutes=2)
+    assert sought.delayed_until is None

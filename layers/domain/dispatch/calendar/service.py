@@ -178,21 +178,7 @@ def move_booking(
     return moved
 
 
-def begin_booking(tx: Transaction, booking_ref: BookingRef, now: datetime) -> None:
-    """The booking's start has been dealt with: it no longer is the mechanic's next.
-
-    Its quarter hours stay taken. What has begun or is gone stays as it is. Where the mechanic takes
-    it at once, that is ``begin_booking_with_load``: a transaction may touch their item only once.
-    On commit: StaleVersion.
-    """
-    book = _Book.read(booking_ref.mechanic_id, now)
-    booking = book.find(booking_ref)
-    if booking and not booking.has_begun:
-        next_booking_at = _begin(tx, book, booking, now)
-        mechanics.put_next_booking(tx, booking.mechanic_id, next_booking_at, now)
-
-
-def begin_booking_with_load(
+def begin_booking(
     tx: Transaction,
     booking_ref: BookingRef,
     *,
@@ -201,8 +187,10 @@ def begin_booking_with_load(
     now: datetime,
     otherwise: mechanics.Refuse,
 ) -> None:
-    """The mechanic takes their booking, at its start: ``begin_booking`` and, in the same clause,
-    ``mechanics.take_load``, whatever else they have booked: nothing else overlaps.
+    """The mechanic takes their booking, at its start: it no longer is their next.
+
+    Its quarter hours stay taken. The mechanic's load is taken in the same clause (a transaction may
+    touch their item only once), whatever else they have booked: nothing else overlaps.
 
     Raises StaleVersion where it has begun or is gone: decide anew. On commit: what ``otherwise``
     makes of the reason why the mechanic cannot, StaleVersion.

@@ -8,11 +8,13 @@ import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
+from dispatch.calendar import service as calendar
 from dispatch.core.logging import MetricUnit, metrics
 from dispatch.core.table import Transaction
 from dispatch.core.time import parse_time
@@ -212,7 +214,10 @@ def _cards(
                 presence = mechanic_rules.presence(duty, policy.capacity)
                 order = rules.standing(score.match_score, entry)
                 cards.append((order, Card(mechanic, presence, score)))
-    return tuple(card for _, card in sorted(cards, key=lambda found: found[0]))
+    best_first = [card for _, card in sorted(cards, key=lambda found: found[0])]
+    shortest = min(policy.plans, key=lambda plan: plan.minutes)
+    bookable = calendar.next_slot_of([card.mechanic.id for card in best_first], shortest, now)
+    return tuple(replace(card, next_slot_at=bookable.get(card.mechanic.id)) for card in best_first)
 
 
 def _behind(page: Collection[Ranked], position: paging.Position, query: BrowseQuery) -> str:

@@ -187,7 +187,7 @@ def _begin(session: Session, mechanic: Mechanic, policy: Policy, now: datetime) 
         store.lock(tx, begun, otherwise=_decide_anew)
         store.put(tx, begun)
         offers.assign(tx, row, customer_id=session.customer_id, policy=policy, now=now)
-        calendar.begin_booking_with_load(
+        calendar.begin_booking(
             tx,
             _ref(session),
             policy=policy,

@@ -498,11 +498,19 @@ def ways_on(session: Session, *, all_offline: bool) -> tuple[WayOn, ...]:
     return tuple(WayOn) if is_stuck or session.status is Status.UNFILLED else ()
 
 
-def for_outsider(session: Session) -> Session:
+def seen_by(session: Session, viewer_id: str) -> Session:
+    """The session without what this viewer may not know of its customer and its mechanic."""
+    if knows_customer(session, viewer_id):
+        return session
+    vehicle = replace(session.vehicle, vin=None) if session.vehicle else None
+    seen = replace(session, vehicle=vehicle)
+    return seen if viewer_id == session.mechanic_id else _for_outsider(seen)
+
+
+def _for_outsider(session: Session) -> Session:
     """What a mechanic who has not accepted may know: that it is there, or is no more."""
     return replace(
         session,
-        vehicle=replace(session.vehicle, vin=None) if session.vehicle else None,
         mechanic_id=None,
         assignment_id=None,
         accepted_at=None,

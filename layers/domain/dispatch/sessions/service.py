@@ -635,14 +635,15 @@ class Details:
 
 def details(session: Session, viewer_id: str, now: datetime) -> Details:
     """What this viewer may see of a session they may see."""
-    is_party = rules.knows_customer(session, viewer_id)
+    is_party = viewer_id in (session.customer_id, session.mechanic_id)
+    knows_customer = rules.knows_customer(session, viewer_id)
     is_customer = viewer_id == session.customer_id
     goes_by_dispatch = session.preferred_mechanic_id or session.status is Status.PENDING
     dispatch = offers.find_dispatch(session.id) if is_customer and goes_by_dispatch else None
     return Details(
-        session=session if is_party else rules.for_outsider(session),
+        session=rules.seen_by(session, viewer_id),
         viewer_id=viewer_id,
-        contact=store.find_contact(session.id) if is_party else None,
+        contact=store.find_contact(session.id) if knows_customer else None,
         mechanic=mechanics.get(session.mechanic_id) if session.mechanic_id and is_party else None,
         preferred_outcome=_preferred_outcome(session, dispatch, now) if is_customer else None,
         options=rules.ways_on(session, all_offline=dispatch is not None and dispatch.all_offline)
