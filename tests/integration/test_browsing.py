@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from dispatch.calendar import service as calendars
 from dispatch.core import aws as clients
 from dispatch.core import settings
 from dispatch.core.table import Transaction, encode
@@ -19,6 +20,7 @@ from dispatch.mechanics import service as mechanics
 from dispatch.mechanics import store as mechanic_items
 from dispatch.policy.model import Policy
 from tests.builders import an_http_event
+from tests.calendar_builders import an_availability
 from tests.clock import NOON, Clock
 from tests.entry_points import load
 from tests.mechanic_builders import a_record
@@ -135,6 +137,15 @@ def test_the_answer_has_exactly_the_members_of_the_contract() -> None:
         "options": [],
         "next_cursor": None,
     }
+
+
+def test_the_next_slot_is_that_of_the_shortest_plan(world: World) -> None:
+    for id_ in ("ada", "bo", "cy"):
+        world.mechanic(id_, on_shift=False)
+    calendars.replace_availability("ada", an_availability("UTC", "14:30-15:00"), 0)
+    calendars.replace_availability("bo", an_availability("UTC", "14:30-14:54"), 0)
+    shown = {each["id"]: each["next_slot_at"] for each in browse()["mechanics"]}
+    assert shown == {"ada": "2026-07-01T14:30:00.000Z", "bo": None, "cy": None}
 
 
 def test_with_nobody_there_none_match() -> None:
@@ -483,6 +494,12 @@ def names(calls: list[tuple[str, Any]]) -> list[str]:
     return sorted(name for name, _ in calls)
 
 
+def batches(calls: list[tuple[str, Any]]) -> list[Any]:
+    """What each batch get asks of the table."""
+    asked = [asked["RequestItems"] for name, asked in calls if name == "BatchGetItem"]
+    return [kind for items in asked for kind in items.values()]
+
+
 def test_ten_cards_are_read_at_most_in_one_go_and_nobody_else(clock: Clock) -> None:
     for number in range(25):
         add(f"m{number:02d}")
@@ -490,16 +507,14 @@ def test_ten_cards_are_read_at_most_in_one_go_and_nobody_else(clock: Clock) -> N
     with reads() as calls:
         found = browse()
     assert len(found["mechanics"]) == 10
-    assert names(calls) == ["BatchGetItem", "Query"]  # the cards, and the response times
-    (cards,) = [asked for name, asked in calls if name == "BatchGetItem"]
-    (table,) = cards["RequestItems"].values()
-    assert table["ConsistentRead"]
-    assert [key["pk"]["S"] for key in table["Keys"]] == [f"MECHANIC#m{n:02d}" for n in range(10)]
+    # The cards, their calendars, and the response times.
+    assert names(calls) == ["BatchGetItem", "BatchGetItem", "Query"]
+    for name, kind in zip(("MECHANIC", "CALENDAR"), batches(calls), strict=True):
+        assert kind["ConsistentRead"]
+        assert [key["pk"]["S"] for key in kind["Keys"]] == [f"{name}#m{n:02d}" for n in range(10)]
     with reads() as calls:
         browse(limit=3, cursor=found["next_cursor"])
-    (cards,) = [asked for name, asked in calls if name == "BatchGetItem"]
-    (table,) = cards["RequestItems"].values()
-    assert len(table["Keys"]) == 3
+    assert [len(kind["Keys"]) for kind in batches(calls)] == [3, 3]
 
 
 def test_a_refresh_reads_the_index_by_its_partitions(clock: Clock) -> None:
@@ -512,7 +527,7 @@ def test_a_refresh_reads_the_index_by_its_partitions(clock: Clock) -> None:
         browse()
     indexes = [asked.get("IndexName") for name, asked in calls if name == "Query"]
     assert sorted(map(str, indexes)) == ["None", "roster", "roster"]  # two shards
-    assert names(calls) == ["BatchGetItem", "GetItem", "Query", "Query", "Query"]
+    assert names(calls) == ["BatchGetItem", "BatchGetItem", "GetItem", "Query", "Query", "Query"]
 
 
 def test_the_profile_is_read_only_where_it_is_needed() -> None:

@@ -154,11 +154,15 @@ class Glimpse:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A mechanic as their item is now, with what they score for a request."""
+    """A mechanic as their item is now, with what they score for a request.
+
+    ``next_slot_at`` is when the next slot of the shortest plan starts; None without any.
+    """
 
     mechanic: Mechanic
     presence: Presence
     score: Score
+    next_slot_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from dispatch.core.examples import CITY, CLOCKED_IN_AT, KEYWORDS
-from dispatch.core.views import View, by_example
+from dispatch.core.views import Instant, View, by_example
 from dispatch.matching import keywords
 from dispatch.matching.brands import BRANDS
 from dispatch.matching.model import Availability, Badge, BrowseList, Card, WayOn
@@ -79,7 +79,7 @@ _ADA: dict[str, Any] = {
     "badge": "high",
     "is_local_match": True,
     "is_brand_specialist": False,
-    "next_slot_at": None,
+    "next_slot_at": "2026-03-02T16:15:00.000Z",
 }
 
 
@@ -93,7 +93,9 @@ class AvailableMechanic(MechanicView):
     badge: Badge
     is_local_match: bool
     is_brand_specialist: bool
-    next_slot_at: None = Field(description="The next bookable time; null until there is a calendar")
+    next_slot_at: Instant | None = Field(
+        description="When the next slot of the shortest plan starts; null without any"
+    )
 
     @classmethod
     def of_card(cls, card: Card) -> Self:
@@ -107,7 +109,7 @@ class AvailableMechanic(MechanicView):
             badge=score.badge,
             is_local_match=score.is_local_match,
             is_brand_specialist=score.is_brand_specialist,
-            next_slot_at=None,
+            next_slot_at=card.next_slot_at,
         )
 
 
