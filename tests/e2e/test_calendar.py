@@ -131,6 +131,19 @@ def test_at_most_31_days_are_asked_for_at_once(town: Town) -> None:
     assert answer(customer.get(f"{path}2027-01-31"))["items"] == []
 
 
+def test_the_browse_list_tells_the_next_slot(town: Town) -> None:
+    mechanic, customer = town.mechanic(currently_on_shift=False), town.customer()
+    wanted = {"request_type": "brand_specialist", "requested_brand": town.brand}
+
+    def shown() -> object:
+        (card,) = answer(customer.get("/mechanics/available", params=wanted))["mechanics"]
+        return card["next_slot_at"]
+
+    assert shown() is None
+    say(mechanic, ("00:00", "24:00"))
+    assert shown() == slots(customer, mechanic, plan="free")[0]["start"]
+
+
 def test_calls_are_for_those_they_are_for(town: Town) -> None:
     mechanic, customer = town.mechanic(currently_on_shift=False), town.customer()
     refused(customer.get("/mechanic/availability"), 403)

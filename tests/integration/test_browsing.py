@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dispatch.calendar import service as calendar
+from dispatch.calendar import service as calendars
 from dispatch.core import aws as clients
 from dispatch.core import settings
 from dispatch.core.table import Transaction, encode
-from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
@@ -138,6 +137,15 @@ def test_the_answer_has_exactly_the_members_of_the_contract() -> None:
         "options": [],
         "next_cursor": None,
     }
+
+
+def test_the_next_slot_is_that_of_the_shortest_plan(world: World) -> None:
+    for id_ in ("ada", "bo", "cy"):
+        world.mechanic(id_, on_shift=False)
+    calendars.replace_availability("ada", an_availability("UTC", "14:30-15:00"), 0)
+    calendars.replace_availability("bo", an_availability("UTC", "14:30-14:54"), 0)
+    shown = {each["id"]: each["next_slot_at"] for each in browse()["mechanics"]}
+    assert shown == {"ada": "2026-07-01T14:30:00.000Z", "bo": None, "cy": None}
 
 
 def test_with_nobody_there_none_match() -> None:
@@ -486,6 +494,12 @@ def names(calls: list[tuple[str, Any]]) -> list[str]:
     return sorted(name for name, _ in calls)
 
 
+def batches(calls: list[tuple[str, Any]]) -> list[Any]:
+    """What each batch get asks of the table."""
+    asked = [asked["RequestItems"] for name, asked in calls if name == "BatchGetItem"]
+    return [kind for items in asked for kind in items.values()]
+
+
 def test_ten_cards_are_read_at_most_in_one_go_and_nobody_else(clock: Clock) -> None:
     for number in range(25):
         add(f"m{number:02d}")
@@ -493,17 +507,14 @@ def test_ten_cards_are_read_at_most_in_one_go_and_nobody_else(clock: Clock) -> N
     with reads() as calls:
         found = browse()
     assert len(found["mechanics"]) == 10
-    # the cards, their calendars, and the response times
+    # The cards, their calendars, and the response times.
     assert names(calls) == ["BatchGetItem", "BatchGetItem", "Query"]
-    cards, _calendars = (asked for name, asked in calls if name == "BatchGetItem")
-    (table,) = cards["RequestItems"].values()
-    assert table["ConsistentRead"]
-    assert [key["pk"]["S"] for key in table["Keys"]] == [f"MECHANIC#m{n:02d}" for n in range(10)]
+    for name, kind in zip(("MECHANIC", "CALENDAR"), batches(calls), strict=True):
+        assert kind["ConsistentRead"]
+        assert [key["pk"]["S"] for key in kind["Keys"]] == [f"{name}#m{n:02d}" for n in range(10)]
     with reads() as calls:
         browse(limit=3, cursor=found["next_cursor"])
-    for asked in (asked for name, asked in calls if name == "BatchGetItem"):
-        (table,) = asked["RequestItems"].values()
-        assert len(table["Keys"]) == 3
+    assert [len(kind["Keys"]) for kind in batches(calls)] == [3, 3]
 
 
 def test_a_refresh_reads_the_index_by_its_partitions(clock: Clock) -> None:
@@ -517,15 +528,6 @@ def test_a_refresh_reads_the_index_by_its_partitions(clock: Clock) -> None:
     indexes = [asked.get("IndexName") for name, asked in calls if name == "Query"]
     assert sorted(map(str, indexes)) == ["None", "roster", "roster"]  # two shards
     assert names(calls) == ["BatchGetItem", "BatchGetItem", "GetItem", "Query", "Query", "Query"]
-
-
-def test_a_card_tells_when_its_mechanic_can_be_booked(clock: Clock) -> None:
-    """For the shortest plan, two hours from now at the earliest."""
-    add("ada")
-    add("ben")
-    calendar.replace_availability("ada", an_availability("America/Toronto", "0:00-24:00"), 0)
-    bookable = {card["id"]: card["next_slot_at"] for card in browse()["mechanics"]}
-    assert bookable == {"ada": format_time(clock() + timedelta(hours=2)), "ben": None}
 
 
 def test_the_profile_is_read_only_where_it_is_needed() -> None:

@@ -220,7 +220,7 @@ def _shown(instant: datetime, zone: ZoneInfo) -> datetime:
 
 def shortest(policy: Policy) -> timedelta:
     """Whoever has less time than this cannot take any session."""
-    return length(min(plan.minutes for plan in policy.plans), policy)
+    return length(policy.shortest_plan.minutes, policy)
 
 
 def is_quarter(start: datetime) -> bool:

@@ -156,7 +156,7 @@ class Glimpse:
 class Card:
     """A mechanic as their item is now, with what they score for a request.
 
-    ``next_slot_at`` is when the shortest plan can be booked with them, if it can.
+    ``next_slot_at`` is when the next slot of the shortest plan starts; None without any.
     """
 
     mechanic: Mechanic

@@ -14,7 +14,7 @@ from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
-from dispatch.calendar import service as calendar
+from dispatch.calendar import service as calendars
 from dispatch.core.logging import MetricUnit, metrics
 from dispatch.core.table import Transaction
 from dispatch.core.time import parse_time
@@ -204,7 +204,7 @@ def _cards(
     now: datetime,
 ) -> tuple[Card, ...]:
     """The mechanics of a page as they are now, scored so; those who no longer belong there not."""
-    cards = []
+    found = []
     for mechanic in mechanics.get_many(ranked.mechanic.id for ranked in page):
         entry = mechanic_rules.roster_entry(mechanic)
         if mechanic_rules.is_eligible(entry, policy, now.date(), request.brand_key):
@@ -213,11 +213,11 @@ def _cards(
                 duty = mechanic_rules.duty_at(mechanic, now)
                 presence = mechanic_rules.presence(duty, policy.capacity)
                 order = rules.standing(score.match_score, entry)
-                cards.append((order, Card(mechanic, presence, score)))
-    best_first = [card for _, card in sorted(cards, key=lambda found: found[0])]
-    shortest = min(policy.plans, key=lambda plan: plan.minutes)
-    bookable = calendar.next_slot_of([card.mechanic.id for card in best_first], shortest, now)
-    return tuple(replace(card, next_slot_at=bookable.get(card.mechanic.id)) for card in best_first)
+                found.append((order, Card(mechanic, presence, score)))
+    cards = [card for _, card in sorted(found, key=lambda each: each[0])]
+    ids = [card.mechanic.id for card in cards]
+    next_slots = calendars.next_slot_of(ids, policy.shortest_plan, now)
+    return tuple(replace(card, next_slot_at=next_slots.get(card.mechanic.id)) for card in cards)
 
 
 def _behind(page: Collection[Ranked], position: paging.Position, query: BrowseQuery) -> str:

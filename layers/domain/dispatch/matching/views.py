@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from dispatch.core.examples import CITY, CLOCKED_IN_AT, KEYWORDS, SCHEDULED_START
+from dispatch.core.examples import CITY, CLOCKED_IN_AT, KEYWORDS
 from dispatch.core.views import Instant, View, by_example
 from dispatch.matching import keywords
 from dispatch.matching.brands import BRANDS
@@ -79,7 +79,7 @@ _ADA: dict[str, Any] = {
     "badge": "high",
     "is_local_match": True,
     "is_brand_specialist": False,
-    "next_slot_at": SCHEDULED_START,
+    "next_slot_at": "2026-03-02T16:15:00.000Z",
 }
 
 
@@ -94,7 +94,7 @@ class AvailableMechanic(MechanicView):
     is_local_match: bool
     is_brand_specialist: bool
     next_slot_at: Instant | None = Field(
-        description="When the shortest plan can be booked next; null without a slot"
+        description="When the next slot of the shortest plan starts; null without any"
     )
 
     @classmethod

@@ -101,6 +101,11 @@ class Policy:
     start_grace_s: int = 5 * 60
     elsewhere_grace_s: int = 10 * 60
 
+    @property
+    def shortest_plan(self) -> Plan:
+        """Who has no time for this has none for any."""
+        return min(self.plans, key=lambda plan: plan.minutes)
+
     def plan(self, plan_id: str) -> Plan | None:
         """The plan of that id, or None."""
         return next((plan for plan in self.plans if plan.id == plan_id), None)
