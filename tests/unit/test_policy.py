@@ -69,7 +69,6 @@ def test_a_plan_is_found_by_its_id() -> None:
         ("horizon_s", 5_184_000),
         ("hold_s", 900),
         ("reschedule_s", 7200),
-        ("reminders_s", (86_400, 3600, 900)),
         ("refund_percent", ((86_400, 100), (7200, 50))),
         ("start_grace_s", 300),
         ("elsewhere_grace_s", 600),
@@ -164,10 +163,10 @@ def test_a_document_of_the_first_release_has_the_defaults_of_what_came_later() -
 
 
 def test_lists_of_a_document_that_lacks_them_have_their_defaults() -> None:
-    policy = Policy(version=3, reminders_s=(60,), refund_percent=((60, 7),))
+    policy = Policy(version=3, refund_percent=((60, 7),))
     document = to_document(policy)
     assert stored_and_read(policy) == policy
-    older = without(document, "reminders_s", "refund_percent")
+    older = without(document, "refund_percent")
     assert from_document(older) == Policy(version=3)
 
 

@@ -96,7 +96,6 @@ class Policy:
     horizon_s: int = 60 * 24 * 60 * 60
     hold_s: int = 15 * 60
     reschedule_s: int = 2 * 60 * 60
-    reminders_s: tuple[int, ...] = (24 * 60 * 60, 60 * 60, 15 * 60)
     refund_percent: tuple[tuple[int, int], ...] = ((24 * 60 * 60, 100), (2 * 60 * 60, 50))
     start_grace_s: int = 5 * 60
     elsewhere_grace_s: int = 10 * 60

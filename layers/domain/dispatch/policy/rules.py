@@ -28,8 +28,6 @@ def from_document(document: Mapping[str, Any]) -> Policy:
     if "rating" in scoring:
         scoring["rating"] = tuple((Decimal(step), points) for step, points in scoring["rating"])
     rest = _known(Policy, document)
-    if "reminders_s" in rest:
-        rest["reminders_s"] = tuple(rest["reminders_s"])
     if "refund_percent" in rest:
         rest["refund_percent"] = tuple((ahead, share) for ahead, share in rest["refund_percent"])
     rest["scoring"] = Scoring(**scoring)
