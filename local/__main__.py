@@ -28,6 +28,8 @@ from local.errors import LocalStackError
 from local.log import Log
 
 _LOG = processes.ROOT / ".local" / "stack.log"
+# Longer than clients keep what they do not use: a connection closed while they write is an error.
+_KEEP_ALIVE_S = 75
 
 
 def main() -> int:
@@ -131,6 +133,7 @@ async def _answer(stack: Stack, listener: socket.socket, log: Log, *, announce: 
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=2,
         )
     )

@@ -7,17 +7,21 @@ Beside AWS's APIs it answers ``GET /_engine/...``: what waits in queues and sche
 pushed and mailed. One request at a time also means that such an answer is never half a change.
 """
 
+import asyncio
+import functools
+import io
 import json
 import re
+import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import moto.core.utils
-from werkzeug.serving import WSGIRequestHandler, make_server
+import uvicorn
 
 from local import processes
 from local.clock import VirtualClock
@@ -26,7 +30,13 @@ from local.template import ACCOUNT, REGION
 # Made ready at once rather than by the first request of each, while the stack reads its template.
 _SERVICES = ("sqs", "sns", "s3", "scheduler", "sesv2", "cognitoidp")
 
+# Clients, too, keep what they have open: who closes it while the other writes breaks a call.
+_KEEP_ALIVE_S = 24 * 3600
+
 Answer = Callable[[], Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 def run_on(clock: VirtualClock) -> None:
@@ -171,24 +181,82 @@ def pending() -> dict[str, Any]:
 
 
 class _Application:
-    """moto, with a few questions of ours answered before it."""
+    """moto's WSGI application behind ASGI, with a few questions of ours answered before it.
+
+    It answers without awaiting anything on the way: one request at a time, for moto is not atomic
+    under threads.
+    """
 
     def __init__(self, moto_application: Any, questions: dict[str, Answer]) -> None:
         self._moto_application = moto_application
         self._questions = questions
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        answer = self._questions.get(environ["PATH_INFO"])
-        if answer is None:
-            answered: Iterable[bytes] = self._moto_application(environ, start_response)
-            return answered
-        start_response("200 OK", [("content-type", "application/json")])
-        return [json.dumps(answer()).encode()]
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        body, more = bytearray(), True
+        while more:
+            part = await receive()
+            body += part.get("body", b"")
+            more = part.get("more_body", False)
+        question = self._questions.get(scope["path"])
+        if question is None:
+            status, headers, answer = self._asked_of_moto(scope, bytes(body))
+        else:
+            status, headers = 200, [("content-type", "application/json")]
+            answer = json.dumps(question()).encode()
+        headers = [each for each in headers if each[0].lower() not in {"connection", "date"}]
+        encoded = [(name.encode("latin1"), value.encode("latin1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        await send({"type": "http.response.body", "body": answer})
+
+    def _asked_of_moto(
+        self, scope: Message, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        started: list[Any] = []
+        parts = self._moto_application(
+            _wsgi_environ(scope, body),
+            lambda status, headers, _=None: started.extend([status, headers]),
+        )
+        try:
+            answer = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        status, headers = started
+        return int(status.split()[0]), headers, answer
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """One line per AWS call would bury everything else."""
+def _wsgi_environ(scope: Message, body: bytes) -> dict[str, Any]:
+    query = scope["query_string"].decode("latin1")
+    uri = scope["raw_path"].decode("latin1") + (f"?{query}" if query else "")
+    host, port = scope["server"]
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin1"),
+        "QUERY_STRING": query,
+        "REQUEST_URI": uri,
+        "RAW_URI": uri,
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        key = "HTTP_" + name.decode("latin1").upper().replace("-", "_")
+        text = value.decode("latin1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return environ
 
 
 def main(clock_file: str) -> None:
@@ -200,6 +268,8 @@ def main(clock_file: str) -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     dispatcher = DomainDispatcherApplication(create_backend_app)
+    # It looks through all services that moto has, at every request, for what never changes.
+    dispatcher.get_backend_for_host = functools.cache(dispatcher.get_backend_for_host)  # type: ignore[method-assign]
     for service in _SERVICES:
         dispatcher.app_instances[service] = create_backend_app(service)  # type: ignore[arg-type]
     outbox = Outbox(clock)
@@ -213,10 +283,20 @@ def main(clock_file: str) -> None:
             "/_engine/mails": lambda: outbox.mails,
         },
     )
-    # threaded=False: moto is not atomic under threads.
-    server = make_server("127.0.0.1", 0, application, threaded=False, request_handler=_Quiet)
-    print(json.dumps({"port": server.port}), flush=True)
-    server.serve_forever()
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+    )
+    # Named TCP, or asyncio does not switch off Nagle's delay.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

@@ -47,25 +47,27 @@ class Bell:
 
 
 class _Watch:
-    """Looks at one place again and again, never twice at once."""
+    """Looks at one place again and again: when rung, and at once if ``look`` says so."""
 
-    def __init__(self, look: Callable[[], Awaitable[bool]], bell: Bell) -> None:
+    def __init__(self, look: Callable[[], Awaitable[bool]], pumps: "Pumps", bell: Bell) -> None:
+        self.left_nothing_at: int | None = None
+        """What was counted as steps when the last look began, if it left nothing to look for."""
         self._look = look
+        self._pumps = pumps
         self._rung = bell.listener()
-        self._lock = asyncio.Lock()
-
-    async def once(self) -> bool:
-        """Look now; whether there was anything, all of it dealt with or under way."""
-        async with self._lock:
-            return await self._look()
 
     async def forever(self) -> None:
         while True:
             self._rung.clear()
-            if not await self.once():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_IDLE_S):
-                        await self._rung.wait()
+            began_at = self._pumps.steps
+            if await self._look():
+                self.left_nothing_at = None
+                continue
+            self.left_nothing_at = began_at
+            await self._pumps.maybe_quiet()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_S):
+                    await self._rung.wait()
 
 
 class Pumps:
@@ -87,14 +89,15 @@ class Pumps:
         self._regular = regular
         self._clock = clock
         self._bell = bell
+        self.steps = 0
+        """Counts what may have left work where was looked before."""
         self._watches = [
-            *(_Watch(self._noting(stream.look), bell) for stream in streams),
-            _Watch(self._noting(self._look_at_moto), bell),
+            *(_Watch(self._relaying(stream.look), self, bell) for stream in streams),
+            _Watch(self._look_at_moto, self, bell),
         ]
         self._group = asyncio.TaskGroup()
         self._under_way: dict[asyncio.Task[None], Queue | None] = {}
-        self._steps = 0
-        """Counts whatever was found and whatever was finished."""
+        self._looked = asyncio.Condition()
         self._advancing = asyncio.Lock()
 
     async def run(self) -> None:
@@ -110,14 +113,16 @@ class Pumps:
         later instant. Raises StillBusy if that takes too long.
         """
         try:
-            async with asyncio.timeout(_DRAIN_S):
-                while not await self._is_quiet():
-                    if self._under_way:
-                        await asyncio.wait(
-                            self._under_way, return_when=asyncio.FIRST_COMPLETED, timeout=_IDLE_S
-                        )
+            async with asyncio.timeout(_DRAIN_S), self._looked:
+                self._step()
+                await self._looked.wait_for(self._is_quiet)
         except TimeoutError:
             raise StillBusy(await self._whats_left()) from None
+
+    async def maybe_quiet(self) -> None:
+        """A look has left nothing: whoever drains may be interested."""
+        async with self._looked:
+            self._looked.notify_all()
 
     async def advance(self, by: timedelta) -> None:
         """Move the clock, stopping and draining at each instant at which something is due.
@@ -139,48 +144,47 @@ class Pumps:
         """The one-time schedules that have not fired, the next one first."""
         return self._one_time.pending((await self._engine.waiting()).schedules)
 
-    async def _is_quiet(self) -> bool:
-        """One look at everything that finds nothing, while nothing was under way or ended.
+    def _is_quiet(self) -> bool:
+        """Everything was looked at since the last step, and nothing is left or under way.
 
-        The second half matters: a batch that ended between two looks may have left work where was
-        looked before.
+        What ended between two looks was a step: it may have left work where was looked before.
         """
-        before = self._steps
-        found = [await watch.once() for watch in self._watches]
-        return not any(found) and not self._under_way and self._steps == before
+        looked = all(watch.left_nothing_at == self.steps for watch in self._watches)
+        return looked and not self._under_way
 
-    def _noting(self, look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
-        async def noting() -> bool:
+    def _step(self) -> None:
+        self.steps += 1
+        self._bell.ring()
+
+    def _relaying(self, look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
+        """What is found in a stream is in the queues when the look has ended."""
+
+        async def relaying() -> bool:
             found = await look()
             if found:
-                self._steps += 1
-                self._bell.ring()
+                self._step()
             return found
 
-        return noting
+        return relaying
 
     async def _look_at_moto(self) -> bool:
         waiting = await self._engine.waiting()
         now = self._clock.now()
-        found = await self._one_time.fire(waiting.schedules, now)
         for regular in self._regular:
             if regular.falls_due(now):
                 self._start(regular.call(now), None)
-                found = True
         for queue in self._queues:
-            if waiting.queues[queue.arn].visible:
-                found |= await self._start_batches(queue)
-        return found
+            await self._start_batches(queue, waiting.queues[queue.arn].visible)
+        # What was found by now is under way; what a schedule sends is yet to be found.
+        return await self._one_time.fire(waiting.schedules, now)
 
-    async def _start_batches(self, queue: Queue) -> bool:
-        found = False
-        while list(self._under_way.values()).count(queue) < queue.at_once:
+    async def _start_batches(self, queue: Queue, visible: int) -> None:
+        while visible > 0 and list(self._under_way.values()).count(queue) < queue.at_once:
             messages = await queue.receive()
             if not messages:
                 break
             self._start(queue.handle(messages), queue)
-            found = True
-        return found
+            visible -= len(messages)
 
     def _start(self, work: Coroutine[Any, Any, None], queue: Queue | None) -> None:
         task = self._group.create_task(work)
@@ -189,8 +193,7 @@ class Pumps:
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         del self._under_way[task]
-        self._steps += 1
-        self._bell.ring()
+        self._step()
 
     async def _next_due(self, target: datetime, stop_for_regular: bool) -> datetime | None:
         """The first instant, up to ``target``, at which something falls due.

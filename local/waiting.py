@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import urllib3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class MotoEngine:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._connections = urllib3.PoolManager(retries=False)
 
     async def waiting(self) -> Waiting:
         """What waits now."""
@@ -67,8 +69,8 @@ class MotoEngine:
 
     async def _get(self, what: str) -> Any:
         def get() -> Any:
-            with urllib.request.urlopen(f"{self._url}/_engine/{what}", timeout=60) as response:
-                return json.load(response)
+            url = f"{self._url}/_engine/{what}"
+            return json.loads(self._connections.request("GET", url, timeout=60).data)
 
         return await asyncio.to_thread(get)
 

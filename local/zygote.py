@@ -11,12 +11,14 @@ which share its process group.
 
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import os
 import signal
 import socket
 import sys
+from typing import Any
 
 from local import runtime
 
@@ -45,6 +47,8 @@ _PRELOADED = (
     "zoneinfo",
 )
 
+_CLIENTS = ("dynamodb", "s3", "scheduler", "sesv2", "sns", "sqs")
+
 _PR_SET_PDEATHSIG = 1
 _MAX_MESSAGE = 1 << 20
 
@@ -55,6 +59,8 @@ def main(control_fd: int) -> None:
     for name in _PRELOADED:
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
+    with contextlib.suppress(ModuleNotFoundError):
+        _remember_descriptions()
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=control_fd)
@@ -68,6 +74,22 @@ def main(control_fd: int) -> None:
             _work(runtime.Spec.from_json(message.decode()), *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _remember_descriptions() -> None:
+    """Read what describes AWS's services here, once, instead of in every worker.
+
+    It is most of what it takes to build a client.
+    """
+    from boto3.session import Session
+    from botocore.loaders import JSONFileLoader
+
+    description = functools.cache(JSONFileLoader().load_file)
+    loader: Any = JSONFileLoader
+    loader.load_file = lambda _, path: description(path)
+    session: Any = Session(region_name="us-east-1")
+    for service in _CLIENTS:
+        session.client(service)
 
 
 def _next(control: socket.socket) -> tuple[bytes, list[int]]:

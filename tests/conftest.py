@@ -1,9 +1,13 @@
 """Fixtures shared by all tests: an AWS of their own for each test, in process, on moto."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from moto import mock_aws
+from moto.s3.models import s3_backends
+from moto.scheduler.models import scheduler_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 from dispatch.core import aws as clients
 from dispatch.core import time
@@ -12,7 +16,7 @@ from tests.fast.table import FastTable
 from tests.fast.world import FastWorld, running
 from tests.instances import forget_everything
 from tests.template_file import table
-from tests.world import MAIL_SENDER, REGION, World
+from tests.world import ACCOUNT, MAIL_SENDER, REGION, World
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,6 +54,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    # These are for who asks through requests, which nobody does, and slow to set up for every test.
+    monkeypatch.setattr("moto.core.models.RESPONSES_METHODS", ())
     with mock_aws():
         on_moto = request.node.get_closest_marker("moto_table")
         if request.config.getoption("table") == "fast" and not on_moto:
@@ -57,35 +63,36 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
             monkeypatch.setattr(clients, "dynamodb", lambda: fast_table)
         else:
             clients.dynamodb().create_table(TableName=environment["TABLE_NAME"], **table())
-        clients.s3().create_bucket(
-            Bucket=environment["SNAPSHOT_BUCKET"],
-            CreateBucketConfiguration={"LocationConstraint": REGION},
-        )
-        clients.scheduler().create_schedule_group(Name=environment["SCHEDULE_GROUP"])
-        queue = clients.sqs().create_queue(QueueName="timers")["QueueUrl"]
-        monkeypatch.setenv("TIMERS_QUEUE_URL", queue)
-        notify = clients.sqs().create_queue(QueueName="notify")["QueueUrl"]
-        monkeypatch.setenv("NOTIFY_QUEUE_URL", notify)
-        matching = clients.sqs().create_queue(QueueName="matching")["QueueUrl"]
-        monkeypatch.setenv("MATCHING_QUEUE_URL", matching)
-        monkeypatch.setenv(
-            "TIMERS_DEAD_LETTER_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers-dead"
-        )
-        monkeypatch.setenv("TIMERS_QUEUE_ARN", f"arn:aws:sqs:{REGION}:123456789012:timers")
-        sns = clients.sns()
-        monkeypatch.setenv("TOPIC_ARN", sns.create_topic(Name="events")["TopicArn"])
-        for variable, platform in (
-            ("FCM_APPLICATION_ARN", "GCM"),
-            ("APNS_APPLICATION_ARN", "APNS"),
-            ("APNS_SANDBOX_APPLICATION_ARN", "APNS_SANDBOX"),
-        ):
-            application = sns.create_platform_application(
-                Name=platform, Platform=platform, Attributes={}
-            )
-            monkeypatch.setenv(variable, application["PlatformApplicationArn"])
+        for name, value in _make_the_rest(environment).items():
+            monkeypatch.setenv(name, value)
         forget_everything()
         yield
     forget_everything()
+
+
+def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
+    """Everything but the table, and the variables that name it.
+
+    Made in moto itself, for each test anew: through clients it would take most of a test's time.
+    """
+    s3_backends[ACCOUNT]["aws"].create_bucket(environment["SNAPSHOT_BUCKET"], REGION)
+    scheduler_backends[ACCOUNT][REGION].create_schedule_group(environment["SCHEDULE_GROUP"], [])
+    made = {"TIMERS_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:timers-dead"}
+    for name in ("timers", "notify", "matching"):
+        queue = sqs_backends[ACCOUNT][REGION].create_queue(name)
+        made[f"{name.upper()}_QUEUE_ARN"] = queue.queue_arn
+        made[f"{name.upper()}_QUEUE_URL"] = (
+            f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue.name}"
+        )
+    sns = sns_backends[ACCOUNT][REGION]
+    made["TOPIC_ARN"] = sns.create_topic("events").arn
+    for variable, platform in (
+        ("FCM_APPLICATION_ARN", "GCM"),
+        ("APNS_APPLICATION_ARN", "APNS"),
+        ("APNS_SANDBOX_APPLICATION_ARN", "APNS_SANDBOX"),
+    ):
+        made[variable] = sns.create_platform_application(platform, platform, {}).arn
+    return made
 
 
 @pytest.fixture

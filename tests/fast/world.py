@@ -36,7 +36,7 @@ from tests.fast.services import (
 from tests.fast.table import FastTable
 from tests.instances import forget_everything
 from tests.template_file import subscriptions, table
-from tests.world import World
+from tests.world import Fact, World
 
 TABLE = "dispatch-test"
 FEEDBACK = "Feedback"
@@ -155,6 +155,16 @@ class FastWorld(World):
 
     def pushes_to(self, user_id: str) -> list[str]:
         return [push.message for push in self.topic.pushes if push.owner == user_id]
+
+    def retries(self) -> list[tuple[Fact, int]]:
+        """What waits in the notify queue, and for how many seconds; taken out."""
+        waiting = [each for each in self.queues.messages if each.queue == "NotifySubscription"]
+        for message in waiting:
+            self.queues.messages.remove(message)
+        return [
+            (json.loads(each.body), round((each.visible_at - self.now).total_seconds()))
+            for each in waiting
+        ]
 
     # What happens by itself
 

@@ -1,6 +1,5 @@
 """The ledger of notices: nothing lost, nothing told twice, whatever fails and whoever dies."""
 
-import copy
 import itertools
 import json
 from collections.abc import Callable
@@ -9,14 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from ical.calendar_stream import IcsCalendarStream
 from ical.event import Event
-from moto.dynamodb.models import dynamodb_backends
-from moto.ses.models import ses_backends
 from moto.sns.models import sns_backends
 
 from dispatch.calendar import service as calendar
@@ -36,6 +31,8 @@ from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session
 from tests.builders import BOOKED_FROM, CUSTOMER, a_booking_fact, a_fact
 from tests.calendar_builders import a_booking, take_slot
+from tests.fast.faults import Fault, Killed
+from tests.fast.world import FastWorld
 from tests.world import ACCOUNT, MAIL_SENDER, REGION, Fact, World, an_intake
 
 JO = "jo@driver.example"
@@ -201,7 +198,7 @@ def test_with_dead_devices_alone_it_is_in_the_app_and_says_so(world: World) -> N
 
 
 def _disabled(arn: str) -> None:
-    boto3.client("sns").set_endpoint_attributes(EndpointArn=arn, Attributes={"Enabled": "false"})
+    aws.sns().set_endpoint_attributes(EndpointArn=arn, Attributes={"Enabled": "false"})
 
 
 def test_what_is_told_too_late_is_in_the_ledger_and_not_pushed(world: World) -> None:
@@ -434,28 +431,6 @@ def test_a_ledger_that_cannot_be_written_does_not_keep_the_others_waiting(
 # Each call to AWS fails once, before it takes effect and after
 
 
-class Killed(BaseException):
-    """The process is gone: nothing catches this."""
-
-
-class _Nth:
-    """Counts calls to AWS; the ``n``-th kills, or answers an error, before or after its effect."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, n: int | None, after: bool, kill: bool) -> None:
-        self.count = 0
-        real: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-        def call(client: Any, operation: str, parameters: Any) -> Any:
-            self.count += 1
-            if self.count != n:
-                return real(client, operation, parameters)
-            if after:
-                real(client, operation, parameters)
-            raise Killed if kill else _client_error("InternalFailure", operation)
-
-        patch.setattr(BaseClient, "_make_api_call", call)
-
-
 def _two_devices(world: World) -> Fact:
     """Two mechanics are asked; one has two devices, the other none."""
     _, made = _offered(world, "a", "b")
@@ -521,48 +496,45 @@ def _end(world: World) -> list[Any]:
     ]
 
 
-def _what_left(world: World) -> list[tuple[str, str]]:
+def _what_left(world: FastWorld) -> list[tuple[str, str]]:
     """Where to, and the collapse id: twice the same is one that is shown once."""
-    sent = sns_backends[ACCOUNT][REGION].platform_endpoints.values()
-    pushes = [(each.token, _tag(push)) for each in sent for push in each.messages.values()]
-    return pushes + [(JO, mail.subject) for mail in world.mails_to(JO)]
+    pushes = [(push.endpoint, _tag(push.message)) for push in world.topic.pushes]
+    return pushes + [(mail.to, mail.subject) for mail in world.mail.mails]
 
 
-@pytest.mark.moto_table  # the calls are counted where clients of AWS make them
-@pytest.mark.usefixtures("mail")
-@pytest.mark.parametrize("kill", [True, False], ids=["killed", "error"])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "fault", [Fault.REFUSED, Fault.UNHEARD, Fault.KILLED_BEFORE, Fault.KILLED_AFTER]
+)
 @pytest.mark.parametrize("scenario", ENDS)
 def test_whichever_call_fails_once_the_end_is_the_same(
-    scenario: Callable[[World], Fact],
-    after: bool,
-    kill: bool,
-    world: World,
-    monkeypatch: pytest.MonkeyPatch,
+    scenario: Callable[[World], Fact], fault: Fault, fast_world: FastWorld
 ) -> None:
     """Every call that telling a fact makes, one after the other, each in the same world."""
+    world = fast_world
+    world.send_mails()
     fact = scenario(world)
-    back = _the_way_back(world)
-    for n in itertools.count(1):
+    back = world.save()
+    for at in itertools.count():
         back()
-        with monkeypatch.context() as patch:
-            nth = _Nth(patch, n, after, kill)
-            with suppress(Killed, ExceptionGroup, ClientError):
-                notifications.notify(fact, world.now)
+        struck = world.faults.struck
+        world.faults.arm(at, fault)
+        with suppress(Killed, ExceptionGroup, ClientError, BotoCoreError):
+            notifications.notify(fact, world.now)
+        world.faults.disarm()
         _until_done(world, fact)
         end, notices = ENDS[scenario]
-        assert _end(world) == end, n
+        assert _end(world) == end, at
         left = _what_left(world)
-        assert len(set(left)) == notices, n
-        assert len(left) <= notices + 1, n
-        assert len(world.facts("DeviceDisabled")) == (scenario is _dead_phone), n
-        assert len(world.facts("OffersExpired")) == (scenario is _dead_phone), n
-        if nth.count < n:  # all have failed
+        assert len(set(left)) == notices, at
+        assert len(left) <= notices + 1, at
+        assert len(world.facts("DeviceDisabled")) == (scenario is _dead_phone), at
+        assert len(world.facts("OffersExpired")) == (scenario is _dead_phone), at
+        if world.faults.struck == struck:  # all have failed
             break
-    assert n >= 5
+    assert at >= 5
 
 
-def _until_done(world: World, fact: Fact) -> None:
+def _until_done(world: FastWorld, fact: Fact) -> None:
     """As the queue does it: the fact again, what is to be tried again, and the facts of that."""
     notifications.notify(fact, world.now)
     while retries := world.retries():
@@ -571,25 +543,6 @@ def _until_done(world: World, fact: Fact) -> None:
             notifications.handle(message, world.now)
     for disabled in world.facts("DeviceDisabled"):
         notifications.notify(disabled, world.now)
-
-
-def _the_way_back(world: World) -> Callable[[], None]:
-    """Makes the world what it is now again: much quicker than another one."""
-    tables = dynamodb_backends[ACCOUNT][REGION]
-    endpoints = sns_backends[ACCOUNT][REGION].platform_endpoints
-    items, at = copy.deepcopy(tables.get_table(settings.table_name()).items), world.clock.at
-    attributes = {arn: dict(endpoint.attributes) for arn, endpoint in endpoints.items()}
-
-    def back() -> None:
-        tables.get_table(settings.table_name()).items = copy.deepcopy(items)
-        for arn, endpoint in endpoints.items():
-            endpoint.attributes = dict(attributes[arn])
-            endpoint.messages.clear()
-        ses_backends[ACCOUNT][REGION].sent_messages.clear()
-        world.clock.at = at
-        world.retries()
-
-    return back
 
 
 # Mail
@@ -1287,11 +1240,9 @@ def test_feedback_on_an_endpoint_that_is_gone_or_not_ours_is_quiet(
 ) -> None:
     arn = world.device("a")
     event = _not_delivered(world, arn, message_id="1")
-    boto3.client("sns").set_endpoint_attributes(
-        EndpointArn=arn, Attributes={"CustomUserData": owner}
-    )
+    aws.sns().set_endpoint_attributes(EndpointArn=arn, Attributes={"CustomUserData": owner})
     notifications.take_feedback(event, world.now)
-    boto3.client("sns").delete_endpoint(EndpointArn=arn)
+    aws.sns().delete_endpoint(EndpointArn=arn)
     notifications.take_feedback(event, world.now)
     assert ledger.devices_of("a")[0].enabled
 

@@ -4,9 +4,7 @@
 fail. The real waitlist must tell the same people in the same order and show the same places.
 """
 
-import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,15 +14,12 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from dispatch.core import aws as clients
-from dispatch.core import settings
 from dispatch.core.ids import new_id
 from dispatch.core.table import Transaction
 from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.customers.model import Location
 from dispatch.mechanics import service as mechanics
-from dispatch.policy import service as policies
 from dispatch.policy import store as policy_items
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
@@ -32,10 +27,8 @@ from dispatch.shifts import service as shifts
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from tests.clock import NOON, Clock
-from tests.template_file import table
-from tests.world import World, an_intake
-
-pytestmark = pytest.mark.moto_table
+from tests.fast.world import running
+from tests.world import an_intake
 
 POLICY = Policy(capacity=2)
 TURN = timedelta(minutes=5)
@@ -139,9 +132,10 @@ class ByHand:
 
 
 class Waitlist(RuleBasedStateMachine):
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.world = World(clock)
+        self._opened = ExitStack()
+        self.world = self._opened.enter_context(running(Clock()))
         self.hand = ByHand()
         self.facts: list[dict[str, Any]] = []
         self.rings: list[tuple[datetime, str, str]] = []
@@ -150,6 +144,9 @@ class Waitlist(RuleBasedStateMachine):
             customers.upsert({"id": customer, "country": country})
         self.world.mechanic("ada", brand_specializations=["Honda"])
         self.world.mechanic("bob")
+
+    def teardown(self) -> None:
+        self._opened.close()
 
     @property
     def now(self) -> datetime:
@@ -306,43 +303,16 @@ class Waitlist(RuleBasedStateMachine):
             assert len(self.hand.turns(self.now, mechanic=mechanic)) <= POLICY.capacity
 
 
-@contextmanager
-def a_table_of_its_own(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
-    clients.dynamodb().create_table(TableName=name, **table())
-    monkeypatch.setenv("TABLE_NAME", name)
-    settings.forget()
-    policies.forget()
-    yield
-    clients.dynamodb().delete_table(TableName=name)
-
-
-@pytest.fixture
-def keep_line(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def keep_line(times: int, steps: int) -> None:
     """Let random people stand in line, each time from the start."""
-    started = clock.at
-    names = (f"line-{n}" for n in itertools.count())
-
-    class Fresh(Waitlist):
-        def __init__(self) -> None:
-            clock.at = started
-            self.table = a_table_of_its_own(monkeypatch, next(names))
-            self.table.__enter__()
-            super().__init__(clock)
-
-        def teardown(self) -> None:
-            self.table.__exit__(None, None, None)
-
-    def run(times: int, steps: int) -> None:
-        how_long = effort(max_examples=times, stateful_step_count=steps, deadline=None)
-        run_state_machine_as_test(Fresh, settings=how_long)
-
-    return run
+    how_long = effort(max_examples=times, stateful_step_count=steps, deadline=None)
+    run_state_machine_as_test(Waitlist, settings=how_long)
 
 
-def test_the_line_is_kept_as_by_hand(keep_line: Callable[..., None]) -> None:
-    keep_line(times=6, steps=30)
+def test_the_line_is_kept_as_by_hand() -> None:
+    keep_line(times=10, steps=30)
 
 
 @pytest.mark.long
-def test_the_line_is_kept_as_by_hand_for_long(keep_line: Callable[..., None]) -> None:
+def test_the_line_is_kept_as_by_hand_for_long() -> None:
     keep_line(times=30, steps=60)
