@@ -665,6 +665,24 @@ def test_without_a_session_a_mail_goes_to_the_profiles_address(mailing: World) -
     assert len(mailing.mails_to("jo@home.example")) == 1
 
 
+@pytest.mark.parametrize("profile", [None, {"name": "Joanna"}, {"name": "Joanna", "email": ""}])
+def test_without_an_address_in_the_profile_it_goes_where_they_booked_from_last(
+    mailing: World, failing: _Failing, profile: dict[str, str] | None
+) -> None:
+    if profile is not None:
+        customers.upsert({"id": "customer", **profile})
+    for address in ("first@driver.example", JO):
+        booked = sessions.book_session(an_intake(email=address), "customer", mailing.now)
+        sessions.cancel_session(booked.id, "customer", None, mailing.now)
+        mailing.clock.advance(seconds=1)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_waitlist_told(mailing), mailing.now)
+    (request,) = failing.calls
+    assert request["Destination"] == {"ToAddresses": [JO]}
+    assert "Hello Jo Driver," in request["Content"]["Simple"]["Body"]["Text"]["Data"]
+    assert _mail_entry("customer").status is NoticeStatus.SENT
+
+
 @pytest.mark.parametrize(
     ("profile", "reason"),
     [

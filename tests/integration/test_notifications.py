@@ -165,6 +165,21 @@ def test_a_broadcast_that_was_taken_meanwhile_is_not_pushed(world: World) -> Non
     assert len(world.pushes_to("a")) == before
 
 
+def test_a_broadcasts_push_lives_as_long_as_the_session_is_pending(world: World) -> None:
+    for id_ in "abcd":
+        world.mechanic(id_)
+        world.device(id_)
+    session = world.book()
+    world.clock.advance(minutes=5)
+    world.ring()
+    assert [fact["type"] for fact in world.facts("BroadcastAnnounced")] == ["BroadcastAnnounced"]
+    (left_out,) = set("abcd") - set(world.asked(session.id))
+    (push,) = world.pushes_to(left_out)
+    assert _data(push)["type"] == "broadcast_announced"
+    message = json.loads(json.loads(push)["GCM"])["fcmV1Message"]["message"]
+    assert message["android"]["ttl"] == f"{25 * 60}s"
+
+
 def test_both_sides_are_told_what_the_other_does(world: World) -> None:
     world.mechanic("a")
     for user in ("a", "customer"):

@@ -51,7 +51,12 @@ OFFERS_MADE = a_fact(
     assignment_ids=[TO_ME, TO_RIVAL],
     expires_at=format_time(NOON + FIVE_MINUTES),
 )
-ANNOUNCED = a_fact("BroadcastAnnounced", mechanic_ids=[MECHANIC, RIVAL], assignment_id=BROADCAST)
+ANNOUNCED = a_fact(
+    "BroadcastAnnounced",
+    mechanic_ids=[MECHANIC, RIVAL],
+    assignment_id=BROADCAST,
+    expires_at=format_time(NOON + timedelta(minutes=30)),
+)
 PUSH, MAIL = Channel.PUSH, Channel.MAIL
 
 
@@ -223,6 +228,13 @@ def test_a_broadcast_is_told_to_its_audience() -> None:
     notices = rules.broadcast_announced(ANNOUNCED, a_brief())
     assert told(notices) == [MECHANIC, RIVAL]
     assert notices[0].data == {"session_id": SESSION, "assignment_id": BROADCAST}
+    assert {notice.expires_at for notice in notices} == {NOON + timedelta(minutes=30)}
+
+
+def test_a_broadcast_of_an_earlier_release_is_worth_telling_for_a_day() -> None:
+    fact = {name: value for name, value in ANNOUNCED.items() if name != "expires_at"}
+    notices = rules.broadcast_announced(fact, a_brief())
+    assert {notice.expires_at for notice in notices} == {NOON + timedelta(days=1)}
 
 
 def test_every_type_of_notice_is_told_of_some_fact_and_every_fact_that_is_heard_is_handled() -> (

@@ -102,7 +102,12 @@ def offers_made(fact: Fact, brief: SessionBrief) -> list[Notice]:
 
 
 def broadcast_announced(fact: Fact, brief: SessionBrief) -> list[Notice]:
-    """One for each mechanic who could take the session nobody has taken yet."""
+    """One for each mechanic who could take the session nobody has taken yet.
+
+    Worth telling as long as the session is pending; facts of an earlier release do not say until
+    when.
+    """
+    expires_at = parse_time(fact["expires_at"]) if "expires_at" in fact else None
     return [
         _notice(
             fact,
@@ -111,6 +116,7 @@ def broadcast_announced(fact: Fact, brief: SessionBrief) -> list[Notice]:
             NoticeType.BROADCAST_ANNOUNCED,
             words={"what": _what_and_where(brief)},
             data={"assignment_id": fact["assignment_id"]},
+            expires_at=expires_at,
         )
         for mechanic_id in fact["mechanic_ids"]
     ]

@@ -43,6 +43,7 @@ from dispatch.notifications.model import (
 from dispatch.offers import service as offers
 from dispatch.offers.model import Dispatch
 from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Contact
 
 _EXISTING_ENDPOINT = re.compile(r"Endpoint (arn:\S+) already exists")
 _MAILBOX = "mail"
@@ -475,19 +476,30 @@ def _mail(entry: Entry, _now: datetime) -> Delivery | _Later:
 
 
 def _recipient(entry: Entry) -> tuple[str | None, str | None]:
-    """Name and address: of a customer what the session was booked with, else the profile's."""
+    """Name and address: of a customer what the session was booked with, else the profile's.
+
+    A customer without an address in the profile has that of their latest booking.
+    """
     if entry.side is Side.MECHANIC:
         mechanic = mechanics.get(entry.user_id)
         return (mechanic.profile.name, mechanic.profile.email) if mechanic else (None, None)
-    if session_id := entry.data.get("session_id"):
-        try:
-            contact = sessions.contact_of(session_id)
-        except LookupError:
-            logger.info("no contact", extra={"session_id": session_id})
-        else:
-            return contact.name, contact.email
+    session_id = entry.data.get("session_id")
+    if session_id and (contact := _contact_of(session_id)):
+        return contact.name, contact.email
     customer = customers.get(entry.user_id)
-    return (customer.name, customer.email) if customer else (None, None)
+    if customer and customer.email:
+        return customer.name, customer.email
+    latest = sessions.latest_of(entry.user_id)
+    contact = _contact_of(latest.id) if latest else None
+    return (contact.name, contact.email) if contact else (None, None)
+
+
+def _contact_of(session_id: str) -> Contact | None:
+    try:
+        return sessions.contact_of(session_id)
+    except LookupError:
+        logger.info("no contact", extra={"session_id": session_id})
+        return None
 
 
 def _code(error: ClientError | BotoCoreError) -> str:
