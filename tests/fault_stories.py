@@ -488,7 +488,7 @@ def both_join(world: FastWorld) -> Plot:
 
     def then() -> None:
         _join(world, session, "a")
-        world.drain()
+        world.pass_time(seconds=6)  # until the customer is called, if only at the second attempt
         _join(world, session, "customer")
 
     return Plot(then, lambda: ends(world, session, Status.LIVE, load=1))
@@ -878,7 +878,7 @@ def a_device_is_forgotten(world: FastWorld) -> Plot:
     world.device("a")
 
     def then() -> None:
-        world.call(lambda _once: notifications.forget_device("a", "phone"))
+        world.call(lambda _once: notifications.forget_device("a", "phone", world.now))
 
     return Plot(then, lambda: _has_tokens("a"))
 

@@ -655,6 +655,9 @@ def _devices() -> Iterator[Case]:
         a_stored_device(token="new"),
         lambda tx: device_items.forget_device(tx, a_device()),
     )
+    registered = written(lambda tx: device_items.count_registration(tx, "user", 0))
+    for clause, before in ((IS_NEW, 0), (SAME_VERSION, 2)):
+        yield case("count_registration", clause, registered, partial(_registers, before=before))
     for clause, given in (
         (THAT_BINDING, a_binding(user_id="rival", device_id="tablet")),
         ("#user_id = :user_id", a_binding(user_id="rival")),
@@ -682,6 +685,10 @@ def _devices() -> Iterator[Case]:
     first = written(partial(_tells, version=1))
     for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
         yield case("put", clause, first, partial(_tells, version=version))
+
+
+def _registers(tx: Transaction, before: int) -> None:
+    device_items.count_registration(tx, "user", before)
 
 
 def _disables(tx: Transaction, device: Device) -> None:

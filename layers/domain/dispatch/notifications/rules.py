@@ -26,6 +26,7 @@ from dispatch.notifications.model import (
     NoticeType,
     Platform,
     Side,
+    While,
     Withdrawal,
 )
 from dispatch.notifications.texts import said
@@ -128,7 +129,24 @@ def _what_and_where(brief: SessionBrief) -> str:
 
 
 def _offer_accepted(fact: Fact) -> list[Notice]:
-    return [_customer(fact, NoticeType.OFFER_ACCEPTED)]
+    data = {"mechanic_id": fact["mechanic_id"]}
+    return [_customer(fact, NoticeType.OFFER_ACCEPTED, data=data)]
+
+
+def _mechanic_joined(fact: Fact) -> list[Notice]:
+    """The customer, while they are waited for."""
+    if "customer_due_by" not in fact:
+        return []
+    due_by = parse_time(fact["customer_due_by"])
+    return [
+        _customer(
+            fact,
+            NoticeType.MECHANIC_JOINED,
+            words={"minutes": _minutes_left(fact, due_by)},
+            data={name: fact[name] for name in ("mechanic_id", "customer_due_by")},
+            expires_at=due_by,
+        )
+    ]
 
 
 def _offer_released(fact: Fact) -> list[Notice]:
@@ -207,17 +225,21 @@ def _session_completed(fact: Fact) -> list[Notice]:
 
 def _waitlist_told(fact: Fact) -> list[Notice]:
     claim_until = parse_time(fact["claim_until"])
-    left = claim_until - parse_time(fact["at"])
     return [
         _customer(
             fact,
             NoticeType.WAITLIST_TOLD,
-            words={"minutes": str(max(1, math.floor(left / timedelta(minutes=1))))},
+            words={"minutes": _minutes_left(fact, claim_until)},
             data={name: fact[name] for name in ("entry_id", "mechanic_id", "claim_until")},
             expires_at=claim_until,
             channels=_PUSHED_AND_MAILED,
         )
     ]
+
+
+def _minutes_left(fact: Fact, until: datetime) -> str:
+    """Whole minutes from the fact on, and never none: who reads it is to hurry."""
+    return str(max(1, (until - parse_time(fact["at"])) // timedelta(minutes=1)))
 
 
 _MAILED_CAUSES = frozenset({"three_misses", "twelve_hours"})
@@ -242,6 +264,7 @@ def _mechanic_clocked_out(fact: Fact) -> list[Notice]:
 _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.OFFER_ACCEPTED: _offer_accepted,
     EventType.OFFER_RELEASED: _offer_released,
+    EventType.MECHANIC_JOINED: _mechanic_joined,
     EventType.MECHANIC_NOT_JOINED: _mechanic_not_joined,
     EventType.PREFERRED_PASSED_OVER: _preferred_passed_over,
     EventType.ALL_OFFLINE: _all_offline,
@@ -262,6 +285,17 @@ def told_of(fact: Fact) -> list[Notice]:
 
 ANSWERABLE = frozenset({NoticeType.OFFER_MADE, NoticeType.BROADCAST_ANNOUNCED})
 """Worth telling only while the assignment can be accepted."""
+
+
+HOLDS_WHILE: Mapping[tuple[NoticeType, Side], While] = {
+    (NoticeType.ALL_OFFLINE, Side.CUSTOMER): While.ALL_OFFLINE,
+    (NoticeType.OFFER_ACCEPTED, Side.CUSTOMER): While.TAKEN,
+    (NoticeType.MECHANIC_JOINED, Side.CUSTOMER): While.CUSTOMER_DUE,
+    (NoticeType.OFFER_RELEASED, Side.CUSTOMER): While.SOUGHT,
+    (NoticeType.MECHANIC_NOT_JOINED, Side.CUSTOMER): While.SOUGHT,
+    (NoticeType.WAITLIST_TOLD, Side.CUSTOMER): While.TURN,
+}
+"""Worth telling only while it is so: providers may be out for hours. All else stays true."""
 
 
 def withdrawals(fact: Fact) -> list[Withdrawal]:
@@ -681,6 +715,42 @@ _NAMES = {Platform.FCM: "GCM", Platform.APNS: "APNS", Platform.APNS_SANDBOX: "AP
 def _name(platform: Platform) -> str:
     """The platform as SNS calls it."""
     return _NAMES[platform]
+
+
+DEVICES_PER_USER = 20
+"""More than anybody has: nobody's devices keep others waiting for their pushes."""
+
+_GIVING_WAY_AT_ONCE = 40
+"""Of more than there may be since before there was a limit; a transaction takes so many."""
+
+
+def giving_way(others: Collection[Device]) -> list[Device]:
+    """Which of a user's other devices one more has no room beside: registered longest ago."""
+    oldest_first = sorted(others, key=_registration)
+    excess = max(0, len(oldest_first) - (DEVICES_PER_USER - 1))
+    return oldest_first[: min(excess, _GIVING_WAY_AT_ONCE)]
+
+
+def _registration(device: Device) -> tuple[float, str]:
+    at = device.registered_at
+    return at.timestamp() if at else 0.0, device.device_id
+
+
+def devices_left(entry: Entry, devices: Collection[Device]) -> list[Device]:
+    """Those that an entry is still to be pushed to, registered last first.
+
+    At the first attempt all that work; later only those that it waits for, not those that are new.
+    """
+    had = {delivery.target for delivery in entry.deliveries}
+    left = [
+        device
+        for device in devices
+        if device.enabled
+        and device.device_id not in had
+        and (entry.attempts == 0 or device.device_id in entry.waiting)
+    ]
+    newest_first = sorted(left, key=_registration, reverse=True)
+    return newest_first[: max(0, DEVICES_PER_USER - len(entry.deliveries))]
 
 
 def is_reachable(devices: Collection[Device]) -> bool:

@@ -113,6 +113,32 @@ def forget_device(tx: Transaction, device: Device) -> None:
     )
 
 
+def registrations_of(user_id: str) -> int:
+    """How often a user has registered a device."""
+    item = get(_registrations_key(user_id))
+    return int(item["version"]) if item else 0
+
+
+def _registrations_key(user_id: str) -> Key:
+    return Key(subject(user_id), "REGISTRATIONS")
+
+
+def count_registration(tx: Transaction, user_id: str, before: int) -> None:
+    """One more, provided that there has been none since they were read.
+
+    So that of two at the same time each sees the other's device, and there are never too many.
+    """
+    tx.put(
+        {
+            **_registrations_key(user_id)._asdict(),
+            "entity": "device_registrations",
+            "version": before + 1,
+        },
+        when=SAME_VERSION if before else IS_NEW,
+        values={":version_read": before},
+    )
+
+
 def forget_token(tx: Transaction, device: Device) -> None:
     """Drop the binding of the device's token, provided that it is still this device's."""
     tx.delete(
@@ -139,6 +165,11 @@ def disable(tx: Transaction, device: Device, now: datetime) -> None:
         },
         when=f"#endpoint_arn = :arn AND #enabled = :yes AND {again}",
     )
+    record_unreached(tx, device, now)
+
+
+def record_unreached(tx: Transaction, device: Device, now: datetime) -> None:
+    """The fact that no push reaches a device any more."""
     facts = {"user_id": device.user_id, "device_id": device.device_id}
     tx.record(Event(EventType.DEVICE_DISABLED, subject(device.user_id), now, facts))
 
