@@ -1041,6 +1041,78 @@ def test_a_mail_that_ses_rejects_has_failed_and_the_push_has_not(
     assert mailing.retries() == []
 
 
+# So many mails a day
+
+
+def _all_offline_again(world: World) -> Fact:
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    offers.seek_mechanic(booked.id, world.now)
+    (fact,) = world.facts("AllOffline", session_id=booked.id)
+    notifications.notify(fact, world.now)
+    sessions.cancel_session(booked.id, "customer", None, world.now)
+    return fact
+
+
+def test_a_customer_is_mailed_five_times_a_day_about_the_same(mailing: World) -> None:
+    """Whoever books and cancels all night does not flood the address that they typed."""
+    mailing.mechanic("a", on_shift=False)
+    for _ in range(7):
+        _all_offline_again(mailing)
+        mailing.clock.advance(seconds=2)
+    assert len(mailing.mails_to(JO)) == 5
+    mails = [entry for entry in _entries("customer") if entry.channel is Channel.MAIL]
+    assert [(entry.status, entry.reason, entry.settled) for entry in mails] == [
+        *[(NoticeStatus.FAILED, "mail_limit", True)] * 2,
+        *[(NoticeStatus.SENT, None, True)] * 5,
+    ]
+    assert len(_entries("customer")) == 14, "each is in the app, and pushed"
+
+
+def test_a_mail_that_is_one_too_many_is_so_when_it_comes_again(mailing: World) -> None:
+    mailing.mechanic("a", on_shift=False)
+    facts = [_all_offline_again(mailing) for _ in range(6)]
+    before = _entries("customer")
+    for fact in facts:
+        notifications.notify(fact, mailing.now)
+    assert _entries("customer") == before
+    assert len(mailing.mails_to(JO)) == 5
+
+
+def test_a_fact_that_comes_twice_is_counted_once(mailing: World) -> None:
+    fact = _unfilled(mailing)
+    for _ in range(7):
+        notifications.notify(fact, mailing.now)
+    (count,) = _items("mail_count")
+    assert (count["pk"], count["mails"]) == ("USER#customer", 1)
+    assert count["sk"] == f"MAILS#{mailing.now.date()}#session_unfilled"
+
+
+def test_other_types_other_people_and_the_next_day_have_mails_of_their_own(mailing: World) -> None:
+    mailing.mechanic("a", on_shift=False)
+    for _ in range(6):
+        _all_offline_again(mailing)
+    fact = _unfilled(mailing)
+    notifications.notify(fact, mailing.now)
+    notifications.notify(fact | {"customer_id": "another"}, mailing.now)
+    assert len(mailing.mails_to(JO)) == 5 + 2
+    sessions.cancel_session(fact["session_id"], "customer", None, mailing.now)
+    mailing.clock.advance(days=1)
+    _all_offline_again(mailing)
+    assert len(mailing.mails_to(JO)) == 5 + 2 + 1
+
+
+def test_mechanics_are_mailed_at_an_address_of_their_own_as_often_as_it_takes(
+    mailing: World,
+) -> None:
+    mailing.mechanic("a", email="a@mechanic.example")
+    facts = {"mechanic_id": "a", "shift_id": "shift-1", "cause": "three_misses"}
+    for _ in range(7):
+        fact = _fact(mailing, "MechanicClockedOut", **facts) | {"id": new_id(mailing.now)}
+        notifications.notify(fact, mailing.now)
+    assert len(mailing.mails_to("a@mechanic.example")) == 7
+
+
 def test_no_client_repeats_a_mail_by_itself(mailing: World) -> None:
     """Two of the same would be seen twice: nothing collapses mails."""
     assert aws.ses().meta.config.retries["total_max_attempts"] == 1  # type: ignore[attr-defined]

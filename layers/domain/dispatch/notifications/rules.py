@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -333,14 +334,27 @@ def one_line(text: str) -> str:
     return " ".join(visible.split())[:100]
 
 
-_LINK = re.compile(r"://|@|\w\.\w{2,}")
+_LINK = re.compile(r"\w\.\w{2,}")
 """Mail programs make a link of it."""
+
+_LONGEST_NAME = 40
+_MOST_NAMES = 5
 
 
 def greeting_name(text: str | None) -> str:
-    """A name as a mail greets somebody by, or nothing: nobody makes us mail links to others."""
+    """A name as a mail greets somebody by, or nothing, for a text that is hardly a name.
+
+    Nobody makes us mail links, numbers to call or sentences to others.
+    """
     name = one_line(text or "")
-    return "" if _LINK.search(name) else name
+    is_short = len(name) <= _LONGEST_NAME and len(name.split()) <= _MOST_NAMES
+    is_plausible = is_short and all(map(_is_of_a_name, name)) and not _LINK.search(name)
+    return name if is_plausible else ""
+
+
+def _is_of_a_name(char: str) -> bool:
+    """Letters of any script with their marks, and what stands between them."""
+    return char in " .'’-" or unicodedata.category(char)[0] in "LM"
 
 
 _ADDRESS = re.compile(r"([\x21-\x7e]{1,64})@([^\s@]{1,253})")
@@ -422,6 +436,24 @@ def is_notice_id(text: str) -> bool:
 def collapse_id(user_id: str, notice_id_: str) -> str:
     """What a device shows only once: collapse id of APNs (at most 64 bytes), tag of FCM."""
     return hashlib.sha256(f"{user_id}/{notice_id_}".encode()).hexdigest()[:40]
+
+
+MAILS_A_DAY = 5
+"""Of one type, to one customer, of facts of one day (UTC).
+
+Their mails go to whatever address was typed at a booking, and booking is free: without a limit
+anybody could have us flood a stranger. Mechanics are mailed at the address of their profile.
+"""
+
+
+def is_counted(entry: Entry) -> bool:
+    """Whether it is a mail that its recipient can cause, at an address that may be another's."""
+    return entry.channel is Channel.MAIL and entry.side is Side.CUSTOMER
+
+
+def refused(entry: Entry, now: datetime) -> Entry:
+    """The entry, written for the first time, of a mail that would be one too many."""
+    return replace(given_up(entry, "mail_limit", now), version=entry.version)
 
 
 def entry_of(notice: Notice, channel: Channel, language: Language) -> Entry:

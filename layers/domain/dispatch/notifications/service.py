@@ -282,7 +282,7 @@ def _tell(notice: Notice, channel: Channel, is_true: bool, now: datetime) -> Non
         if known:
             _withdraw(known, now)
         return
-    entry = _noted(rules.entry_of(notice, channel, _language_of(notice)))
+    entry = _noted(rules.entry_of(notice, channel, _language_of(notice)), now)
     entry = _attempt(entry, 0, now)
     if entry.type is NoticeType.OFFER_MADE and entry.status is NoticeStatus.FAILED:
         _pass_on_if_unreachable(entry.user_id, now)
@@ -301,17 +301,33 @@ class _Known(Exception):
         self.entry = entry
 
 
+class _TooMany(Exception):
+    """It would be one mail too many, in a day."""
+
+
+def _is_too_many(_item: Item | None) -> Exception:
+    return _TooMany()
+
+
 def _is_known(item: Item | None) -> Exception:
     return _Known(store.entry_of(item)) if item else StaleVersion()
 
 
-def _noted(entry: Entry) -> Entry:
-    """The entry as it stands in the ledger, written there if it is new."""
+def _noted(entry: Entry, now: datetime) -> Entry:
+    """The entry as it stands in the ledger, written there if it is new.
+
+    Mails to customers are counted with it; one too many is written down as that, and not sent.
+    """
     try:
         with Transaction() as tx:
             store.put(tx, entry, otherwise=_is_known)
+            if rules.is_counted(entry) and not entry.settled:
+                store.count_mail(tx, entry, rules.MAILS_A_DAY, otherwise=_is_too_many)
     except _Known as known:
         return known.entry
+    except _TooMany:
+        logger.info("not mailed: too many", extra={"notice_id": entry.id})
+        return _noted(rules.refused(entry, now), now)
     return entry
 
 

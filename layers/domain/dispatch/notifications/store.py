@@ -7,11 +7,23 @@ import msgspec
 
 from dispatch.core.events import Event, EventType
 from dispatch.core.ids import time_prefix
-from dispatch.core.table import IS_NEW, SAME_VERSION, Item, Key, Otherwise, Transaction, get, query
+from dispatch.core.table import (
+    IS_NEW,
+    SAME_VERSION,
+    SCHEMA,
+    Item,
+    Key,
+    Otherwise,
+    Transaction,
+    get,
+    query,
+)
 from dispatch.core.time import format_time, parse_time
 from dispatch.notifications.model import Device, Entry, Platform
 
 _NOTICES_KEPT_FOR = timedelta(days=90)
+_COUNTS_KEPT_FOR = timedelta(days=7)
+"""By then no fact of that day comes again, not even from a dead-letter queue."""
 
 
 def subject(user_id: str) -> str:
@@ -201,6 +213,24 @@ def put(tx: Transaction, entry: Entry, otherwise: Otherwise | None = None) -> No
         },
         when=IS_NEW if entry.version == 1 else SAME_VERSION,
         values={":version_read": entry.version - 1},
+        otherwise=otherwise,
+    )
+
+
+def count_mail(tx: Transaction, entry: Entry, most: int, otherwise: Otherwise) -> None:
+    """One more mail of its type and day to this person, provided that there are not so many."""
+    day = entry.created_at.date()
+    tx.update(
+        Key(subject(entry.user_id), f"MAILS#{day}#{entry.type}"),
+        "SET #entity = :entity, #schema = :schema, #expires_ttl = :expires_ttl ADD #mails :one",
+        {
+            ":entity": "mail_count",
+            ":schema": SCHEMA,
+            ":expires_ttl": int((entry.created_at + _COUNTS_KEPT_FOR).timestamp()),
+            ":one": 1,
+            ":most": most,
+        },
+        when="attribute_not_exists(#pk) OR #mails < :most",
         otherwise=otherwise,
     )
 
