@@ -19,6 +19,7 @@ from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
+from dispatch.notifications import rules
 from dispatch.notifications import service as notifications
 from dispatch.notifications import store as devices
 from dispatch.notifications.model import Channel, NoticeStatus, Platform
@@ -494,7 +495,7 @@ def both_join(world: FastWorld) -> Plot:
 
     def then() -> None:
         _join(world, session, "a")
-        world.drain()
+        world.pass_time(seconds=6)  # until the customer is called, if only at the second attempt
         _join(world, session, "customer")
 
     return Plot(then, lambda: ends(world, session, Status.LIVE, load=1))
@@ -1039,9 +1040,43 @@ def a_device_is_forgotten(world: FastWorld) -> Plot:
     world.device("a")
 
     def then() -> None:
-        world.call(lambda _once: notifications.forget_device("a", "phone"))
+        world.call(lambda _once: notifications.forget_device("a", "phone", world.now))
 
     return Plot(then, lambda: _has_tokens("a"))
+
+
+@story
+def a_mechanic_gives_up_the_last_device_that_works(world: FastWorld) -> Plot:
+    town(world, "abcd")
+    world.device("a", "tablet")
+    for attributes in world.topic.endpoints.values():
+        if attributes["Token"] == "token-of-a-phone":
+            attributes["Enabled"] = "false"
+    session = world.book()
+
+    def then() -> None:
+        world.call(lambda _once: notifications.forget_device("a", "tablet", world.now))
+
+    def end() -> None:
+        assert world.asked(session.id) == ["a", "b", "c", "d"]
+
+    return Plot(then, end)
+
+
+@story
+def a_user_registers_one_device_more_than_there_may_be(world: FastWorld) -> Plot:
+    for number in range(rules.DEVICES_PER_USER):
+        world.device("a", f"d{number}")
+        world.pass_time(seconds=1)
+
+    def then() -> None:
+        _register(world, "a", "one-more")
+
+    def end() -> None:
+        assert len(devices.devices_of("a")) == rules.DEVICES_PER_USER
+        assert devices.find("a", "d0") is None
+
+    return Plot(then, end)
 
 
 @story

@@ -15,7 +15,7 @@ from moto.sqs.models import sqs_backends
 
 from dispatch.core import aws, settings
 from dispatch.core.events import PREFIX, message
-from dispatch.core.table import Item, decode
+from dispatch.core.table import Item, Key, decode, get
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.mechanics import service as mechanics
@@ -259,6 +259,12 @@ class World:
         """Who was offered the session, wave by wave, best first."""
         made = self.facts("OffersMade", session_id=session_id)
         return [mechanic_id for fact in made for mechanic_id in fact["mechanic_ids"]]
+
+    def matches(self, session_id: str, period: int = 1) -> Any:
+        """The ranking that was kept beside the session."""
+        item = get(Key(f"SESSION#{session_id}", f"MATCHES#{period:04d}"))
+        assert item is not None
+        return json.loads(item["record"])
 
     def broadcast(self, session_id: str) -> Assignment:
         """The broadcast row of the present period."""

@@ -44,7 +44,10 @@ async def seen(
 
 @app.put("/devices/{device_id}")
 async def register(device_id: DeviceId, body: DeviceBody, who: AnyCaller) -> DeviceView:
-    """Send pushes for the caller to this device; whoever had the token before loses it."""
+    """Send pushes for the caller to this device; whoever had the token before loses it.
+
+    A caller has at most 20 devices: for one more, that registered longest ago gives way.
+    """
     device = service.register_device(who.id, device_id, body.platform, body.token, time.now())
     return DeviceView.model_validate(device)
 
@@ -52,7 +55,7 @@ async def register(device_id: DeviceId, body: DeviceBody, who: AnyCaller) -> Dev
 @app.delete("/devices/{device_id}", status_code=204)
 async def forget(device_id: DeviceId, who: AnyCaller) -> Response:
     """No more pushes to this device."""
-    service.forget_device(who.id, device_id)
+    service.forget_device(who.id, device_id, time.now())
     return Response(status_code=204)
 
 

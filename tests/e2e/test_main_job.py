@@ -395,7 +395,7 @@ def test_every_other_row_is_gone(story: Story) -> None:
 def test_the_customer_is_told(story: Story) -> None:
     (push,) = story.customer_told
     message = push["payload"]["fcmV1Message"]["message"]
-    assert message["notification"]["title"] == "Your mechanic is here"
+    assert message["notification"]["title"] == "We have found you a mechanic"
     assert message["data"]["session_id"] == story.session_id
 
 

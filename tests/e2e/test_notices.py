@@ -246,6 +246,34 @@ def test_a_completed_session_is_receipted_once(town: Town) -> None:
     assert ("session_completed", "push", "failed") in _types(mechanic)
 
 
+def test_a_customer_is_called_once_the_mechanic_is_there(town: Town) -> None:
+    mechanic, customer = town.mechanic(), _with_device(town.customer())
+    session_id = _waiting(town, customer, mechanic)
+    assert town.pushes(customer, "mechanic_joined") == []
+    answer(mechanic.act(session_id, "join"))
+    town.stack.drain()
+    (push,) = town.pushes(customer, "mechanic_joined")
+    message = push["payload"]["fcmV1Message"]["message"]
+    assert message["notification"]["title"] == "Your mechanic is here"
+    assert 9 * MINUTE < int(message["android"]["ttl"].removesuffix("s")) <= 10 * MINUTE
+    notice, accepted = _notices(customer)
+    assert notice["expires_at"] == notice["data"]["customer_due_by"]
+    assert (accepted["type"], accepted["title"]) == (
+        "offer_accepted",
+        "We have found you a mechanic",
+    )
+
+
+def test_whoever_books_and_cancels_again_and_again_is_mailed_five_times(town: Town) -> None:
+    town.mechanic(currently_on_shift=False)
+    customer = town.customer()
+    for _ in range(6):
+        answer(customer.act(town.seek(customer), "cancel"))
+    assert len(town.stack.mails(customer.id)) == 5
+    statuses = [n["reason"] for n in _notices(customer, "?limit=100") if n["channel"] == "mail"]
+    assert statuses == ["mail_limit", *[None] * 5]
+
+
 def test_a_mechanic_who_misses_offers_is_told_that_they_are_off_shift(town: Town) -> None:
     mechanic = _with_device(town.mechanic(email="einar@mechanic.example"))
     for _ in range(3):
@@ -283,6 +311,18 @@ def test_a_hostile_name_is_only_a_name(town: Town) -> None:
     town.seek(customer, name="<script>alert(1)</script>")
     (mail,) = town.stack.mails(customer.id)
     assert "<script" not in mail["payload"]["content"]["Simple"]["Body"]["Html"]["Data"]
+
+
+def test_a_turn_is_told_where_they_booked_from_if_the_profile_has_no_address(town: Town) -> None:
+    (mechanic,) = town.mechanics({"currently_on_shift": False})
+    customer = town.customer()
+    address = f"{customer.id}@typed.example"
+    answer(customer.act(town.seek(customer, email=address), "cancel"))
+    wish = {"target": "mechanic", "mechanic_id": mechanic.id}
+    answer(customer.post("/customer/waitlist/join", wish), 201)
+    answer(mechanic.clock("clock_in"))
+    town.stack.advance(11)
+    assert ("waitlist_told", address, "A mechanic is there for you") in _mails(town, customer)
 
 
 def test_a_turn_on_the_waitlist_is_told_at_the_profiles_address_while_it_lasts(town: Town) -> None:

@@ -52,7 +52,7 @@ def _stored(world: FastWorld, without: Set[str]) -> Iterator[str]:
     in_use = set()
     for item in world.table.scan(TableName=world.table.name)["Items"]:
         is_left_out = item["sk"]["S"].startswith(PREFIX) and item["type"]["S"] in without
-        if not is_left_out and not item["pk"]["S"].startswith("IDEMPOTENCY#"):
+        if not is_left_out and item["entity"]["S"] not in _OF_REQUESTS:
             shown = _outcome_of(item) if item["entity"]["S"] == "notice" else item
             yield f"item {json.dumps(shown, sort_keys=True, default=str)}"
         in_use.add(item.get("endpoint_arn", {}).get("S"))
@@ -61,6 +61,10 @@ def _stored(world: FastWorld, without: Set[str]) -> Iterator[str]:
     # Nothing is sent to an endpoint that no device has: one may stay behind.
     for arn in in_use & world.topic.endpoints.keys():
         yield f"endpoint {arn} {world.topic.endpoints[arn]}"
+
+
+_OF_REQUESTS = frozenset({"idempotency_key", "device_registrations"})
+"""Of these there is one more, or they count one more, where a request is made again."""
 
 
 def _outcome_of(notice: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from dispatch.core.errors import Conflict, IllegalMove, NotFound
 from dispatch.matching import service as matching
 from dispatch.matching.model import Among, Badge, Priority, Ranking, RequestType
 from dispatch.offers import service as offers
-from dispatch.offers import store as rows
 from dispatch.offers.model import AssignmentStatus, DeclineReason, MatchType
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Status
@@ -116,7 +115,7 @@ def test_the_ten_best_are_kept_with_their_breakdown(world: World) -> None:
     world.mechanic("a", rating=4.8)
     world.mechanic("off", on_shift=False, rating=5.0)
     session = world.book()
-    record = rows.find_matches(session.id, 1)
+    record = world.matches(session.id)
     assert [match["mechanic_id"] for match in record["matches"]] == ["a", "off"]
     best = record["matches"][0]
     assert sum(best["breakdown"].values()) == best["match_score"]

@@ -388,6 +388,7 @@ CERTIFIED = "attribute_not_exists(#certified_until) OR #certified_until >= :toda
 NOT_THE_LAST = f"{NOT_CLOSING} OR #load > :one"
 THAT_MARK = "#capacity_at = :marked_at"
 HAS_ROOM = "#load < :capacity"
+FEW_MAILS = f"{IS_NEW} OR #mails < :most"
 THAT_TOKEN = f"{IS_NEW} OR #token = :token"
 THAT_BINDING = f"{IS_NEW} OR (#user_id = :user_id AND #device_id = :device_id)"
 FREE_TO_BE_TOLD = f"{IS_NEW} OR #until <= :now"
@@ -713,6 +714,9 @@ def _devices() -> Iterator[Case]:
         a_stored_device(token="new"),
         lambda tx: device_items.forget_device(tx, a_device()),
     )
+    registered = written(lambda tx: device_items.count_registration(tx, "user", 0))
+    for clause, before in ((IS_NEW, 0), (SAME_VERSION, 2)):
+        yield case("count_registration", clause, registered, partial(_registers, before=before))
     for clause, given in (
         (THAT_BINDING, a_binding(user_id="rival", device_id="tablet")),
         ("#user_id = :user_id", a_binding(user_id="rival")),
@@ -737,17 +741,30 @@ def _devices() -> Iterator[Case]:
         ),
     ):
         yield case("disable", clause, given, partial(_disables, device=device))
+    yield case("count_mail", FEW_MAILS, written(*[_mails] * 5), _mails)
     first = written(partial(_tells, version=1))
     for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
         yield case("put", clause, first, partial(_tells, version=version))
+
+
+def _registers(tx: Transaction, before: int) -> None:
+    device_items.count_registration(tx, "user", before)
 
 
 def _disables(tx: Transaction, device: Device) -> None:
     device_items.disable(tx, device, NOON)
 
 
+def _mails(tx: Transaction) -> None:
+    device_items.count_mail(tx, _a_notice(1), 5, otherwise=lambda _: StaleVersion())
+
+
 def _tells(tx: Transaction, version: int) -> None:
-    notice = LedgerEntry(
+    device_items.put(tx, _a_notice(version))
+
+
+def _a_notice(version: int) -> LedgerEntry:
+    return LedgerEntry(
         id="01K00000000000000000000N01-push",
         user_id="user",
         channel=Channel.PUSH,
@@ -761,7 +778,6 @@ def _tells(tx: Transaction, version: int) -> None:
         expires_at=NOON + timedelta(minutes=5),
         version=version,
     )
-    device_items.put(tx, notice)
 
 
 def an_entry(version: int) -> Entry:
@@ -973,6 +989,8 @@ def _passing() -> Iterator[Case]:
             given=given,
             write=lambda tx: device_items.forget_token(tx, a_device()),
         )
+    for clause, given in ((IS_NEW, nothing), ("#mails < :most", written(*[_mails] * 4))):
+        yield Case(where="notifications.store.count_mail", clause=clause, given=given, write=_mails)
     for clause, given in (
         (IS_NEW, nothing),
         ("#until <= :now", written(partial(_takes_turn, at=NOON))),

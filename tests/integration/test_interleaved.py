@@ -547,7 +547,7 @@ def test_a_token_that_is_bound_anew_while_its_endpoint_is_deleted_keeps_one(
         delete(**request)
 
     monkeypatch.setattr(aws.sns(), "delete_endpoint", meanwhile)
-    notifications.forget_device("first", "phone")
+    notifications.forget_device("first", "phone", world.now)
     (device,) = device_items.devices_of("second")
     attributes = aws.sns().get_endpoint_attributes(EndpointArn=device.endpoint_arn)["Attributes"]
     assert attributes["Enabled"] == "true"
@@ -559,7 +559,7 @@ def test_a_device_with_a_new_token_while_it_is_forgotten_is_forgotten_with_it(
 ) -> None:
     _register("old")
     after(device_items, "find", lambda: _register("new"))
-    notifications.forget_device("a", "phone")
+    notifications.forget_device("a", "phone", world.now)
     assert _tokens() == []
     assert device_items.holder_of(Platform.FCM, "new") is None
 
@@ -569,7 +569,7 @@ def test_a_token_that_moves_while_its_device_is_forgotten_stays_where_it_went(
 ) -> None:
     _register("shared")
     after(device_items, "find", lambda: _register("shared", "second"))
-    notifications.forget_device("a", "phone")
+    notifications.forget_device("a", "phone", world.now)
     assert _tokens("second") == ["shared"]
     assert device_items.holder_of(Platform.FCM, "shared") == ("second", "phone")
 

@@ -29,6 +29,9 @@ from dispatch.notifications.model import Channel, Entry, Move, NoticeStatus
 from dispatch.offers import service as offers
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session
+from dispatch.shifts import service as shifts
+from dispatch.waitlist import service as waitlist
+from dispatch.waitlist.model import Target, Wish
 from tests.builders import BOOKED_FROM, CUSTOMER, a_booking_fact, a_fact
 from tests.calendar_builders import a_booking, take_slot
 from tests.fast.faults import Fault, Killed
@@ -217,6 +220,269 @@ def test_what_is_not_true_any_more_is_not_told_at_all(world: World) -> None:
     assert _entries("a") == []
 
 
+# What holds only for a while
+
+Passing = tuple[Fact, Callable[[], object]]
+"""A fact that the customer is told of, and what makes it untrue."""
+
+
+def _cancelled(world: World, session_id: str) -> Callable[[], object]:
+    return lambda: sessions.cancel_session(session_id, "customer", None, world.now)
+
+
+def _all_offline(world: World) -> tuple[Session, Fact]:
+    world.mechanic("a", on_shift=False)
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    offers.seek_mechanic(booked.id, world.now)
+    (fact,) = world.facts("AllOffline")
+    return booked, fact
+
+
+def _all_offline_until_cancelled(world: World) -> Passing:
+    session, fact = _all_offline(world)
+    return fact, _cancelled(world, session.id)
+
+
+def _all_offline_until_its_time_is_over(world: World) -> Passing:
+    _, fact = _all_offline(world)
+    world.clock.advance(minutes=29, seconds=50)
+    return fact, lambda: world.clock.advance(seconds=10)
+
+
+def _all_offline_until_somebody_comes(world: World) -> Passing:
+    _, fact = _all_offline(world)
+
+    def somebody_comes() -> None:
+        shifts.clock_in("a", world.now)
+        offers.place_capacity("a", world.now)
+        assert world.offer_to("a")
+
+    return fact, somebody_comes
+
+
+def _accepted(world: World) -> tuple[Session, str]:
+    _offered(world, "a", "b")
+    offer = world.offer_to("a").id
+    return sessions.accept_offer(offer, "a", world.now), offer
+
+
+def _accepted_until_it_is_given_back(world: World) -> Passing:
+    _, offer = _accepted(world)
+    (fact,) = world.facts("OfferAccepted")
+    return fact, lambda: sessions.release_session(offer, "a", "why", world.now)
+
+
+def _accepted_until_another_has_it(world: World) -> Passing:
+    session, offer = _accepted(world)
+    (fact,) = world.facts("OfferAccepted")
+
+    def another_takes_it() -> None:
+        sessions.release_session(offer, "a", "why", world.now)
+        offers.seek_mechanic(session.id, world.now)
+        sessions.accept_offer(world.broadcast(session.id).id, "b", world.now)
+
+    return fact, another_takes_it
+
+
+def _accepted_until_it_is_over(world: World) -> Passing:
+    session, _ = _accepted(world)
+    (fact,) = world.facts("OfferAccepted")
+
+    def is_over() -> None:
+        for by in ("a", "customer"):
+            sessions.join_session(session.id, by, world.now)
+        sessions.end_session(session.id, "a", world.now)
+
+    return fact, is_over
+
+
+def _released_until_another_has_it(world: World) -> Passing:
+    session, offer = _accepted(world)
+    sessions.release_session(offer, "a", "why", world.now)
+    (fact,) = world.facts("OfferReleased")
+
+    def another_takes_it() -> None:
+        offers.seek_mechanic(session.id, world.now)
+        sessions.accept_offer(world.broadcast(session.id).id, "b", world.now)
+
+    return fact, another_takes_it
+
+
+def _not_joined_until_cancelled(world: World) -> Passing:
+    session, _ = _accepted(world)
+    world.clock.advance(minutes=5)
+    sessions.close_overdue(session.id, world.now)
+    (fact,) = world.facts("MechanicNotJoined")
+    return fact, _cancelled(world, session.id)
+
+
+def _joined_until_the_customer_has(world: World) -> Passing:
+    session, _ = _accepted(world)
+    sessions.join_session(session.id, "a", world.now)
+    (fact,) = world.facts("MechanicJoined")
+    return fact, lambda: sessions.join_session(session.id, "customer", world.now)
+
+
+def _joined_until_the_mechanic_has_gone(world: World) -> Passing:
+    session, offer = _accepted(world)
+    sessions.join_session(session.id, "a", world.now)
+    (fact,) = world.facts("MechanicJoined")
+    return fact, lambda: sessions.release_session(offer, "a", "why", world.now)
+
+
+def _turn(world: World, customer_id: str = "customer") -> tuple[str, Fact]:
+    world.mechanic("a")
+    entry = waitlist.join(Wish(Target.ANY), customer_id, world.now).entry
+    waitlist.capacity_left({"id": new_id(world.now), "mechanic_id": "a", "room": 1}, world.now)
+    (fact,) = world.facts("WaitlistTold")
+    return entry.id, fact
+
+
+def _told_until_they_leave(world: World) -> Passing:
+    entry_id, fact = _turn(world)
+    return fact, lambda: waitlist.leave(entry_id, "customer", world.now)
+
+
+def _told_until_it_is_claimed(world: World) -> Passing:
+    _, fact = _turn(world)
+
+    def is_claimed() -> None:
+        _offered(world, "b")
+        sessions.accept_offer(world.offer_to("b").id, "b", world.now)
+        (accepted,) = world.facts("OfferAccepted")
+        waitlist.session_accepted(accepted, world.now)
+
+    return fact, is_claimed
+
+
+PASSING: list[Callable[[World], Passing]] = [
+    _all_offline_until_cancelled,
+    _all_offline_until_its_time_is_over,
+    _all_offline_until_somebody_comes,
+    _accepted_until_it_is_given_back,
+    _accepted_until_another_has_it,
+    _accepted_until_it_is_over,
+    _released_until_another_has_it,
+    _not_joined_until_cancelled,
+    _joined_until_the_customer_has,
+    _joined_until_the_mechanic_has_gone,
+    _told_until_they_leave,
+    _told_until_it_is_claimed,
+]
+in_each_passing = pytest.mark.parametrize("passing", PASSING)
+
+
+@in_each_passing
+def test_what_holds_is_told_also_when_it_is_tried_again(
+    world: World, failing: _Failing, passing: Callable[[World], Passing]
+) -> None:
+    world.device("customer")
+    fact, _ = passing(world)
+    failing(aws.sns(), "publish", "Throttled", times=1)
+    notifications.notify(fact, world.now)
+    assert (_entry("customer").status, _entry("customer").settled) == (NoticeStatus.QUEUED, False)
+    ((message, _),) = world.retries()
+    notifications.handle(message, world.now)
+    assert (_entry("customer").status, _entry("customer").settled) == (NoticeStatus.SENT, True)
+    assert len(world.pushes_to("customer")) == 1
+
+
+@in_each_passing
+def test_what_does_not_hold_any_more_is_not_told_at_all(
+    world: World, passing: Callable[[World], Passing]
+) -> None:
+    world.device("customer")
+    fact, becomes_untrue = passing(world)
+    becomes_untrue()
+    notifications.notify(fact, world.now)
+    assert _entries("customer") == []
+    assert world.pushes_to("customer") == []
+
+
+@in_each_passing
+def test_what_does_not_hold_any_more_is_not_tried_again(
+    world: World, failing: _Failing, passing: Callable[[World], Passing]
+) -> None:
+    world.device("customer")
+    fact, becomes_untrue = passing(world)
+    failing(aws.sns(), "publish", "Throttled", times=1)
+    notifications.notify(fact, world.now)
+    ((message, _),) = world.retries()
+    becomes_untrue()
+    notifications.handle(message, world.now)
+    assert world.pushes_to("customer") == []
+    assert world.retries() == []
+    entry = _entry("customer")
+    assert (entry.status, entry.reason, entry.settled) == (NoticeStatus.FAILED, "throttled", True)
+
+
+def test_who_died_before_telling_what_is_untrue_by_now_leaves_it_withdrawn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.device("customer")
+    fact, becomes_untrue = _accepted_until_it_is_given_back(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(notifications, "_attempt", _dies)
+        with pytest.raises(Killed):
+            notifications.notify(fact, world.now)
+    becomes_untrue()
+    notifications.notify(fact, world.now)
+    assert (_entry("customer").status, _entry("customer").reason) == (
+        NoticeStatus.FAILED,
+        "withdrawn",
+    )
+    assert world.pushes_to("customer") == []
+
+
+def _dies(*_: object) -> None:
+    raise Killed
+
+
+def test_a_mail_that_all_are_offline_does_not_come_after_the_session(
+    mailing: World, failing: _Failing
+) -> None:
+    session, fact = _all_offline(mailing)
+    failing(aws.ses(), "send_email", "TooManyRequestsException", times=1)
+    notifications.notify(fact, mailing.now)
+    sessions.cancel_session(session.id, "customer", None, mailing.now)
+    mailing.try_again()
+    assert mailing.mails_to(JO) == []
+    assert (_mail_entry("customer").status, _mail_entry("customer").reason) == (
+        NoticeStatus.FAILED,
+        "too_many_requests",
+    )
+
+
+def test_what_has_happened_for_good_stays_true(mailing: World, failing: _Failing) -> None:
+    """A session that nobody took is told of, though the next one has been booked."""
+    failing(aws.ses(), "send_email", "TooManyRequestsException", times=1)
+    session = mailing.book()
+    mailing.clock.advance(minutes=30)
+    sessions.close_overdue(session.id, mailing.now)
+    (fact,) = mailing.facts("SessionUnfilled")
+    notifications.notify(fact, mailing.now)
+    sessions.book_session(an_intake(), "customer", mailing.now)
+    mailing.try_again()
+    assert "Nobody could take your session" in [mail.subject for mail in mailing.mails_to(JO)]
+
+
+def test_an_accept_of_an_earlier_release_is_told_while_somebody_has_the_session(
+    world: World, failing: _Failing
+) -> None:
+    """Its entries do not name the mechanic."""
+    world.device("customer")
+    fact, _ = _accepted_until_it_is_given_back(world)
+    failing(aws.sns(), "publish", "Throttled", times=1)
+    notifications.notify(fact, world.now)
+    entry = _entry("customer")
+    with Transaction() as tx:
+        of_old = {"session_id": entry.data["session_id"]}
+        ledger.put(tx, replace(entry, data=of_old, version=entry.version + 1))
+    world.try_again()
+    assert len(world.pushes_to("customer")) == 1
+
+
 # Two devices
 
 
@@ -240,6 +506,21 @@ def test_a_device_that_came_later_does_not_get_old_news(world: World) -> None:
     world.device("a", "tablet")
     notifications.notify(made, world.now)
     assert len(world.pushes_to("a")) == 1
+
+
+def test_a_device_that_came_since_the_first_attempt_does_not_get_old_news(
+    world: World, failing: _Failing
+) -> None:
+    _, made = _offered(world, "a")
+    phone = world.device("a", "phone")
+    failing(aws.sns(), "publish", "Throttled", times=1)
+    notifications.notify(made, world.now)
+    tablet = world.device("a", "tablet")
+    world.try_again()
+    assert [call["TargetArn"] for call in failing.calls] == [phone, phone]
+    assert tablet != phone
+    assert [delivery.target for delivery in _entry("a").deliveries] == ["phone"]
+    assert _entry("a").settled
 
 
 # What fails for a while
@@ -606,21 +887,32 @@ def test_a_mail_speaks_the_customers_language(mailing: World) -> None:
     )
 
 
-def _waitlist_told(world: World) -> Fact:
-    return _fact(
-        world,
-        "WaitlistTold",
-        entry_id="entry-1",
-        customer_id="customer",
-        mechanic_id="a",
-        claim_until=format_time(world.now + timedelta(minutes=5)),
-    )
+def _waitlist_told(world: World, customer_id: str = "customer") -> Fact:
+    return _turn(world, customer_id)[1]
 
 
 def test_without_a_session_a_mail_goes_to_the_profiles_address(mailing: World) -> None:
     customers.upsert({"id": "customer", "name": "Jo", "email": "jo@home.example"})
     notifications.notify(_waitlist_told(mailing), mailing.now)
     assert len(mailing.mails_to("jo@home.example")) == 1
+
+
+@pytest.mark.parametrize("profile", [None, {"name": "Joanna"}, {"name": "Joanna", "email": ""}])
+def test_without_an_address_in_the_profile_it_goes_where_they_booked_from_last(
+    mailing: World, failing: _Failing, profile: dict[str, str] | None
+) -> None:
+    if profile is not None:
+        customers.upsert({"id": "customer", **profile})
+    for address in ("first@driver.example", JO):
+        booked = sessions.book_session(an_intake(email=address), "customer", mailing.now)
+        sessions.cancel_session(booked.id, "customer", None, mailing.now)
+        mailing.clock.advance(seconds=1)
+    failing(aws.ses(), "send_email", "Never", times=0)
+    notifications.notify(_waitlist_told(mailing), mailing.now)
+    (request,) = failing.calls
+    assert request["Destination"] == {"ToAddresses": [JO]}
+    assert "Hello Jo Driver," in request["Content"]["Simple"]["Body"]["Text"]["Data"]
+    assert _mail_entry("customer").status is NoticeStatus.SENT
 
 
 @pytest.mark.parametrize(
@@ -705,6 +997,78 @@ def test_a_mail_that_ses_rejects_has_failed_and_the_push_has_not(
     )
     assert len(mailing.pushes_to("customer")) == 1
     assert mailing.retries() == []
+
+
+# So many mails a day
+
+
+def _all_offline_again(world: World) -> Fact:
+    booked = sessions.book_session(an_intake(), "customer", world.now)
+    sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
+    offers.seek_mechanic(booked.id, world.now)
+    (fact,) = world.facts("AllOffline", session_id=booked.id)
+    notifications.notify(fact, world.now)
+    sessions.cancel_session(booked.id, "customer", None, world.now)
+    return fact
+
+
+def test_a_customer_is_mailed_five_times_a_day_about_the_same(mailing: World) -> None:
+    """Whoever books and cancels all night does not flood the address that they typed."""
+    mailing.mechanic("a", on_shift=False)
+    for _ in range(7):
+        _all_offline_again(mailing)
+        mailing.clock.advance(seconds=2)
+    assert len(mailing.mails_to(JO)) == 5
+    mails = [entry for entry in _entries("customer") if entry.channel is Channel.MAIL]
+    assert [(entry.status, entry.reason, entry.settled) for entry in mails] == [
+        *[(NoticeStatus.FAILED, "mail_limit", True)] * 2,
+        *[(NoticeStatus.SENT, None, True)] * 5,
+    ]
+    assert len(_entries("customer")) == 14, "each is in the app, and pushed"
+
+
+def test_a_mail_that_is_one_too_many_is_so_when_it_comes_again(mailing: World) -> None:
+    mailing.mechanic("a", on_shift=False)
+    facts = [_all_offline_again(mailing) for _ in range(6)]
+    before = _entries("customer")
+    for fact in facts:
+        notifications.notify(fact, mailing.now)
+    assert _entries("customer") == before
+    assert len(mailing.mails_to(JO)) == 5
+
+
+def test_a_fact_that_comes_twice_is_counted_once(mailing: World) -> None:
+    fact = _unfilled(mailing)
+    for _ in range(7):
+        notifications.notify(fact, mailing.now)
+    (count,) = _items("mail_count")
+    assert (count["pk"], count["mails"]) == ("USER#customer", 1)
+    assert count["sk"] == f"MAILS#{mailing.now.date()}#session_unfilled"
+
+
+def test_other_types_other_people_and_the_next_day_have_mails_of_their_own(mailing: World) -> None:
+    mailing.mechanic("a", on_shift=False)
+    for _ in range(6):
+        _all_offline_again(mailing)
+    fact = _unfilled(mailing)
+    notifications.notify(fact, mailing.now)
+    notifications.notify(fact | {"customer_id": "another"}, mailing.now)
+    assert len(mailing.mails_to(JO)) == 5 + 2
+    sessions.cancel_session(fact["session_id"], "customer", None, mailing.now)
+    mailing.clock.advance(days=1)
+    _all_offline_again(mailing)
+    assert len(mailing.mails_to(JO)) == 5 + 2 + 1
+
+
+def test_mechanics_are_mailed_at_an_address_of_their_own_as_often_as_it_takes(
+    mailing: World,
+) -> None:
+    mailing.mechanic("a", email="a@mechanic.example")
+    facts = {"mechanic_id": "a", "shift_id": "shift-1", "cause": "three_misses"}
+    for _ in range(7):
+        fact = _fact(mailing, "MechanicClockedOut", **facts) | {"id": new_id(mailing.now)}
+        notifications.notify(fact, mailing.now)
+    assert len(mailing.mails_to("a@mechanic.example")) == 7
 
 
 def test_no_client_repeats_a_mail_by_itself(mailing: World) -> None:
@@ -1018,19 +1382,12 @@ def test_an_offer_that_ended_by_time_is_not_withdrawn(world: World) -> None:
 def test_a_withdrawal_that_fails_is_let_go(
     world: World, failing: _Failing, error: Exception | str
 ) -> None:
-    session, made = _offered(world, "a", "b")
+    _, made = _offered(world, "a", "b")
     for user_id in ("a", "b", "customer"):
         world.device(user_id)
     failing(aws.sns(), "publish", error, lambda r: "offer_withdrawn" in r["Message"])
-    accepted = _fact(
-        world,
-        "OfferAccepted",
-        session_id=session.id,
-        customer_id="customer",
-        mechanic_id="a",
-        lost_mechanic_ids=["b"],
-        lost_assignment_ids=made["assignment_ids"][1:],
-    )
+    sessions.accept_offer(made["assignment_ids"][0], "a", world.now)
+    (accepted,) = world.facts("OfferAccepted")
     notifications.notify(accepted, world.now)
     assert world.retries() == []
     assert len(world.pushes_to("customer")) == 1
@@ -1354,8 +1711,7 @@ def test_an_event_about_no_mail_of_ours_is_quiet(mailing: World, tags: dict[str,
 def test_a_user_id_that_no_tag_takes_is_found_again(mailing: World) -> None:
     user_id = "auth0|Zoë"
     customers.upsert({"id": user_id, "email": JO})
-    told = _waitlist_told(mailing) | {"customer_id": user_id}
-    notifications.notify(told, mailing.now)
+    notifications.notify(_waitlist_told(mailing, user_id), mailing.now)
     notifications.take_feedback(_mail_event(_mail_entry(user_id), "Delivery"), mailing.now)
     assert _mail_entry(user_id).status is NoticeStatus.DELIVERED
 

@@ -8,7 +8,6 @@ import pytest
 from dispatch.core.errors import Conflict, Invalid
 from dispatch.matching.model import Badge, Priority, RequestType
 from dispatch.offers import service as offers
-from dispatch.offers import store as rows
 from dispatch.offers.model import AssignmentStatus, Cause, DeclineReason
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
@@ -128,7 +127,7 @@ def test_meanwhile_the_broadcast_is_held(world: World) -> None:
 
 def test_the_record_ranks_everybody_all_the_same(world: World) -> None:
     session = _book(world)
-    record = rows.find_matches(session.id, 1)
+    record = world.matches(session.id)
     assert [match["mechanic_id"] for match in record["matches"]] == ["a", "b", "own"]
     assert record["preferred"] == {"mechanic_id": "own", "outcome": None}
 
@@ -293,7 +292,7 @@ def test_who_is_off_shift_is_not_waited_for(world: World) -> None:
     session = _book(world)
     _check_moved_on(world, session, "off_shift")
     assert world.asked(session.id) == ["a", "b"]
-    record = rows.find_matches(session.id, 1)
+    record = world.matches(session.id)
     assert record["preferred"] == {"mechanic_id": "own", "outcome": "off_shift"}
 
 

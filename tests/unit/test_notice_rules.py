@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from dispatch.core.time import format_time, parse_time
 from dispatch.notifications import rules, texts
 from dispatch.notifications.model import (
     Channel,
+    Delivery,
+    Device,
     Entry,
     Language,
     Notice,
@@ -54,7 +57,12 @@ OFFERS_MADE = a_fact(
     assignment_ids=[TO_ME, TO_RIVAL],
     expires_at=format_time(NOON + FIVE_MINUTES),
 )
-ANNOUNCED = a_fact("BroadcastAnnounced", mechanic_ids=[MECHANIC, RIVAL], assignment_id=BROADCAST)
+ANNOUNCED = a_fact(
+    "BroadcastAnnounced",
+    mechanic_ids=[MECHANIC, RIVAL],
+    assignment_id=BROADCAST,
+    expires_at=format_time(NOON + timedelta(minutes=30)),
+)
 PUSH, MAIL = Channel.PUSH, Channel.MAIL
 
 
@@ -89,6 +97,8 @@ PASSED_OVER = [
     "clocked_out",
     "undeliverable",
 ]
+
+IN_TEN_MINUTES = format_time(NOON + timedelta(minutes=10))
 
 Told = tuple[str, str, tuple[Channel, ...]]
 Case = tuple[str, dict[str, Any], list[Told]]
@@ -153,6 +163,16 @@ CASES: list[Case] = [
         "and has given it back",
         a_fact("OfferReleased", **BOTH),
         [(CUSTOMER, "offer_released", (PUSH,))],
+    ),
+    (
+        "the mechanic has come",
+        a_fact("MechanicJoined", assignment_id=OFFER, customer_due_by=IN_TEN_MINUTES, **BOTH),
+        [(CUSTOMER, "mechanic_joined", (PUSH,))],
+    ),
+    (
+        "the mechanic has come to a customer who is there",
+        a_fact("MechanicJoined", assignment_id=OFFER, **BOTH),
+        [],
     ),
     (
         "the mechanic did not come",
@@ -351,6 +371,13 @@ def test_a_broadcast_is_told_to_its_audience() -> None:
     notices = rules.broadcast_announced(ANNOUNCED, a_brief())
     assert told(notices) == [MECHANIC, RIVAL]
     assert notices[0].data == {"session_id": SESSION, "assignment_id": BROADCAST}
+    assert {notice.expires_at for notice in notices} == {NOON + timedelta(minutes=30)}
+
+
+def test_a_broadcast_of_an_earlier_release_is_worth_telling_for_a_day() -> None:
+    fact = {name: value for name, value in ANNOUNCED.items() if name != "expires_at"}
+    notices = rules.broadcast_announced(fact, a_brief())
+    assert {notice.expires_at for notice in notices} == {NOON + timedelta(days=1)}
 
 
 def test_every_type_of_notice_is_told_of_some_fact_and_every_fact_that_is_heard_is_handled() -> (
@@ -376,6 +403,34 @@ def test_a_place_on_the_waitlist_is_worth_telling_until_it_is_lost() -> None:
         "claim_until": format_time(NOON + FIVE_MINUTES),
     }
     assert an_entry_of(notice).body == "Book within 5 min to keep your place."
+
+
+@pytest.mark.parametrize(
+    ("wait", "minutes"),
+    [(timedelta(minutes=10), "10"), (timedelta(minutes=3, seconds=59), "3"), (ONE_SECOND, "1")],
+)
+def test_that_the_mechanic_has_come_is_worth_telling_while_the_customer_is_waited_for(
+    wait: timedelta, minutes: str
+) -> None:
+    due_by = NOON + wait
+    (notice,) = rules.told_of(a_fact("MechanicJoined", customer_due_by=format_time(due_by), **BOTH))
+    assert notice.expires_at == due_by
+    assert notice.data == {
+        "session_id": SESSION,
+        "mechanic_id": MECHANIC,
+        "customer_due_by": format_time(due_by),
+    }
+    assert an_entry_of(notice).body == f"Join within {minutes} min, or the session is closed."
+
+
+@pytest.mark.parametrize("language", Language)
+def test_nobody_is_here_before_they_have_joined(language: Language) -> None:
+    (accepted,) = rules.told_of(a_fact("OfferAccepted", **BOTH))
+    (joined,) = rules.told_of(a_fact("MechanicJoined", customer_due_by=IN_TEN_MINUTES, **BOTH))
+    here = an_entry_of(joined, language).title
+    assert here in ("Your mechanic is here", "Votre mécanicien est là")
+    assert an_entry_of(accepted, language).title != here
+    assert accepted.data == {"session_id": SESSION, "mechanic_id": MECHANIC}
 
 
 @pytest.mark.parametrize("notice", ALL, ids=lambda notice: notice.wording)
@@ -665,7 +720,19 @@ def test_any_locale_has_a_language_and_any_text_becomes_one_line(text: str) -> N
         ("Win now: https://bad.example", ""),
         ("www.bad.example", ""),
         ("bad.example", ""),
-        ("x" * 300, "x" * 100),
+        ("x" * 40, "x" * 40),
+        ("x" * 41, ""),
+        ("María del Carmen García Pérez", "María del Carmen García Pérez"),
+        ("Jean-François D’Arcy", "Jean-François D’Arcy"),
+        ("山田 太郎", "山田 太郎"),
+        ("संदीप कुमार", "संदीप कुमार"),
+        ("Call 555 0100 now", ""),
+        ("Call ٥٥٥", ""),
+        ("Send me all of your money", ""),
+        ("Jo (see below)", ""),
+        ("Jo: you have won!", ""),
+        ("Jo, Driver", ""),
+        ("jo@driver", ""),
         ("‮gnihtyna", "gnihtyna"),
         ("", ""),
         (None, ""),
@@ -780,6 +847,63 @@ def test_a_collapse_id_fits_apns(user_id: str, notice_id: str) -> None:
 def test_a_push_lives_as_long_as_its_offer(remaining: timedelta, ttl_s: int) -> None:
     entry = an_entry_of(offers_made(a_brief())[0])
     assert rules.ttl_s(entry, entry.expires_at - remaining) == ttl_s
+
+
+# To which devices
+
+
+def a_device(number: int, **fields: Any) -> Device:
+    return Device(
+        **{
+            "user_id": MECHANIC,
+            "device_id": f"d{number:02}",
+            "platform": Platform.FCM,
+            "token": f"token-{number}",
+            "endpoint_arn": f"arn-{number}",
+            "registered_at": NOON + timedelta(seconds=number),
+            **fields,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "giving_way"), [(0, 0), (18, 0), (19, 0), (20, 1), (59, 40), (4000, 40)]
+)
+def test_who_was_registered_longest_ago_gives_way(others: int, giving_way: int) -> None:
+    known = [a_device(number) for number in range(others)]
+    assert rules.giving_way(known[::-1]) == known[:giving_way]
+
+
+def test_devices_that_nobody_knows_the_time_of_are_the_oldest() -> None:
+    known = [a_device(number) for number in range(19)]
+    unknown = [a_device(number, registered_at=None) for number in (98, 99)]
+    assert rules.giving_way([*known, *unknown]) == unknown
+
+
+def ids_left(entry: Entry, *devices: Device) -> list[str]:
+    return [device.device_id for device in rules.devices_left(entry, devices)]
+
+
+def test_an_entry_is_pushed_to_devices_that_work_the_newest_first() -> None:
+    assert ids_left(ENTRY, a_device(1), a_device(2), a_device(3, enabled=False)) == ["d02", "d01"]
+
+
+def test_at_later_attempts_it_is_pushed_to_those_that_it_waits_for() -> None:
+    entry = replace(ENTRY, attempts=1, waiting=("d01",))
+    assert ids_left(entry, a_device(1), a_device(2)) == ["d01"]
+
+
+@pytest.mark.parametrize(("had", "left"), [(0, 20), (19, 1), (20, 0), (25, 0)])
+def test_an_entry_goes_to_so_many_devices_at_most(had: int, left: int) -> None:
+    """Also where others take their place while it is told: it grows no further."""
+    deliveries = tuple(Delivery(target=f"gone-{number}") for number in range(had))
+    entry = replace(ENTRY, deliveries=deliveries)
+    assert len(ids_left(entry, *(a_device(number) for number in range(30)))) == left
+
+
+def test_what_a_device_has_had_it_does_not_get_again() -> None:
+    entry = replace(ENTRY, deliveries=(Delivery(target="d01"),))
+    assert ids_left(entry, a_device(1), a_device(2)) == ["d02"]
 
 
 # The messages of the platforms

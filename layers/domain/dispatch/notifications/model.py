@@ -23,6 +23,10 @@ class Device:
     enabled: bool = True
     registered_at: datetime | None = None
 
+    def is_same(self, other: "Device") -> bool:
+        """Whether it is that device, perhaps as it was before or after."""
+        return (self.user_id, self.device_id) == (other.user_id, other.device_id)
+
 
 class Channel(StrEnum):
     PUSH = "push"
@@ -50,6 +54,7 @@ class NoticeType(StrEnum):
     BROADCAST_ANNOUNCED = "broadcast_announced"
     OFFER_ACCEPTED = "offer_accepted"
     OFFER_RELEASED = "offer_released"
+    MECHANIC_JOINED = "mechanic_joined"
     MECHANIC_NOT_JOINED = "mechanic_not_joined"
     PREFERRED_PASSED_OVER = "preferred_passed_over"
     ALL_OFFLINE = "all_offline"
@@ -65,6 +70,16 @@ class NoticeType(StrEnum):
     BOOKING_DELAYED = "booking_delayed"
     BOOKING_BEGAN = "booking_began"
     BOOKING_CLASH = "booking_clash"
+
+
+class While(StrEnum):
+    """How long a notice that is not of something past goes on to be true."""
+
+    SOUGHT = "sought"
+    ALL_OFFLINE = "all_offline"
+    TAKEN = "taken"
+    CUSTOMER_DUE = "customer_due"
+    TURN = "turn"
 
 
 OFFER_WITHDRAWN = "offer_withdrawn"

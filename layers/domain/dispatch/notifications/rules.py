@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from dispatch.notifications.model import (
     NoticeType,
     Platform,
     Side,
+    While,
     Withdrawal,
 )
 from dispatch.notifications.texts import moment, said
@@ -102,7 +104,12 @@ def offers_made(fact: Fact, brief: SessionBrief) -> list[Notice]:
 
 
 def broadcast_announced(fact: Fact, brief: SessionBrief) -> list[Notice]:
-    """One for each mechanic who could take the session nobody has taken yet."""
+    """One for each mechanic who could take the session nobody has taken yet.
+
+    Worth telling as long as the session is pending; facts of an earlier release do not say until
+    when.
+    """
+    expires_at = parse_time(fact["expires_at"]) if "expires_at" in fact else None
     return [
         _notice(
             fact,
@@ -111,6 +118,7 @@ def broadcast_announced(fact: Fact, brief: SessionBrief) -> list[Notice]:
             NoticeType.BROADCAST_ANNOUNCED,
             words={"what": _what_and_where(brief)},
             data={"assignment_id": fact["assignment_id"]},
+            expires_at=expires_at,
         )
         for mechanic_id in fact["mechanic_ids"]
     ]
@@ -122,7 +130,24 @@ def _what_and_where(brief: SessionBrief) -> str:
 
 
 def _offer_accepted(fact: Fact) -> list[Notice]:
-    return [_customer(fact, NoticeType.OFFER_ACCEPTED)]
+    data = {"mechanic_id": fact["mechanic_id"]}
+    return [_customer(fact, NoticeType.OFFER_ACCEPTED, data=data)]
+
+
+def _mechanic_joined(fact: Fact) -> list[Notice]:
+    """The customer, while they are waited for."""
+    if "customer_due_by" not in fact:
+        return []
+    due_by = parse_time(fact["customer_due_by"])
+    return [
+        _customer(
+            fact,
+            NoticeType.MECHANIC_JOINED,
+            words={"minutes": _minutes_left(fact, due_by)},
+            data={name: fact[name] for name in ("mechanic_id", "customer_due_by")},
+            expires_at=due_by,
+        )
+    ]
 
 
 def _offer_released(fact: Fact) -> list[Notice]:
@@ -358,6 +383,7 @@ def _booking_clash(fact: Fact) -> list[Notice]:
 _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.OFFER_ACCEPTED: _offer_accepted,
     EventType.OFFER_RELEASED: _offer_released,
+    EventType.MECHANIC_JOINED: _mechanic_joined,
     EventType.MECHANIC_NOT_JOINED: _mechanic_not_joined,
     EventType.PREFERRED_PASSED_OVER: _preferred_passed_over,
     EventType.ALL_OFFLINE: _all_offline,
@@ -391,6 +417,17 @@ STANDING = frozenset(
     {NoticeType.SESSION_SCHEDULED, NoticeType.SESSION_RESCHEDULED, NoticeType.SESSION_REMINDER}
 )
 """Worth telling only while the booking stands where it did: nobody is reminded of another."""
+
+
+HOLDS_WHILE: Mapping[tuple[NoticeType, Side], While] = {
+    (NoticeType.ALL_OFFLINE, Side.CUSTOMER): While.ALL_OFFLINE,
+    (NoticeType.OFFER_ACCEPTED, Side.CUSTOMER): While.TAKEN,
+    (NoticeType.MECHANIC_JOINED, Side.CUSTOMER): While.CUSTOMER_DUE,
+    (NoticeType.OFFER_RELEASED, Side.CUSTOMER): While.SOUGHT,
+    (NoticeType.MECHANIC_NOT_JOINED, Side.CUSTOMER): While.SOUGHT,
+    (NoticeType.WAITLIST_TOLD, Side.CUSTOMER): While.TURN,
+}
+"""Worth telling only while it is so: providers may be out for hours. All else stays true."""
 
 
 def withdrawals(fact: Fact) -> list[Withdrawal]:
@@ -428,14 +465,27 @@ def one_line(text: str) -> str:
     return " ".join(visible.split())[:100]
 
 
-_LINK = re.compile(r"://|@|\w\.\w{2,}")
+_LINK = re.compile(r"\w\.\w{2,}")
 """Mail programs make a link of it."""
+
+_LONGEST_NAME = 40
+_MOST_NAMES = 5
 
 
 def greeting_name(text: str | None) -> str:
-    """A name as a mail greets somebody by, or nothing: nobody makes us mail links to others."""
+    """A name as a mail greets somebody by, or nothing, for a text that is hardly a name.
+
+    Nobody makes us mail links, numbers to call or sentences to others.
+    """
     name = one_line(text or "")
-    return "" if _LINK.search(name) else name
+    is_short = len(name) <= _LONGEST_NAME and len(name.split()) <= _MOST_NAMES
+    is_plausible = is_short and all(map(_is_of_a_name, name)) and not _LINK.search(name)
+    return name if is_plausible else ""
+
+
+def _is_of_a_name(char: str) -> bool:
+    """Letters of any script with their marks, and what stands between them."""
+    return char in " .'’-" or unicodedata.category(char)[0] in "LM"
 
 
 _ADDRESS = re.compile(r"([\x21-\x7e]{1,64})@([^\s@]{1,253})")
@@ -517,6 +567,24 @@ def is_notice_id(text: str) -> bool:
 def collapse_id(user_id: str, notice_id_: str) -> str:
     """What a device shows only once: collapse id of APNs (at most 64 bytes), tag of FCM."""
     return hashlib.sha256(f"{user_id}/{notice_id_}".encode()).hexdigest()[:40]
+
+
+MAILS_A_DAY = 5
+"""Of one type, to one customer, of facts of one day (UTC).
+
+Their mails go to whatever address was typed at a booking, and booking is free: without a limit
+anybody could have us flood a stranger. Mechanics are mailed at the address of their profile.
+"""
+
+
+def is_counted(entry: Entry) -> bool:
+    """Whether it is a mail that its recipient can cause, at an address that may be another's."""
+    return entry.channel is Channel.MAIL and entry.side is Side.CUSTOMER
+
+
+def refused(entry: Entry, now: datetime) -> Entry:
+    """The entry, written for the first time, of a mail that would be one too many."""
+    return replace(given_up(entry, "mail_limit", now), version=entry.version)
 
 
 def entry_of(notice: Notice, channel: Channel, language: Language) -> Entry:
@@ -818,6 +886,42 @@ _NAMES = {Platform.FCM: "GCM", Platform.APNS: "APNS", Platform.APNS_SANDBOX: "AP
 def _name(platform: Platform) -> str:
     """The platform as SNS calls it."""
     return _NAMES[platform]
+
+
+DEVICES_PER_USER = 20
+"""More than anybody has: nobody's devices keep others waiting for their pushes."""
+
+_GIVING_WAY_AT_ONCE = 40
+"""Of more than there may be since before there was a limit; a transaction takes so many."""
+
+
+def giving_way(others: Collection[Device]) -> list[Device]:
+    """Which of a user's other devices one more has no room beside: registered longest ago."""
+    oldest_first = sorted(others, key=_registration)
+    excess = max(0, len(oldest_first) - (DEVICES_PER_USER - 1))
+    return oldest_first[: min(excess, _GIVING_WAY_AT_ONCE)]
+
+
+def _registration(device: Device) -> tuple[float, str]:
+    at = device.registered_at
+    return at.timestamp() if at else 0.0, device.device_id
+
+
+def devices_left(entry: Entry, devices: Collection[Device]) -> list[Device]:
+    """Those that an entry is still to be pushed to, registered last first.
+
+    At the first attempt all that work; later only those that it waits for, not those that are new.
+    """
+    had = {delivery.target for delivery in entry.deliveries}
+    left = [
+        device
+        for device in devices
+        if device.enabled
+        and device.device_id not in had
+        and (entry.attempts == 0 or device.device_id in entry.waiting)
+    ]
+    newest_first = sorted(left, key=_registration, reverse=True)
+    return newest_first[: max(0, DEVICES_PER_USER - len(entry.deliveries))]
 
 
 def is_reachable(devices: Collection[Device]) -> bool:

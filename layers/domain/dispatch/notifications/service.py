@@ -42,10 +42,14 @@ from dispatch.notifications.model import (
     NoticeType,
     Platform,
     Side,
+    While,
 )
+from dispatch.offers import rules as offer_rules
 from dispatch.offers import service as offers
 from dispatch.offers.model import Dispatch
 from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Contact, Status
+from dispatch.waitlist import service as waitlist
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2.type_defs import AttachmentTypeDef, MessageTypeDef
@@ -66,12 +70,22 @@ def register_device(
 ) -> Device:
     """Bind a push token to one device of one user; who had the token before loses it.
 
+    A user has so many devices at most: for one more, that registered longest ago gives way.
     Raises Invalid where the operator has set up no application for the platform, or the platform
     does not take the token.
     """
+    registrations = store.registrations_of(user_id)
     before = store.find(user_id, device_id)
     holder = store.holder_of(platform, token)
-    rival = store.find(*holder) if holder else None
+    known = store.find(*holder) if holder and holder != (user_id, device_id) else None
+    rival = known if known and known.token == token else None
+    crowded_out = rules.giving_way(
+        [
+            other
+            for other in store.devices_of(user_id)
+            if other.device_id != device_id and not (rival and other.is_same(rival))
+        ]
+    )
     device = Device(
         user_id=user_id,
         device_id=device_id,
@@ -82,12 +96,19 @@ def register_device(
     )
     with Transaction() as tx:
         store.bind(tx, device, before=before, holder=holder)
-        if rival and rival.token == token and holder != (user_id, device_id):
-            store.forget_device(tx, rival)
-        if before and (before.platform, before.token) != (platform, token):
-            store.forget_token(tx, before)
+        store.count_registration(tx, user_id, registrations)
+        if rival:
+            _forget(tx, rival, now)
+        for old in crowded_out:
+            store.forget_device(tx, old)
+        unbound = {(old.platform, old.token): old for old in (before, *crowded_out) if old}
+        unbound.pop((platform, token), None)
+        for old in unbound.values():
+            store.forget_token(tx, old)
     if before and before.endpoint_arn != device.endpoint_arn:
         _drop_endpoint(before)
+    for old in crowded_out:
+        _try_to_drop_endpoint(old)
     return device
 
 
@@ -118,15 +139,22 @@ def _endpoint(user_id: str, device_id: str, platform: Platform, token: str) -> s
 
 
 @decides_anew
-def forget_device(user_id: str, device_id: str) -> None:
+def forget_device(user_id: str, device_id: str, now: datetime) -> None:
     """No more pushes to this device. Forgetting twice is forgetting once."""
     device = store.find(user_id, device_id)
     if device is None:
         return
     with Transaction() as tx:
-        store.forget_device(tx, device)
+        _forget(tx, device, now)
         store.forget_token(tx, device)
     _drop_endpoint(device)
+
+
+def _forget(tx: Transaction, device: Device, now: datetime) -> None:
+    """Drop the device. If others are left, they may all be dead: the fact has that looked at."""
+    store.forget_device(tx, device)
+    if any(not other.is_same(device) for other in store.devices_of(device.user_id)):
+        store.record_unreached(tx, device, now)
 
 
 def _drop_endpoint(device: Device) -> None:
@@ -139,6 +167,15 @@ def _drop_endpoint(device: Device) -> None:
     heir = store.find(*holder) if holder else None
     if heir and heir.registered_at and heir.endpoint_arn == device.endpoint_arn:
         register_device(heir.user_id, heir.device_id, heir.platform, heir.token, heir.registered_at)
+
+
+def _try_to_drop_endpoint(device: Device) -> None:
+    """One that stays behind is no device's: nothing is sent to it."""
+    try:
+        _drop_endpoint(device)
+    except (ClientError, BotoCoreError) as error:
+        extra = {"device_id": device.device_id, "reason": rules.reason_of(_code(error))}
+        logger.info("endpoint not deleted", extra=extra)
 
 
 def _disable(device: Device, now: datetime) -> None:
@@ -272,12 +309,12 @@ def _answerable(dispatch: Dispatch) -> set[str]:
 def _tell(notice: Notice, channel: Channel, is_true: bool, now: datetime) -> None:
     if channel is Channel.MAIL and settings.mail_sender() is None:
         return
-    if not is_true:
+    if not (is_true and _still_holds(notice, now)):
         known = store.find_entry(notice.user_id, rules.notice_id(notice.source, channel))
         if known:
             _withdraw(known, now)
         return
-    entry = _noted(rules.entry_of(notice, channel, _language_of(notice)))
+    entry = _noted(rules.entry_of(notice, channel, _language_of(notice)), now)
     entry = _attempt(entry, 0, now)
     if entry.type is NoticeType.OFFER_MADE and entry.status is NoticeStatus.FAILED:
         _pass_on_if_unreachable(entry.user_id, now)
@@ -296,17 +333,33 @@ class _Known(Exception):
         self.entry = entry
 
 
+class _TooMany(Exception):
+    """It would be one mail too many, in a day."""
+
+
+def _is_too_many(_item: Item | None) -> Exception:
+    return _TooMany()
+
+
 def _is_known(item: Item | None) -> Exception:
     return _Known(store.entry_of(item)) if item else StaleVersion()
 
 
-def _noted(entry: Entry) -> Entry:
-    """The entry as it stands in the ledger, written there if it is new."""
+def _noted(entry: Entry, now: datetime) -> Entry:
+    """The entry as it stands in the ledger, written there if it is new.
+
+    Mails to customers are counted with it; one too many is written down as that, and not sent.
+    """
     try:
         with Transaction() as tx:
             store.put(tx, entry, otherwise=_is_known)
+            if rules.is_counted(entry) and not entry.settled:
+                store.count_mail(tx, entry, rules.MAILS_A_DAY, otherwise=_is_too_many)
     except _Known as known:
         return known.entry
+    except _TooMany:
+        logger.info("not mailed: too many", extra={"notice_id": entry.id})
+        return _noted(rules.refused(entry, now), now)
     return entry
 
 
@@ -315,6 +368,9 @@ def try_again(message: Mapping[str, Any], now: datetime) -> None:
     entry = store.find_entry(message["user_id"], message["retry"])
     if entry is None:
         logger.info("nothing left to try again", extra={"notice_id": message["retry"]})
+        return
+    if not _still_holds(entry, now):
+        _withdraw(entry, now)
         return
     if entry.type in rules.ANSWERABLE:
         dispatch = offers.dispatch_of(entry.data["session_id"])
@@ -325,6 +381,34 @@ def try_again(message: Mapping[str, Any], now: datetime) -> None:
         _withdraw(entry, now)
         return
     _attempt(entry, message["attempt"], now)
+
+
+def _still_holds(told: Notice | Entry, now: datetime) -> bool:
+    """Whether it is as it says. What has happened for good always is."""
+    match rules.HOLDS_WHILE.get((told.type, told.side)):
+        case While.SOUGHT | While.ALL_OFFLINE as state:
+            dispatch = offers.find_dispatch(told.data["session_id"])
+            if dispatch is None or not offer_rules.is_pending(dispatch, now):
+                return False
+            return dispatch.all_offline or state is While.SOUGHT
+        case While.TAKEN | While.CUSTOMER_DUE as state:
+            return _is_with(told, now, customer_due=state is While.CUSTOMER_DUE)
+        case While.TURN:
+            return waitlist.is_told(told.user_id, told.data["entry_id"], now)
+    return True
+
+
+def _is_with(told: Notice | Entry, now: datetime, *, customer_due: bool) -> bool:
+    """Whether the mechanic has the session, and perhaps waits for the customer there.
+
+    Notices of an earlier release do not name the mechanic.
+    """
+    session = sessions.get(told.data["session_id"], now)
+    if session.status not in (Status.WAITING, Status.LIVE):
+        return False
+    if session.mechanic_id != told.data.get("mechanic_id", session.mechanic_id):
+        return False
+    return session.customer_joined_at is None or not customer_due
 
 
 def _withdraw(entry: Entry, now: datetime) -> None:
@@ -361,16 +445,9 @@ class _Later:
 
 
 def _push(entry: Entry, now: datetime) -> Entry:
-    """Push to every device that has not had it."""
+    """Push to every device that has not had it, of as many as a user may have."""
     devices = store.devices_of(entry.user_id)
-    had = {delivery.target for delivery in entry.deliveries}
-    left = [
-        device
-        for device in devices
-        if device.enabled
-        and device.device_id not in had
-        and (entry.attempts == 0 or device.device_id in entry.waiting)
-    ]
+    left = rules.devices_left(entry, devices)
     if not left:
         reason = "device_disabled" if devices else "no_device"
         return _change(entry, lambda known: rules.given_up(known, reason, now))
@@ -528,19 +605,30 @@ def _invitation(entry: Entry, sender: str, address: str) -> "AttachmentTypeDef":
 
 
 def _recipient(entry: Entry) -> tuple[str | None, str | None]:
-    """Name and address: of a customer what the session was booked with, else the profile's."""
+    """Name and address: of a customer what the session was booked with, else the profile's.
+
+    A customer without an address in the profile has that of their latest booking.
+    """
     if entry.side is Side.MECHANIC:
         mechanic = mechanics.get(entry.user_id)
         return (mechanic.profile.name, mechanic.profile.email) if mechanic else (None, None)
-    if session_id := entry.data.get("session_id"):
-        try:
-            contact = sessions.contact_of(session_id)
-        except LookupError:
-            logger.info("no contact", extra={"session_id": session_id})
-        else:
-            return contact.name, contact.email
+    session_id = entry.data.get("session_id")
+    if session_id and (contact := _contact_of(session_id)):
+        return contact.name, contact.email
     customer = customers.get(entry.user_id)
-    return (customer.name, customer.email) if customer else (None, None)
+    if customer and customer.email:
+        return customer.name, customer.email
+    latest = sessions.latest_of(entry.user_id)
+    contact = _contact_of(latest.id) if latest else None
+    return (contact.name, contact.email) if contact else (None, None)
+
+
+def _contact_of(session_id: str) -> Contact | None:
+    try:
+        return sessions.contact_of(session_id)
+    except LookupError:
+        logger.info("no contact", extra={"session_id": session_id})
+        return None
 
 
 def _code(error: ClientError | BotoCoreError) -> str:

@@ -7,11 +7,23 @@ import msgspec
 
 from dispatch.core.events import Event, EventType
 from dispatch.core.ids import time_prefix
-from dispatch.core.table import IS_NEW, SAME_VERSION, Item, Key, Otherwise, Transaction, get, query
+from dispatch.core.table import (
+    IS_NEW,
+    SAME_VERSION,
+    SCHEMA,
+    Item,
+    Key,
+    Otherwise,
+    Transaction,
+    get,
+    query,
+)
 from dispatch.core.time import format_time, parse_time
 from dispatch.notifications.model import Device, Entry, Platform
 
 _NOTICES_KEPT_FOR = timedelta(days=90)
+_COUNTS_KEPT_FOR = timedelta(days=7)
+"""By then no fact of that day comes again, not even from a dead-letter queue."""
 
 
 def subject(user_id: str) -> str:
@@ -113,6 +125,32 @@ def forget_device(tx: Transaction, device: Device) -> None:
     )
 
 
+def registrations_of(user_id: str) -> int:
+    """How often a user has registered a device."""
+    item = get(_registrations_key(user_id))
+    return int(item["version"]) if item else 0
+
+
+def _registrations_key(user_id: str) -> Key:
+    return Key(subject(user_id), "REGISTRATIONS")
+
+
+def count_registration(tx: Transaction, user_id: str, before: int) -> None:
+    """One more, provided that there has been none since they were read.
+
+    So that of two at the same time each sees the other's device, and there are never too many.
+    """
+    tx.put(
+        {
+            **_registrations_key(user_id)._asdict(),
+            "entity": "device_registrations",
+            "version": before + 1,
+        },
+        when=SAME_VERSION if before else IS_NEW,
+        values={":version_read": before},
+    )
+
+
 def forget_token(tx: Transaction, device: Device) -> None:
     """Drop the binding of the device's token, provided that it is still this device's."""
     tx.delete(
@@ -139,6 +177,11 @@ def disable(tx: Transaction, device: Device, now: datetime) -> None:
         },
         when=f"#endpoint_arn = :arn AND #enabled = :yes AND {again}",
     )
+    record_unreached(tx, device, now)
+
+
+def record_unreached(tx: Transaction, device: Device, now: datetime) -> None:
+    """The fact that no push reaches a device any more."""
     facts = {"user_id": device.user_id, "device_id": device.device_id}
     tx.record(Event(EventType.DEVICE_DISABLED, subject(device.user_id), now, facts))
 
@@ -170,6 +213,24 @@ def put(tx: Transaction, entry: Entry, otherwise: Otherwise | None = None) -> No
         },
         when=IS_NEW if entry.version == 1 else SAME_VERSION,
         values={":version_read": entry.version - 1},
+        otherwise=otherwise,
+    )
+
+
+def count_mail(tx: Transaction, entry: Entry, most: int, otherwise: Otherwise) -> None:
+    """One more mail of its type and day to this person, provided that there are not so many."""
+    day = entry.created_at.date()
+    tx.update(
+        Key(subject(entry.user_id), f"MAILS#{day}#{entry.type}"),
+        "SET #entity = :entity, #schema = :schema, #expires_ttl = :expires_ttl ADD #mails :one",
+        {
+            ":entity": "mail_count",
+            ":schema": SCHEMA,
+            ":expires_ttl": int((entry.created_at + _COUNTS_KEPT_FOR).timestamp()),
+            ":one": 1,
+            ":most": most,
+        },
+        when="attribute_not_exists(#pk) OR #mails < :most",
         otherwise=otherwise,
     )
 

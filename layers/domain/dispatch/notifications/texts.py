@@ -22,7 +22,12 @@ ENGLISH: Mapping[str, Text] = {
     "offer_made": Text("New session for you", "{what}"),
     "offer_made.urgent": Text("Urgent session for you", "{what}"),
     "broadcast_announced": Text("A driver is waiting for a mechanic", "{what}"),
-    "offer_accepted": Text("Your mechanic is here", "A mechanic has taken your session. Join now."),
+    "offer_accepted": Text(
+        "We have found you a mechanic", "They join within a few minutes. You can be there already."
+    ),
+    "mechanic_joined": Text(
+        "Your mechanic is here", "Join within {minutes} min, or the session is closed."
+    ),
     "offer_released": Text(
         "We are finding you another mechanic", "Your mechanic had to give the session back."
     ),
@@ -164,7 +169,12 @@ FRENCH: Mapping[str, Text] = {
     "offer_made.urgent": Text("Une session urgente pour vous", "{what}"),
     "broadcast_announced": Text("Un conducteur attend un mécanicien", "{what}"),
     "offer_accepted": Text(
-        "Votre mécanicien est là", "Un mécanicien a pris votre session. Rejoignez-la maintenant."
+        "Nous vous avons trouvé un mécanicien",
+        "Il arrive dans quelques minutes. Vous pouvez déjà rejoindre la session.",
+    ),
+    "mechanic_joined": Text(
+        "Votre mécanicien est là",
+        "Rejoignez la session dans les {minutes} min, sinon elle sera close.",
     ),
     "offer_released": Text(
         "Nous vous cherchons un autre mécanicien", "Votre mécanicien a dû rendre la session."

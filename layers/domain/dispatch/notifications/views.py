@@ -60,7 +60,8 @@ class NoticeView(View):
     status: NoticeStatus
     reason: str | None = Field(
         description="Why it failed, bounced, or is tried again: `no_device`, `device_disabled`, "
-        "`no_address`, `withdrawn`, `too_late`, or what the provider said"
+        "`no_address`, `mail_limit` (five mails of a type a day), `withdrawn`, `too_late`, or "
+        "what the provider said"
     )
     title: str
     body: str

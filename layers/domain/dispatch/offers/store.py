@@ -88,11 +88,6 @@ def put_matches(tx: Transaction, dispatch: Dispatch, matches: Mapping[str, Any])
     )
 
 
-def find_matches(session_id: str, period: int) -> Any:
-    item = get(Key(f"SESSION#{session_id}", f"MATCHES#{period:04d}"))
-    return msgspec.json.decode(item["record"]) if item else None
-
-
 def _mechanic_keys(
     mechanic_id: str, status: AssignmentStatus, offered_at: datetime, assignment_id: str
 ) -> dict[str, str]:

@@ -40,6 +40,26 @@ _CLOSED = _OPEN | {
 }
 
 
+_CLOSED_BEFORE = _CLOSED | {
+    "id": "01KJGZ8VN0T6M3W9C2X5R7B4QD",
+    "started_at": "2026-02-27T18:15:00.000Z",
+    "closes_at": "2026-02-28T06:15:00.000Z",
+    "ended_at": "2026-02-27T19:40:31.000Z",
+    "minutes": 85,
+    "location": None,
+    "notes": None,
+    "cause": "three_misses",
+    "statistics": {
+        "offers_received": 3,
+        "offers_accepted": 0,
+        "offers_declined": 0,
+        "offers_missed": 3,
+        "micro_sessions": 0,
+        "full_sessions": 0,
+    },
+}
+
+
 class ShiftStatistics(View):
     """What came of a shift's offers (targeted ones), and the sessions completed in it.
 
@@ -114,9 +134,9 @@ class ClockView(View):
 
 
 class ShiftList(View):
-    """Newest first."""
+    """Newest first, those that have ended."""
 
-    model_config = by_example({"items": [_OPEN, _CLOSED], "next_cursor": None})
+    model_config = by_example({"items": [_CLOSED, _CLOSED_BEFORE], "next_cursor": None})
 
     items: list[ShiftView]
     next_cursor: str | None

@@ -344,6 +344,13 @@ def entries_of(customer_id: str, now: datetime, limit: int, cursor: str | None) 
     return Entries(found, page.cursor)
 
 
+def is_told(customer_id: str, entry_id: str, now: datetime) -> bool:
+    """Whether it is this entry's turn: not over, nor used, nor given up."""
+    entry = _find(customer_id, entry_id)
+    turn = entry.turn if entry else None
+    return turn is not None and not rules.has_run_out(turn, now)
+
+
 def _listed(entry: Entry, now: datetime, *, has_session: bool) -> Listed:
     entry = _as_of(entry, now, has_session=has_session)
     waits = entry.status is EntryStatus.WAITING
