@@ -74,9 +74,10 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
     monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
     monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
-    monkeypatch.setattr(
-        "dispatch.offers.service.new_id", lambda now: next(ids, None) or new_id(now)
-    )
+    for module in ("search", "service"):
+        monkeypatch.setattr(
+            f"dispatch.offers.{module}.new_id", lambda now: next(ids, None) or new_id(now)
+        )
     world.mechanic("mechanic-a", on_shift=False)
 
     def run(name: str) -> Any:

@@ -1,0 +1,113 @@
+"""New capacity: whom a mechanic who has come, or become free, is offered or left to."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from dispatch.core.events import Event, EventType
+from dispatch.core.logging import MetricUnit, metrics
+from dispatch.core.table import Transaction, decides_anew
+from dispatch.matching import service as matching
+from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import Mechanic
+from dispatch.offers import rules, store
+from dispatch.offers.model import (
+    Assignment,
+    Dispatch,
+    OfferKind,
+    OpenOffer,
+)
+from dispatch.offers.search import (
+    decide_anew,
+    dispatch_of,
+    offer_of,
+    offers_made,
+    open_offer,
+)
+from dispatch.policy import service as policies
+from dispatch.policy.model import Policy
+
+
+@decides_anew
+def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> None:
+    """A mechanic has clocked in or become free: offer them the oldest pending session that fits.
+
+    When none does, what capacity is left is the waitlist's (``CapacityLeft``). Done once for each
+    mark of new capacity; it waits while a session that fits is still to be sought for. ``again``,
+    some seconds later, looks only for a session that was not to be seen yet.
+    """
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None or (mechanic.capacity_at is None and not again):
+        return
+    policy = policies.current(now)
+    one_is_sought = False
+    for dispatch in _pending_for(mechanic, policy, now):
+        if rules.may_be_offered_capacity(dispatch, now):
+            _offer_capacity(dispatch, mechanic, policy, now)
+            return
+        one_is_sought |= rules.is_sought(dispatch, now)
+    if mechanic.capacity_at is None or one_is_sought:
+        return
+    with Transaction() as tx:
+        mechanics.put_capacity_to_use(tx, mechanic)
+        _leave_capacity(tx, mechanic, "none_fits", now)
+
+
+def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
+    """The pending sessions that this mechanic could have and was not asked for, oldest first."""
+    if not mechanics.room(mechanic, policy, now):
+        return
+    waiting = sorted(
+        (row.brief.created_at, row.session_id)
+        for row in broadcasts_for(mechanic, policy, now)
+        if rules.may_see_broadcast(row, mechanic.id, sessions_offered=frozenset(), now=now)
+    )
+    for _, session_id in waiting:
+        dispatch = dispatch_of(session_id)
+        if rules.may_ask(dispatch, mechanic.id):
+            yield dispatch
+
+
+def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
+    its_policy = policies.of_version(dispatch.policy_version)
+    ranked = matching.score_of(mechanic, dispatch.wanted, its_policy, now)
+    row = offer_of(dispatch, ranked, its_policy, now)
+    offer = open_offer(row, OfferKind.CAPACITY)
+    after = rules.with_capacity(dispatch, offer)
+    with Transaction() as tx:
+        store.put_dispatch(tx, after)
+        store.add(tx, row)
+        mechanics.offer_capacity(
+            tx,
+            mechanic,
+            policy=policy,
+            brand_key=dispatch.wanted.brand_key,
+            now=now,
+            otherwise=decide_anew,
+        )
+        tx.record(offers_made(after, [offer], OfferKind.CAPACITY, now))
+    metrics.add_metric("OffersMade", MetricUnit.Count, 1)
+
+
+def hand_capacity_on(tx: Transaction, ended: Iterable[OpenOffer], now: datetime) -> None:
+    """New capacity that was offered and not taken is the waitlist's."""
+    for offer in ended:
+        if offer.kind is OfferKind.CAPACITY:
+            _leave_capacity(tx, mechanics.get(offer.mechanic_id), "not_taken", now)
+
+
+def _leave_capacity(tx: Transaction, mechanic: Mechanic | None, reason: str, now: datetime) -> None:
+    """Tell of the room that is left, if this mechanic has any and may be matched."""
+    policy = policies.current(now)
+    if mechanic is None or not mechanics.is_eligible(mechanic, policy, now, brand_key=None):
+        return
+    if room := mechanics.room(mechanic, policy, now):
+        facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
+        tx.record(Event(EventType.CAPACITY_LEFT, f"MECHANIC#{mechanic.id}", now, facts))
+
+
+def broadcasts_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Assignment]:
+    """Broadcasts of the mechanic's country and of unknown location that they are eligible for."""
+    for country in dict.fromkeys((mechanic.profile.country, None)):
+        for row in store.open_broadcasts(country):
+            if mechanics.is_eligible(mechanic, policy, now, row.wanted.brand_key):
+                yield row
