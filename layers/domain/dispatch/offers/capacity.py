@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
+from dispatch.core.errors import StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.logging import MetricUnit, metrics
 from dispatch.core.table import Transaction, decides_anew
@@ -12,7 +14,9 @@ from dispatch.mechanics.model import Mechanic
 from dispatch.offers import rules, store
 from dispatch.offers.model import (
     Assignment,
+    AssignmentStatus,
     Dispatch,
+    LeftCapacity,
     OfferKind,
     OpenOffer,
 )
@@ -70,8 +74,8 @@ def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[
 def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
     its_policy = policies.of_version(dispatch.policy_version)
     ranked = matching.score_of(mechanic, dispatch.wanted, its_policy, now)
-    row = offer_of(dispatch, ranked, its_policy, now)
-    offer = open_offer(row, OfferKind.CAPACITY)
+    row = offer_of(dispatch, ranked, its_policy, now, OfferKind.CAPACITY)
+    offer = open_offer(row)
     after = rules.with_capacity(dispatch, offer)
     with Transaction() as tx:
         store.put_dispatch(tx, after)
@@ -101,8 +105,70 @@ def _leave_capacity(tx: Transaction, mechanic: Mechanic | None, reason: str, now
     if mechanic is None or not mechanics.is_eligible(mechanic, policy, now, brand_key=None):
         return
     if room := mechanics.room(mechanic, policy, now):
-        facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
-        tx.record(Event(EventType.CAPACITY_LEFT, f"MECHANIC#{mechanic.id}", now, facts))
+        id_ = tx.record(_fact(EventType.CAPACITY_LEFT, mechanic.id, now, room=room, reason=reason))
+        store.put_left(tx, LeftCapacity(id_, mechanic.id, room), now)
+
+
+def _fact(type_: EventType, mechanic_id: str, now: datetime, **facts: Any) -> Event:
+    return Event(type_, f"MECHANIC#{mechanic_id}", now, {"mechanic_id": mechanic_id, **facts})
+
+
+left_at = store.find_left
+
+
+def forget_left(mechanic_id: str, capacity_id: str) -> bool:
+    """The waitlist has dealt with what was left; answers whether nobody had said so before."""
+    try:
+        with Transaction() as tx:
+            store.forget_left(tx, mechanic_id, capacity_id)
+    except StaleVersion:  # said before, or newer capacity is left by now
+        return False
+    return True
+
+
+# Capacity that was there all along
+
+
+@decides_anew
+def renew_capacity(mechanic_id: str, now: datetime, *, promised: int = 0) -> bool:
+    """Have what is free at a mechanic's placed as if it were new (``CapacityRenewed``).
+
+    For somebody who came when it had been placed already. Answers whether it is, or was about to
+    be; not where all the room is held by open offers, or ``promised`` to somebody.
+    """
+    policy = policies.current(now)
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None or mechanics.why_not_available(mechanic, policy, now, None):
+        return False
+    if mechanic.capacity_at:
+        return True
+    held = sum(
+        row.status is AssignmentStatus.OFFERED and rules.is_open(row, now)
+        for row in store.held_by(mechanic_id)
+    )
+    if held + promised >= mechanics.room(mechanic, policy, now):
+        return False
+    with Transaction() as tx:
+        mechanics.renew_capacity(tx, mechanic_id, policy=policy, now=now, otherwise=decide_anew)
+        tx.record(_fact(EventType.CAPACITY_RENEWED, mechanic_id, now))
+    return True
+
+
+def is_waited_for(mechanic_id: str, now: datetime) -> bool:
+    """Whether a pending session without an open offer could be offered to this mechanic."""
+    mechanic = mechanics.get(mechanic_id)
+    return mechanic is not None and any(
+        rules.may_be_offered_capacity(dispatch, now)
+        for dispatch in _pending_for(mechanic, policies.current(now), now)
+    )
+
+
+def of_no_new_capacity(assignment_ids: Iterable[str]) -> Iterator[str]:
+    """Whose offers these were, but for those of new capacity: they leave it behind at their end."""
+    for assignment_id in assignment_ids:
+        row = store.find(assignment_id)
+        if row and row.mechanic_id and row.kind in (OfferKind.WAVE, OfferKind.PREFERRED):
+            yield row.mechanic_id
 
 
 def broadcasts_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Assignment]:

@@ -75,8 +75,8 @@ def _ask_preferred(dispatch: Dispatch, preferred: str, policy: Policy, now: date
         _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave, passed_over=outcome)
         return
     ranked = matching.score_of(mechanic, dispatch.wanted, policy, now)
-    row = offer_of(dispatch, ranked, policy, now, alone=True)
-    offer = open_offer(row, OfferKind.PREFERRED)
+    row = offer_of(dispatch, ranked, policy, now, OfferKind.PREFERRED)
+    offer = open_offer(row)
     after = rules.with_preferred_asked(dispatch, offer)
     everyone = _everyone(dispatch, policy, now)
     with Transaction() as tx:
@@ -147,7 +147,7 @@ def _write_wave(
     passed_over: str | None,
 ) -> None:
     rows = [offer_of(dispatch, ranked, policy, now) for ranked in best]
-    offers = [open_offer(row, OfferKind.WAVE) for row in rows]
+    offers = [open_offer(row) for row in rows]
     told = _to_tell(dispatch, offers, policy, now)
     after = rules.with_wave(
         dispatch,
@@ -293,11 +293,11 @@ def offer_of(
     ranked: Ranked,
     policy: Policy,
     now: datetime,
-    *,
-    alone: bool = False,
+    kind: OfferKind = OfferKind.WAVE,
 ) -> Assignment:
-    """``alone``: to the customer's choice, before anybody else is asked."""
+    """A row; to the customer's choice alone, where that is its ``kind``."""
     score = ranked.score
+    alone = kind is OfferKind.PREFERRED
     lasting_s = policy.preferred_s if alone else policy.offer_s
     return Assignment(
         id=new_id(now),
@@ -317,13 +317,15 @@ def offer_of(
         expires_at=rules.offer_ends(dispatch, lasting_s, now),
         brief=dispatch.brief,
         wanted=dispatch.wanted,
+        kind=kind,
     )
 
 
-def open_offer(row: Assignment, kind: OfferKind) -> OpenOffer:
+def open_offer(row: Assignment) -> OpenOffer:
     assert row.mechanic_id is not None, "an offer has its mechanic"
+    assert row.kind is not None, "an offer has its kind"
     assert row.expires_at is not None, "an offer has its deadline"
-    return OpenOffer(row.id, row.mechanic_id, row.offered_at, row.expires_at, kind)
+    return OpenOffer(row.id, row.mechanic_id, row.offered_at, row.expires_at, row.kind)
 
 
 def _record(ranking: Ranking, dispatch: Dispatch) -> dict[str, Any]:
@@ -373,7 +375,7 @@ def top_up(session_id: str, now: datetime) -> None:
         ranked for ranked in found.top if rules.was_waiting(ranked.mechanic.duty, dispatch.wave_at)
     ]
     rows = [offer_of(dispatch, ranked, policy, now) for ranked in missed[: dispatch.short]]
-    offers = [open_offer(row, OfferKind.WAVE) for row in rows]
+    offers = [open_offer(row) for row in rows]
     after = rules.with_top_up(dispatch, offers)
     with Transaction() as tx:
         store.put_dispatch(tx, after)

@@ -50,6 +50,11 @@ Facts = Mapping[str, str | bool]
 seek_mechanic = search.seek_mechanic
 top_up = search.top_up
 place_capacity = capacity.place_capacity
+renew_capacity = capacity.renew_capacity
+is_waited_for = capacity.is_waited_for
+of_no_new_capacity = capacity.of_no_new_capacity
+left_at = capacity.left_at
+forget_left = capacity.forget_left
 find_dispatch = search.find_dispatch
 dispatch_of = search.dispatch_of
 
@@ -343,12 +348,8 @@ def _end(
         )
         if after.preferred_outcome != dispatch.preferred_outcome:
             tx.record(passed_over_event(after, now))
-        if cause not in _ENDS_CAPACITY:
+        if cause is not Cause.CLOCKED_OUT:  # clocked in again, they are new capacity
             hand_capacity_on(tx, ended, now)
-
-
-_ENDS_CAPACITY = frozenset({Cause.CLOCKED_OUT, Cause.UNDELIVERABLE})
-"""Whoever was offered something is gone. Clocked in again, they are new capacity."""
 
 
 def _missed(ended: Iterable[OpenOffer], policy: Policy, now: datetime) -> dict[str, Mechanic]:

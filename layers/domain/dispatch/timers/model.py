@@ -19,6 +19,7 @@ class Kind(StrEnum):
     PLACE_CAPACITY = "place_capacity"
     PLACE_CAPACITY_AGAIN = "place_capacity_again"
     REVIEW_OFFERS = "review_offers"
+    SEEK_FREE = "seek_free"
 
 
 FOR_MATCHING = frozenset(
@@ -28,6 +29,7 @@ FOR_MATCHING = frozenset(
         Kind.PLACE_CAPACITY,
         Kind.PLACE_CAPACITY_AGAIN,
         Kind.REVIEW_OFFERS,
+        Kind.SEEK_FREE,
     }
 )
 """Sent to the queue of the function that ranks; the others ring on the timers queue."""

@@ -34,6 +34,7 @@ class _Need:
 _OVERDUE = partial(_Need, Kind.CLOSE_OVERDUE, ("session_id",))
 _REVIEW = _Need(Kind.REVIEW_OFFERS, ("mechanic_id",))
 _PLACE = _Need(Kind.PLACE_CAPACITY, ("mechanic_id",))
+_SEEK_FREE = _Need(Kind.SEEK_FREE, ("customer_id", "entry_id"))
 _SETTLE = partial(_Need, Kind.SETTLE_WAITLIST, ("customer_id", "entry_id"))
 
 _NEEDS: Mapping[str, tuple[_Need, ...]] = {
@@ -58,12 +59,14 @@ _NEEDS: Mapping[str, tuple[_Need, ...]] = {
         _PLACE,
     ),
     EventType.MECHANIC_FREED: (_PLACE,),
+    EventType.CAPACITY_RENEWED: (_PLACE,),
     EventType.MECHANIC_CLOCKED_OUT: (
         _REVIEW,
         _Need(Kind.COUNT_SHIFT, ("mechanic_id", "shift_id")),
     ),
     EventType.SHIFT_CLOSING: (_REVIEW,),
-    EventType.WAITLIST_JOINED: (_SETTLE("expires_at"),),
+    EventType.WAITLIST_JOINED: (_SETTLE("expires_at"), _SEEK_FREE),
+    EventType.WAITLIST_WOKEN: (_SEEK_FREE,),
     EventType.WAITLIST_TOLD: (_SETTLE("claim_until"),),
 }
 

@@ -60,6 +60,8 @@ class Entry:
 
     ``line`` is where it waits, behind all who wait there since before ``since``. ``turn`` is set
     while it is told. Whether it sleeps is not its own state: its customer has a session, or not.
+
+    ``woken_by`` is the latest fact by which its customer had no session any more.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Entry:
     turn: Turn | None = None
     was_sent_back: bool = False
     ended_at: datetime | None = None
+    woken_by: str = ""
     version: int = 1
 
 

@@ -83,6 +83,11 @@ def claim(entry: Entry, at: datetime) -> Entry:
     return _close(entry, Move.CLAIM, at)
 
 
+def wake(entry: Entry, fact_id: str) -> Entry:
+    """Its customer can be told again: the session for which it slept is over."""
+    return replace(entry, woken_by=fact_id, version=entry.version + 1)
+
+
 def leave(entry: Entry, now: datetime) -> Entry:
     return _close(entry, Move.LEAVE, now)
 
@@ -156,6 +161,14 @@ def line_of(wish: Wish, country: str | None) -> str:
     if wish.target is Target.ANY:
         return f"any#{country or _UNKNOWN_COUNTRY}"
     return target_key(wish)
+
+
+def country_of(entry: Entry) -> str | None:
+    """Where an entry waits for anybody; None where that is unknown, or does not matter."""
+    if entry.wish.target is not Target.ANY:
+        return None
+    country = entry.line.partition("#")[2]
+    return None if country == _UNKNOWN_COUNTRY else country
 
 
 def lines_served(mechanic: Profile) -> tuple[str, ...]:

@@ -198,6 +198,11 @@ def put_turn(tx: Transaction, turn: Turn) -> None:
     )
 
 
+def end_turn(tx: Transaction, customer_id: str) -> None:
+    """The customer's turn is over before its time, in the transaction of its entry."""
+    tx.delete(_turn_key(customer_id))
+
+
 def _turns_key(mechanic_id: str) -> Key:
     return Key(f"MECHANIC#{mechanic_id}", "TURNS")
 
