@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
+from dispatch.core.errors import NotFound
 from dispatch.customers import service as customers
+from dispatch.customers.model import Location
+from dispatch.matching import service as matching
+from dispatch.matching.model import MatchRequest, RequestType
 from dispatch.mechanics import service as mechanics
 from dispatch.offers import service as offers
+from dispatch.offers.model import AssignmentStatus, DeclineReason
+from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
@@ -22,9 +28,13 @@ from tests.stories import (
     clock_out,
     complete,
     decline,
+    end,
     go_live,
     is_offered,
     make_busy,
+    may_take,
+    options,
+    outcome,
     suspend,
     take,
     the_mechanic,
@@ -32,6 +42,7 @@ from tests.stories import (
 from tests.world import an_intake
 
 ANY = Wish(Target.ANY)
+BUFFALO = Location("US", "New York", "Buffalo", "14201")
 
 
 @pytest.fixture
@@ -469,3 +480,342 @@ def test_an_older_message_does_not_forget_what_is_left_since(world: FastWorld) -
     assert offers.left_at("ada") == left
     world.clock.at += GRACE
     assert sweep(world.now) == 1
+
+
+# Sessions that wait while somebody comes
+
+
+def announced(world: FastWorld) -> list[tuple[str, list[str]]]:
+    facts = world.facts("BroadcastAnnounced")
+    return [(fact["session_id"], fact["mechanic_ids"]) for fact in facts]
+
+
+def _nobody_is_there_for(world: FastWorld, number: int) -> list[Session]:
+    """Sessions that wait while all are off shift, the oldest first."""
+    waiting = []
+    for customer in range(number):
+        waiting.append(world.book(f"customer-{customer}"))
+        world.pass_time(seconds=1)
+    return waiting
+
+
+def test_who_comes_is_offered_the_oldest_and_told_of_the_others(world: FastWorld) -> None:
+    oldest, second, third = _nobody_is_there_for(world, 3)
+    world.mechanic("ada")
+    world.drain()
+    assert is_offered(world, "ada") == [oldest.id]
+    assert announced(world) == [(second.id, ["ada"]), (third.id, ["ada"])]
+
+
+def test_who_becomes_free_is_told_of_the_others(world: FastWorld) -> None:
+    world.mechanic("ada")
+    busy_with = make_busy(world, "ada")
+    oldest, second = _nobody_is_there_for(world, 2)
+    assert announced(world) == []
+    complete(world, busy_with)
+    assert is_offered(world, "ada") == [oldest.id]
+    assert announced(world) == [(second.id, ["ada"])]
+
+
+def test_a_broadcast_is_announced_once_in_a_period(world: FastWorld) -> None:
+    oldest, second = _nobody_is_there_for(world, 2)
+    for id_ in ("ada", "bob", "cyd"):
+        world.mechanic(id_)
+        world.drain()
+    world.pass_time(minutes=6)
+    assert [session for session, _ in announced(world)] == [second.id, oldest.id]
+
+
+def test_the_oldest_ten_are_announced_at_once_and_ten_more_some_seconds_later(
+    world: FastWorld,
+) -> None:
+    world.mechanic("ada", on_shift=False)
+    waiting = _nobody_is_there_for(world, 25)
+    clock_in(world, "ada")
+    assert [session for session, _ in announced(world)] == [each.id for each in waiting[1:11]]
+    world.pass_time(seconds=10)
+    assert [session for session, _ in announced(world)] == [each.id for each in waiting[1:21]]
+
+
+def test_what_does_not_fit_is_not_announced(world: FastWorld) -> None:
+    world.book("bmw", request_type=RequestType.BRAND_SPECIALIST, requested_brand="BMW")
+    world.book("abroad", location=BUFFALO)
+    world.book("both")
+    world.mechanic("both")
+    world.drain()
+    assert announced(world) == []
+
+
+def test_who_takes_the_second_need_not_wait_for_the_first(world: FastWorld) -> None:
+    _, second = _nobody_is_there_for(world, 2)
+    world.mechanic("ada")
+    world.drain()
+    assert may_take(world, "ada") == [second.id]
+    assert world.accept(world.broadcast(second.id).id, "ada").status is Status.WAITING
+
+
+# All offline, and no longer
+
+
+def offline(world: FastWorld) -> list[str]:
+    return [fact["session_id"] for fact in world.facts("AllOffline")]
+
+
+WAYS_ON = ("schedule", "browse_offline", "join_waitlist")
+
+
+def test_when_the_last_one_leaves_who_waits_learns_it(world: FastWorld) -> None:
+    world.mechanic("ada")
+    busy_with = go_live(world, make_busy(world, "ada"))
+    session = world.book("ann")
+    assert offline(world) == []
+    clock_out(world, "ada", finish=True)
+    assert offline(world) == [], "busy is not offline"
+    end(world, busy_with)
+    assert offline(world) == [session.id]
+    assert options(world, session.id) == WAYS_ON
+
+
+def test_while_somebody_is_on_shift_nobody_learns_it(world: FastWorld) -> None:
+    for id_ in ("ada", "bob"):
+        world.mechanic(id_)
+        make_busy(world, id_, f"customer of {id_}")
+    session = world.book("ann")
+    for id_ in ("ada", "bob"):
+        clock_out(world, id_, finish=True)
+    for id_ in ("ada", "bob"):
+        (busy,) = offers.queue_of(id_, world.now).mine
+        assert offline(world) == []
+        sessions.cancel_session(busy.session_id, f"customer of {id_}", None, world.now)
+        world.drain()
+    assert offline(world) == [session.id]
+
+
+def test_two_who_leave_at_once_are_noticed_though_the_roster_lags(
+    world: FastWorld, unseen: set[str]
+) -> None:
+    """Each is still to be seen when the other has left."""
+    for id_ in ("ada", "bob"):
+        world.mechanic(id_)
+        world.drain()
+    session = world.book("ann")
+    for id_ in ("ada", "bob"):
+        decline(world, id_)
+    matching.anyone_on_shift(MatchRequest(), Policy(), world.now)
+    unseen |= {"ada", "bob"}
+    for id_ in ("ada", "bob"):
+        clock_out(world, id_)
+    assert offline(world) == []
+    unseen.clear()
+    world.pass_time(seconds=10)
+    assert offline(world) == [session.id]
+
+
+def test_the_last_eligible_one_is_suspended(world: FastWorld) -> None:
+    world.mechanic("ada")
+    make_busy(world, "ada")
+    session = world.book("ann")
+    suspend(world, "ada")
+    assert offline(world) == [session.id]
+
+
+def test_it_is_told_once_in_each_turn_to_offline(world: FastWorld) -> None:
+    world.mechanic("ada")
+    world.mechanic("bob")
+    world.drain()
+    session = world.book("ann")
+    decline(world, "ada")
+    decline(world, "bob")
+    for times in (1, 2):
+        for id_ in ("ada", "bob"):
+            clock_out(world, id_)
+            world.pass_time(seconds=15)
+        assert offline(world) == [session.id] * times
+        clock_in(world, "ada")
+        assert options(world, session.id) == (), "though they have declined this one"
+        clock_in(world, "bob")
+
+
+def test_all_who_wait_are_told_no_longer_that_all_are_offline(world: FastWorld) -> None:
+    waiting = _nobody_is_there_for(world, 3)
+    assert [options(world, session.id) for session in waiting] == [WAYS_ON] * 3
+    world.mechanic("ada")
+    world.drain()
+    assert [options(world, session.id) for session in waiting] == [()] * 3
+
+
+def test_who_comes_is_seen_though_the_roster_lags(world: FastWorld, unseen: set[str]) -> None:
+    _, second = _nobody_is_there_for(world, 2)
+    unseen.add("ada")
+    world.mechanic("ada")
+    world.drain()
+    assert options(world, second.id) == ()
+    assert offline(world).count(second.id) == 1
+    unseen.clear()
+    world.pass_time(seconds=10)
+    assert announced(world) == [(second.id, ["ada"])]
+
+
+def test_who_is_for_another_brand_is_nobody_for_this_one(world: FastWorld) -> None:
+    bmw = world.book("ann", request_type=RequestType.BRAND_SPECIALIST, requested_brand="BMW")
+    world.mechanic("ada", brand_specializations=["Audi"])
+    world.drain()
+    assert options(world, bmw.id) == WAYS_ON
+    clock_out(world, "ada")
+    assert offline(world) == [bmw.id]
+
+
+# What time has opened is not held again
+
+
+def _unheard(world: FastWorld, **fields: Any) -> Session:
+    """A signed booking whose messages are lost."""
+    booked = sessions.book_session(an_intake(**fields), "ann", world.now)
+    session = sessions.sign_waiver(booked.id, "ann", "Jo Driver", world.now)
+    world.lose_everything()
+    return session
+
+
+def test_who_is_asked_late_is_asked_until_the_broadcast_opens(world: FastWorld) -> None:
+    on_shift(world, "pia", "ada")
+    session = _unheard(world, preferred_mechanic_id="pia")
+    opens_at = world.broadcast(session.id).opens_at
+    world.clock.advance(seconds=90)
+    offers.seek_mechanic(session.id, world.now)
+    assert world.asked(session.id) == ["pia"]
+    assert world.offer_to("pia").expires_at == opens_at
+    assert world.broadcast(session.id).opens_at == opens_at
+
+
+def test_a_broadcast_that_time_has_opened_is_not_held_again(world: FastWorld) -> None:
+    on_shift(world, "pia", "ada", "bob", "cyd")
+    session = _unheard(world, preferred_mechanic_id="cyd")
+    world.clock.advance(minutes=2)
+    offers.seek_mechanic(session.id, world.now)
+    assert world.broadcast(session.id).opens_at is None
+    assert world.asked(session.id)[0] == "cyd", "they are part of the wave"
+    assert len(world.asked(session.id)) == 3
+    assert outcome(world, session.id) == "offered"
+    world.accept(world.broadcast(session.id).id, "pia")
+
+
+def test_who_cannot_be_asked_by_then_is_passed_over(world: FastWorld) -> None:
+    on_shift(world, "pia", "ada")
+    session = _unheard(world, preferred_mechanic_id="pia")
+    world.clock.advance(minutes=2)
+    shifts.clock_out("pia", world.now)
+    offers.seek_mechanic(session.id, world.now)
+    (fact,) = world.facts("PreferredPassedOver")
+    assert fact["outcome"] == "off_shift"
+    assert world.asked(session.id) == ["ada"]
+
+
+# A turn that was booked in, and not claimed
+
+
+def _booked_in_turn(world: FastWorld) -> Session:
+    """Eve and Ben wait; Eve is told, and books ten seconds before her turn is over."""
+    world.mechanic("ada", on_shift=False)
+    for customer in ("eve", "ben"):
+        wait(world, customer)
+        world.pass_time(seconds=1)
+    clock_in(world, "ada")
+    world.pass_time(minutes=4, seconds=50)
+    session = sessions.book_session(an_intake(), "eve", world.now)
+    world.pass_time(seconds=20)
+    assert told(world) == [("eve", "ada"), ("ben", "ada")]
+    assert not entry_of(world, "eve").was_sent_back, "she may sign still"
+    return session
+
+
+def test_a_booking_in_the_turn_that_is_given_up_unsigned_claims_nothing(world: FastWorld) -> None:
+    session = _booked_in_turn(world)
+    sessions.cancel_session(session.id, "eve", None, world.now)
+    world.drain()
+    eve = entry_of(world, "eve")
+    assert eve.was_sent_back
+    assert eve.since == world.now
+    clock_out(world, "ada")
+    world.pass_time(minutes=10)
+    clock_in(world, "ada")
+    assert told(world)[-1] == ("ben", "ada"), "she is behind Ben now"
+
+
+def test_a_booking_in_the_turn_that_lapses_claims_nothing(world: FastWorld) -> None:
+    _booked_in_turn(world)
+    world.pass_time(minutes=30)
+    assert entry_of(world, "eve").was_sent_back
+
+
+def test_the_second_time_it_is_over(world: FastWorld) -> None:
+    session = _booked_in_turn(world)
+    sessions.cancel_session(session.id, "eve", None, world.now)
+    world.pass_time(minutes=10)
+    for _ in range(2):
+        clock_out(world, "ada")
+        clock_in(world, "ada")
+        world.pass_time(minutes=4, seconds=50)
+        if told(world)[-1] == ("eve", "ada"):
+            break
+        world.pass_time(seconds=20)
+    if entry_of(world, "eve").turn is None:
+        world.pass_time(seconds=1)
+    session = sessions.book_session(an_intake(), "eve", world.now)
+    world.pass_time(minutes=6)
+    sessions.cancel_session(session.id, "eve", None, world.now)
+    world.drain()
+    assert entry_of(world, "eve").status is EntryStatus.EXPIRED
+
+
+def test_who_has_signed_and_lost_the_race_keeps_the_place(world: FastWorld) -> None:
+    session = _booked_in_turn(world)
+    since = entry_of(world, "eve").since
+    sessions.sign_waiver(session.id, "eve", "Jo Driver", world.now)
+    world.drain()
+    decline(world, "ada")
+    sessions.cancel_session(session.id, "eve", None, world.now)
+    world.drain()
+    eve = entry_of(world, "eve")
+    assert (eve.status, eve.since, eve.was_sent_back) == (EntryStatus.WAITING, since, False)
+
+
+def test_who_is_looked_at_in_line_before_the_cancellation_is_heard(world: FastWorld) -> None:
+    """New capacity comes while nobody has heard of it: she is not told as the first in line."""
+    session = _booked_in_turn(world)
+    clock_out(world, "ada")
+    world.pass_time(minutes=5)
+    sessions.cancel_session(session.id, "eve", None, world.now)
+    world.lose_everything()
+    clock_in(world, "ada")
+    assert told(world)[-1] == ("ben", "ada")
+    assert entry_of(world, "eve").was_sent_back
+
+
+# Declining
+
+
+def test_only_mechanics_decline(world: FastWorld) -> None:
+    world.mechanic("ada")
+    session = world.book("ann")
+    with pytest.raises(NotFound):
+        sessions.decline_offer(
+            world.broadcast(session.id).id, "ghost", DeclineReason.BUSY, world.now
+        )
+
+
+def test_who_declines_the_broadcast_declines_their_offer_with_it(world: FastWorld) -> None:
+    world.mechanic("ada")
+    world.mechanic("bob")
+    world.drain()
+    session = world.book("ann")
+    offer = world.offer_to("ada")
+    broadcast = world.broadcast(session.id)
+    for _ in range(2):
+        sessions.decline_offer(broadcast.id, "ada", DeclineReason.BUSY, world.now)
+        world.drain()
+    assert world.row(offer.id).status is AssignmentStatus.DECLINED
+    assert world.broadcast(session.id).declined_by == {"ada"}
+    (fact,) = world.facts("OfferDeclined")
+    assert (fact["assignment_id"], fact["match_type"]) == (offer.id, "targeted")
+    assert is_offered(world, "ada") == []
+    assert is_offered(world, "bob") == [session.id]

@@ -73,7 +73,11 @@ NEEDS: dict[str, tuple[dict[str, Any], list[Need]]] = {
     "MechanicFreed": (OF_MECHANIC, [Need("place_capacity", OF_MECHANIC)]),
     "MechanicClockedOut": (
         {**SHIFT, "cause": "self"},
-        [Need("review_offers", OF_MECHANIC), Need("count_shift", SHIFT)],
+        [
+            Need("review_offers", OF_MECHANIC),
+            Need("tell_waiting", OF_MECHANIC),
+            Need("count_shift", SHIFT),
+        ],
     ),
     "ShiftClosing": ({**SHIFT, "cause": "finished"}, [Need("review_offers", OF_MECHANIC)]),
     "CapacityRenewed": (OF_MECHANIC, [Need("place_capacity", OF_MECHANIC)]),

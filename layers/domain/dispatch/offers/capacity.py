@@ -1,7 +1,7 @@
 """New capacity: whom a mechanic who has come, or become free, is offered or left to."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.core.errors import StaleVersion
@@ -11,7 +11,7 @@ from dispatch.core.table import Transaction, decides_anew
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
-from dispatch.offers import rules, store
+from dispatch.offers import rules, search, store
 from dispatch.offers.model import (
     Assignment,
     AssignmentStatus,
@@ -90,6 +90,46 @@ def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now:
         )
         tx.record(offers_made(after, [offer], OfferKind.CAPACITY, now))
     metrics.add_metric("OffersMade", MetricUnit.Count, 1)
+
+
+MOST_LOOKED_AT = 50
+MOST_ANNOUNCED = 10
+"""Of the sessions that wait, the oldest so many are told of it when a mechanic comes or goes."""
+
+
+def tell_waiting(mechanic_id: str, now: datetime) -> None:
+    """A mechanic has come, become free, or gone: what does that mean for who waits?
+
+    Of sessions without an open offer. Those who could take one are told of its broadcast, if nobody
+    was yet; its customer learns that all are offline, or is not told so any more. Looks at how
+    things stand: safe at any time.
+    """
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None:
+        return
+    policy = policies.current(now)
+    on_shift = mechanics.duty_at(mechanic, now).on_shift
+    rows = sorted(
+        (row for row in _broadcasts_near(mechanic) if rules.is_open(row, now)),
+        key=lambda row: (row.brief.created_at, row.session_id),
+    )
+    fresh_since, announced = None, 0
+    for row in rows[:MOST_LOOKED_AT]:
+        brand = row.wanted.brand_key
+        there = on_shift and mechanics.is_eligible(mechanic, policy, now, brand)
+        seen = search.Seen(
+            there=mechanic_id if there else None,
+            gone=None if there else mechanic_id,
+            may_announce=announced < MOST_ANNOUNCED,
+            fresh_since=fresh_since,
+        )
+        announces = search.tell_anew(row.session_id, seen, now)
+        if announces is not None:
+            announced += announces
+            fresh_since = now - _AN_INSTANT  # the roster is of now from here on
+
+
+_AN_INSTANT = timedelta(microseconds=1)
 
 
 def hand_capacity_on(tx: Transaction, ended: Iterable[OpenOffer], now: datetime) -> None:
@@ -173,7 +213,11 @@ def of_no_new_capacity(assignment_ids: Iterable[str]) -> Iterator[str]:
 
 def broadcasts_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Assignment]:
     """Broadcasts of the mechanic's country and of unknown location that they are eligible for."""
+    for row in _broadcasts_near(mechanic):
+        if mechanics.is_eligible(mechanic, policy, now, row.wanted.brand_key):
+            yield row
+
+
+def _broadcasts_near(mechanic: Mechanic) -> Iterator[Assignment]:
     for country in dict.fromkeys((mechanic.profile.country, None)):
-        for row in store.open_broadcasts(country):
-            if mechanics.is_eligible(mechanic, policy, now, row.wanted.brand_key):
-                yield row
+        yield from store.open_broadcasts(country)

@@ -59,22 +59,21 @@ def seek_mechanic(session_id: str, now: datetime) -> None:
     policy = policies.of_version(dispatch.policy_version)
     if dispatch.matched:
         _make_wave(dispatch, policy, now, wanted=dispatch.owed)
-    elif preferred := rules.preferred_to_ask(dispatch):
+    elif not (preferred := rules.preferred_to_ask(dispatch)):
+        if not rules.asks_preferred_alone(dispatch, now):
+            _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave)
+    elif rules.is_time_for_preferred(dispatch, now):
         _ask_preferred(dispatch, preferred, policy, now)
-    elif not rules.asks_preferred_alone(dispatch, now):
-        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave)
+    else:
+        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave, late=preferred)
 
 
 def _ask_preferred(dispatch: Dispatch, preferred: str, policy: Policy, now: datetime) -> None:
     """The customer's choice is asked alone, or, where that cannot be, passed over."""
-    mechanic = mechanics.get(preferred)
-    brand = dispatch.wanted.brand_key
-    why_not = mechanics.why_not_available(mechanic, policy, now, brand)
-    if mechanic is None or why_not is not None:
-        outcome = why_not or Unavailable.NOT_ELIGIBLE
-        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave, passed_over=outcome)
+    ranked, why_not = _choice(dispatch, preferred, policy, now)
+    if ranked is None:
+        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave, passed_over=why_not)
         return
-    ranked = matching.score_of(mechanic, dispatch.wanted, policy, now)
     row = offer_of(dispatch, ranked, policy, now, OfferKind.PREFERRED)
     offer = open_offer(row)
     after = rules.with_preferred_asked(dispatch, offer)
@@ -83,7 +82,7 @@ def _ask_preferred(dispatch: Dispatch, preferred: str, policy: Policy, now: date
         store.put_dispatch(tx, after)
         store.add(tx, row)
         store.hold_broadcast(tx, dispatch.broadcast_id, offer.expires_at)
-        check_available(tx, mechanic.id, dispatch, policy, now, decide_anew)
+        check_available(tx, preferred, dispatch, policy, now, decide_anew)
         store.put_matches(tx, dispatch, _record(everyone, after))
         tx.record(offers_made(after, [offer], OfferKind.PREFERRED, now))
     metrics.add_metric("OffersMade", MetricUnit.Count, 1)
@@ -96,10 +95,12 @@ def _make_wave(
     *,
     wanted: int,
     passed_over: str | None = None,
+    late: str | None = None,
 ) -> None:
     """Ask the best who are free, up to ``wanted``; announce the broadcast where nobody is.
 
-    Whoever turns out not to be free is passed over, on a fresh roster.
+    Whoever turns out not to be free is passed over, on a fresh roster. ``late`` is the customer's
+    choice, for whom the broadcast is not held any more: if they are free, they are asked, too.
     """
     everyone = None if dispatch.matched else _everyone(dispatch, policy, now)
     out = set(rules.not_to_ask(dispatch))
@@ -114,14 +115,32 @@ def _make_wave(
             excluding=out,
             fresh_since=fresh_since,
         )
+        best = free.top
+        if late:
+            chosen, why_not = _choice(dispatch, late, policy, now)
+            passed_over = why_not
+            if chosen:
+                others = (ranked for ranked in best if ranked.mechanic.id != late)
+                best = (chosen, *others)[:wanted]
         try:
-            _write_wave(dispatch, policy, everyone, free.top, now, wanted, passed_over)
+            _write_wave(dispatch, policy, everyone, best, now, wanted, passed_over)
         except _Unavailable as gone:
             out.add(gone.mechanic_id)
             fresh_since = None
         else:
-            metrics.add_metric("OffersMade", MetricUnit.Count, len(free.top))
+            metrics.add_metric("OffersMade", MetricUnit.Count, len(best))
             return
+
+
+def _choice(
+    dispatch: Dispatch, chosen: str, policy: Policy, now: datetime
+) -> tuple[Ranked | None, Unavailable | None]:
+    """The customer's choice as they are ranked, or why they cannot be asked."""
+    mechanic = mechanics.get(chosen)
+    why_not = mechanics.why_not_available(mechanic, policy, now, dispatch.wanted.brand_key)
+    if mechanic is None or why_not is not None:
+        return None, why_not or Unavailable.NOT_ELIGIBLE
+    return matching.score_of(mechanic, dispatch.wanted, policy, now), None
 
 
 def _everyone(dispatch: Dispatch, policy: Policy, now: datetime) -> Ranking:
@@ -178,6 +197,44 @@ def _write_wave(
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of one mechanic better than the roster may know it, which lags.
+
+    ``there``: on shift, and eligible for the session. ``gone``: neither any more.
+    """
+
+    there: str | None = None
+    gone: str | None = None
+    may_announce: bool = True
+    fresh_since: datetime | None = None
+
+
+NOBODY_SEEN = Seen()
+
+
+@decides_anew
+def tell_anew(session_id: str, seen: Seen, now: datetime) -> bool | None:
+    """Presence has changed while a session waits without an open offer: tell what is to be told.
+
+    Its broadcast, if nobody was free to be told of it in this period; its customer, that all are
+    offline. Answers whether the broadcast was announced; None where there was nothing to look at.
+    """
+    dispatch = dispatch_of(session_id)
+    if not rules.may_be_offered_capacity(dispatch, now):
+        return None
+    told = _to_tell(dispatch, (), policies.of_version(dispatch.policy_version), now, seen=seen)
+    announces = bool(told.audience)
+    if not announces and told.all_offline == dispatch.all_offline:
+        return False
+    after = rules.with_news(dispatch, announced=announces, all_offline=told.all_offline)
+    with Transaction() as tx:
+        store.put_dispatch(tx, after)
+        for event in _told(told, after, now):
+            tx.record(event)
+    return announces
+
+
+@dataclass(frozen=True, slots=True)
 class _ToTell:
     """Whom to tell of the broadcast, and whether to tell the customer that all are offline."""
 
@@ -187,27 +244,35 @@ class _ToTell:
 
 
 def _to_tell(
-    dispatch: Dispatch, offers: Collection[OpenOffer], policy: Policy, now: datetime
+    dispatch: Dispatch,
+    offers: Collection[OpenOffer],
+    policy: Policy,
+    now: datetime,
+    *,
+    seen: Seen = NOBODY_SEEN,
 ) -> _ToTell:
     """Nothing while an offer is open. The broadcast is pushed once per period."""
     if offers or rules.open_offers(dispatch, now):
         return _ToTell()
+    fresh_since = seen.fresh_since or dispatch.seek_due_at
+    gone = {seen.gone} if seen.gone else set()
     audience: Collection[str] = ()
-    if not dispatch.announced:
+    if not dispatch.announced and seen.may_announce:
         audience = matching.audience(
             dispatch.wanted,
             policy,
             now,
             limit=policy.broadcast_push_limit,
-            excluding={*dispatch.excluded, *dispatch.declined},
-            fresh_since=dispatch.seek_due_at,
+            excluding={*dispatch.excluded, *dispatch.declined, *gone},
+            fresh_since=fresh_since,
         )
-    all_offline = not audience and not matching.anyone_on_shift(
+    somebody = audience or seen.there not in (None, dispatch.customer_id)
+    all_offline = not somebody and not matching.anyone_on_shift(
         dispatch.wanted,
         policy,
         now,
-        excluding={dispatch.customer_id},
-        fresh_since=dispatch.seek_due_at,
+        excluding={dispatch.customer_id, *gone},
+        fresh_since=fresh_since,
     )
     return _ToTell(audience, all_offline, is_news=all_offline and not dispatch.all_offline)
 
@@ -298,7 +363,6 @@ def offer_of(
     """A row; to the customer's choice alone, where that is its ``kind``."""
     score = ranked.score
     alone = kind is OfferKind.PREFERRED
-    lasting_s = policy.preferred_s if alone else policy.offer_s
     return Assignment(
         id=new_id(now),
         session_id=dispatch.session_id,
@@ -314,7 +378,7 @@ def offer_of(
             is_local_match=score.is_local_match,
         ),
         offered_at=now,
-        expires_at=rules.offer_ends(dispatch, lasting_s, now),
+        expires_at=dispatch.opens_at if alone else rules.offer_ends(dispatch, policy.offer_s, now),
         brief=dispatch.brief,
         wanted=dispatch.wanted,
         kind=kind,

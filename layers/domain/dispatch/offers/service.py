@@ -52,6 +52,7 @@ top_up = search.top_up
 place_capacity = capacity.place_capacity
 renew_capacity = capacity.renew_capacity
 is_waited_for = capacity.is_waited_for
+tell_waiting = capacity.tell_waiting
 of_no_new_capacity = capacity.of_no_new_capacity
 left_at = capacity.left_at
 forget_left = capacity.forget_left
@@ -376,9 +377,10 @@ def decline_offer(
     """The mechanic does not want it. Declining twice is declining once.
 
     An offer passes on to the next best. The broadcast is hidden from this mechanic and stays open
-    for the others. Raises NotFound, or Conflict with the reason why there is nothing to decline.
+    for the others; who has an open offer of the same session declines that with it. Raises
+    NotFound, or Conflict with the reason why there is nothing to decline.
     """
-    assignment = assignment_for(assignment_id, by)
+    assignment = _assignment_of_mechanic(assignment_id, by)
     if assignment.status is AssignmentStatus.DECLINED or by in assignment.declined_by:
         if once:
             with Transaction() as tx:
@@ -389,7 +391,9 @@ def decline_offer(
         raise rules.why_not_declinable(assignment, by, now)
     if not dispatch.is_open:
         raise StaleVersion  # closed between the two reads, and the row with it
-    declined = next((o for o in dispatch.offers if o.assignment_id == assignment.id), None)
+    declined = next((o for o in dispatch.offers if o.mechanic_id == by), None)
+    if declined:
+        assignment = assignment_for(declined.assignment_id, by)
     after = rules.with_decline(dispatch, declined, by, now)
     with Transaction() as tx:
         if once:
@@ -415,6 +419,13 @@ def decline_offer(
         if declined:
             hand_capacity_on(tx, [declined], now)
     metrics.add_metric("OffersDeclined", MetricUnit.Count, 1)
+    return assignment
+
+
+def _assignment_of_mechanic(assignment_id: str, by: str) -> Assignment:
+    assignment = assignment_for(assignment_id, by)
+    if mechanics.get(by) is None:
+        raise NotFound("You have no mechanic profile yet.")
     return assignment
 
 

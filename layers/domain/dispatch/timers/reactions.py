@@ -43,6 +43,15 @@ def _place_capacity(fact: _Fact, now: datetime) -> None:
     offers.place_capacity(fact["mechanic_id"], now)
 
 
+def _tell_waiting(fact: _Fact, now: datetime) -> None:
+    offers.tell_waiting(fact["mechanic_id"], now)
+
+
+def _place_and_tell(fact: _Fact, now: datetime) -> None:
+    _place_capacity(fact, now)
+    _tell_waiting(fact, now)
+
+
 def _review_offers(fact: _Fact, now: datetime) -> None:
     offers.review_offers(fact["mechanic_id"], now)
 
@@ -77,7 +86,8 @@ def _count_shift(fact: _Fact, _now: datetime) -> None:
 _DUE: Due = {
     Kind.SEEK: _seek,
     Kind.TOP_UP: lambda of, now: offers.top_up(of["session_id"], now),
-    Kind.PLACE_CAPACITY: _place_capacity,
+    Kind.PLACE_CAPACITY: _place_and_tell,
+    Kind.TELL_WAITING: _tell_waiting,
     Kind.PLACE_CAPACITY_AGAIN: lambda of, now: offers.place_capacity(
         of["mechanic_id"], now, again=True
     ),
@@ -92,12 +102,12 @@ _WHAT_FOLLOWS: Mapping[str, tuple[Callable[[_Fact, datetime], None], ...]] = {
     EventType.OFFER_DECLINED: (_seek, _reconsider_ended),
     EventType.OFFERS_EXPIRED: (_seek, _clock_out_absent, _reconsider_ended),
     EventType.OFFER_ACCEPTED: (_review_offers, _reconsider_lost, matching.count_response),
-    EventType.MECHANIC_CLOCKED_IN: (_place_capacity,),
-    EventType.MECHANIC_FREED: (_place_capacity,),
-    EventType.CAPACITY_RENEWED: (_place_capacity,),
-    EventType.MECHANIC_CLOCKED_OUT: (_review_offers, _count_shift),
+    EventType.MECHANIC_CLOCKED_IN: (_place_and_tell,),
+    EventType.MECHANIC_FREED: (_place_and_tell,),
+    EventType.CAPACITY_RENEWED: (_place_and_tell,),
+    EventType.MECHANIC_CLOCKED_OUT: (_review_offers, _tell_waiting, _count_shift),
     EventType.SHIFT_CLOSING: (_review_offers,),
-    EventType.MECHANIC_CHANGED: (_review_offers, _reconsider),
+    EventType.MECHANIC_CHANGED: (_review_offers, _reconsider, _place_and_tell),
     EventType.WAITLIST_JOINED: (_seek_free,),
     EventType.WAITLIST_WOKEN: (_seek_free,),
 }

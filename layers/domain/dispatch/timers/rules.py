@@ -62,6 +62,7 @@ _NEEDS: Mapping[str, tuple[_Need, ...]] = {
     EventType.CAPACITY_RENEWED: (_PLACE,),
     EventType.MECHANIC_CLOCKED_OUT: (
         _REVIEW,
+        _Need(Kind.TELL_WAITING, ("mechanic_id",)),
         _Need(Kind.COUNT_SHIFT, ("mechanic_id", "shift_id")),
     ),
     EventType.SHIFT_CLOSING: (_REVIEW,),

@@ -33,6 +33,7 @@ from dispatch.offers import service as offers
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Session
 from dispatch.waitlist import rules, store
 from dispatch.waitlist.model import OPEN, Entry, EntryStatus, Place, Target, Turn, Turns, Wish
 
@@ -74,7 +75,7 @@ def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) 
     if before:
         before = _settled(before, now)
     if before and before.status in OPEN:
-        listed = _listed(before, now, has_session=_has_session(customer_id, now))
+        listed = _listed(before, now, sessions.active_of(customer_id, now))
         if once:
             with Transaction() as tx:
                 once.remember(tx, listed, now)
@@ -89,7 +90,7 @@ def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) 
         now=now,
         replacing=before,
     )
-    listed = _listed(entry, now, has_session=_has_session(customer_id, now))
+    listed = _listed(entry, now, sessions.active_of(customer_id, now))
     with Transaction() as tx:
         if once:
             once.remember(tx, listed, now)
@@ -205,17 +206,19 @@ def session_over(fact: dict[str, Any], now: datetime) -> None:
     """The customer has no session any more: who slept meanwhile wakes (``WaitlistWoken``)."""
     for entry in store.all_of(fact["customer_id"]):
         if entry.status is EntryStatus.WAITING:
-            _wake(entry.customer_id, rules.target_key(entry.wish), fact["id"], now)
+            _wake(entry.customer_id, rules.target_key(entry.wish), fact, now)
 
 
 @decides_anew
-def _wake(customer_id: str, target_key: str, fact_id: str, now: datetime) -> None:
+def _wake(customer_id: str, target_key: str, fact: dict[str, Any], now: datetime) -> None:
     entry = store.find(customer_id, target_key)
-    if entry is None or entry.woken_by >= fact_id or _settled(entry, now) is not entry:
+    if entry is None or entry.woken_by >= fact["id"] or _settled(entry, now) is not entry:
         return
+    if entry.was_sent_back and entry.since == sessions.get(fact["session_id"], now).ended_at:
+        return  # that session was no claim: it went unclaimed by this
     if entry.status is EntryStatus.WAITING and _may_be_told(customer_id, now):
         with Transaction() as tx:
-            store.put(tx, rules.wake(entry, fact_id), entry)
+            store.put(tx, rules.wake(entry, fact["id"]), entry)
             tx.record(_event(EventType.WAITLIST_WOKEN, entry, now))
 
 
@@ -305,7 +308,7 @@ def settle_at(key: Key, now: datetime) -> bool:
 
 def _settled(entry: Entry, now: datetime) -> Entry:
     """The entry as its deadlines make it, once that is written."""
-    after = _as_of(entry, now, has_session=_has_session(entry.customer_id, now))
+    after = _as_of(entry, now, sessions.active_of(entry.customer_id, now))
     if after is not entry:
         _move(entry, after, now)
     return after
@@ -358,15 +361,28 @@ def _woken_by_end_of_turn(before: Entry, after: Entry, now: datetime) -> list[En
 _COUNTED = {EntryStatus.CLAIMED: "WaitlistClaimed", EntryStatus.EXPIRED: "WaitlistExpired"}
 
 
-def _as_of(entry: Entry, now: datetime, *, has_session: bool) -> Entry:
-    """Losing a race keeps the place: who has booked, or found the mechanic taken or gone."""
+def _as_of(entry: Entry, now: datetime, session: Session | None) -> Entry:
+    """Losing a race keeps the place: who has booked, or found the mechanic taken or gone.
+
+    ``session`` is what the customer has. One that was not signed when the turn ran out has yet to
+    show that the turn was claimed.
+    """
     turn = entry.turn
-    keeps_place = has_session or (
-        turn is not None
-        and rules.has_run_out(turn, now)
-        and _free(turn.mechanic_id, policies.current(now), now) is None
-    )
-    return rules.as_of(entry, now, keeps_place=keeps_place)
+    if turn is None or not rules.has_run_out(turn, now):
+        after = rules.as_of(entry, now, keeps_place=True)
+        given_up_at = _given_up_at(after, now)
+        return rules.unclaimed(after, given_up_at) if given_up_at else after
+    is_gone = _free(turn.mechanic_id, policies.current(now), now) is None
+    booked = session.id if session and session.pending_since is None else None
+    return rules.as_of(entry, now, keeps_place=session is not None or is_gone, booked=booked)
+
+
+def _given_up_at(entry: Entry, now: datetime) -> datetime | None:
+    """When the session that was booked in a turn came to nothing without ever being signed."""
+    if entry.status is not EntryStatus.WAITING or entry.booked is None:
+        return None
+    session = sessions.get(entry.booked, now)
+    return session.ended_at if session.pending_since is None else None
 
 
 # Turns
@@ -423,8 +439,7 @@ def _awake(place: Place, now: datetime) -> Entry | None:
     entry = store.find(place.customer_id, place.target_key)
     if entry is None or not rules.stands_at(entry, place):
         return None
-    if now >= entry.expires_at:
-        _settled(entry, now)
+    if (entry.booked or now >= entry.expires_at) and _settled(entry, now) is not entry:
         return None
     return entry if _may_be_told(entry.customer_id, now) else None
 
@@ -478,16 +493,16 @@ def _count_told(told: _Told, now: datetime) -> None:
 def entries_of(customer_id: str, now: datetime, limit: int, cursor: str | None) -> Entries:
     """A customer's entries, open and lately closed, newest first."""
     page = store.of_customer(customer_id, limit, cursor)
-    has_session = _has_session(customer_id, now)
-    found = [_listed(entry, now, has_session=has_session) for entry in store.entries_of(page)]
+    session = sessions.active_of(customer_id, now)
+    found = [_listed(entry, now, session) for entry in store.entries_of(page)]
     return Entries(found, page.cursor)
 
 
-def _listed(entry: Entry, now: datetime, *, has_session: bool) -> Listed:
-    entry = _as_of(entry, now, has_session=has_session)
+def _listed(entry: Entry, now: datetime, session: Session | None) -> Listed:
+    entry = _as_of(entry, now, session)
     waits = entry.status is EntryStatus.WAITING
     place = store.ahead_of(entry, now) + 1 if waits else None
-    return Listed(entry, place, sleeping=waits and has_session)
+    return Listed(entry, place, sleeping=waits and session is not None)
 
 
 def _has_session(customer_id: str, now: datetime) -> bool:
