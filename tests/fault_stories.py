@@ -56,6 +56,8 @@ Story = Callable[[FastWorld], Plot]
 
 STORIES: dict[str, Story] = {}
 
+_CHANGED = frozenset({"MechanicChanged"})
+
 
 def story(tell: Story) -> Story:
     STORIES[tell.__name__] = tell
@@ -998,6 +1000,161 @@ def who_waits_for_a_day_is_told_so(world: FastWorld) -> Plot:
     return Plot(then, end)
 
 
+@story
+def a_customer_joins_the_waitlist_while_somebody_is_free(world: FastWorld) -> Plot:
+    town(world, "a")
+    customers.upsert({"id": "one", "country": "Canada"})
+
+    def then() -> None:
+        world.call(lambda once: waitlist.join(ANYBODY, "one", world.now, once))
+        world.pass_time(seconds=15)
+
+    def end() -> None:
+        assert told(world) == ["one"]
+        assert offers.left_at("a") is None
+
+    return Plot(then, end)
+
+
+@story
+def who_slept_while_somebody_came_cancels_and_is_told(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    wait(world, "customer")
+    session = booked(world)
+    world.drain()
+    shifts.clock_in("a", world.now)
+    world.pass_time(minutes=1)
+
+    def then() -> None:
+        _cancel(world, session)
+        world.pass_time(seconds=15)
+
+    def end() -> None:
+        assert told(world) == ["customer"]
+        assert len(world.facts("WaitlistWoken")) == 1
+
+    return Plot(then, end)
+
+
+@story
+def who_booked_in_the_turn_and_never_signed_has_not_claimed(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    wait(world, "customer", "two")
+    shifts.clock_in("a", world.now)
+    world.pass_time(minutes=4)
+    session = booked(world)
+    world.pass_time(minutes=2)
+
+    def then() -> None:
+        _cancel(world, session)
+
+    def end() -> None:
+        assert told(world) == ["customer", "two"]
+        assert entry_of(world, "customer").was_sent_back
+
+    return Plot(then, end)
+
+
+@story
+def an_offer_ends_and_who_waits_is_told_of_the_mechanic(world: FastWorld) -> Plot:
+    town(world, "a")
+    world.book()
+    offer = world.offer_to("a")
+    customers.upsert({"id": "one", "country": "Canada"})
+    waitlist.join(ANYBODY, "one", world.now)
+    world.pass_time(seconds=15)
+
+    def then() -> None:
+        decline(world, offer.id, "a")
+
+    def end() -> None:
+        assert told(world) == ["one"]
+
+    return Plot(then, end)
+
+
+# Who comes and who goes
+
+
+@story
+def a_mechanic_comes_while_three_sessions_wait(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    world.device("a")
+    first = world.book()
+    others = [world.book(customer) for customer in ("other", "third")]
+
+    def then() -> None:
+        world.call(lambda once: shifts.clock_in("a", world.now, once=once))
+
+    def end() -> None:
+        assert world.asked(first.id) == ["a"]
+        assert len(world.facts("BroadcastAnnounced")) == len(others)
+        for session in (first, *others):
+            assert offers.dispatch_of(session.id).all_offline is False
+
+    return Plot(then, end)
+
+
+@story
+def the_last_one_leaves_while_a_session_waits(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = world.book()
+    decline(world, world.offer_to("a").id, "a")
+    world.drain()
+
+    def then() -> None:
+        world.call(lambda once: shifts.clock_out("a", world.now, once=once))
+        world.pass_time(seconds=15)
+
+    def end() -> None:
+        (fact,) = world.facts("AllOffline")
+        assert fact["session_id"] == session.id
+
+    return Plot(then, end)
+
+
+@story
+def a_mechanic_is_reinstated_while_a_session_waits(world: FastWorld) -> Plot:
+    town(world, "a")
+    world.mechanic("a", on_shift=False, status="suspended")
+    session = world.book()
+
+    def then() -> None:
+        world.call(lambda _once: world.mechanic("a", on_shift=False))
+
+    def end() -> None:
+        assert world.asked(session.id) == ["a"]
+
+    return Plot(then, end, _CHANGED)
+
+
+@story
+def the_preferred_mechanic_is_sought_for_too_late(world: FastWorld) -> Plot:
+    town(world, "abcd")
+    session = booked(world, preferred_mechanic_id="d")
+    sessions.sign_waiver(session.id, "customer", "Jo Driver", world.now)
+
+    def end() -> None:
+        assert world.asked(session.id) == ["d", "a", "b"]
+
+    return _swept(world, end, minutes=4)
+
+
+@story
+def a_mechanic_declines_the_broadcast_of_what_they_are_offered(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = world.book()
+    offer, broadcast = world.offer_to("a"), world.broadcast(session.id)
+
+    def then() -> None:
+        decline(world, broadcast.id, "a")
+
+    def end() -> None:
+        assert world.row(offer.id).status is AssignmentStatus.DECLINED
+
+    return Plot(then, end)
+
+
 # Devices and pushes
 
 
@@ -1305,9 +1462,6 @@ def nobody_is_reminded_of_a_booking_that_is_off(world: FastWorld) -> Plot:
 # What operators and schedules do
 
 
-_CHANGED = frozenset({"MechanicChanged"})
-
-
 @story
 def a_mechanic_is_seeded(world: FastWorld) -> Plot:
     def then() -> None:
@@ -1476,3 +1630,18 @@ def the_sweeper_finds_a_turn_nobody_ended(world: FastWorld) -> Plot:
         assert told(world) == ["one", "two"]
 
     return _swept(world, end, minutes=9)
+
+
+@story
+def the_sweeper_finds_capacity_that_was_left(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    wait(world, "one")
+    world.pass_time(seconds=15)
+    shifts.clock_in("a", world.now)
+    offers.place_capacity("a", world.now)
+
+    def end() -> None:
+        assert told(world) == ["one"]
+        assert offers.left_at("a") is None
+
+    return _swept(world, end, minutes=4)

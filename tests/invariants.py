@@ -14,6 +14,7 @@ import msgspec
 
 from dispatch.core.events import PREFIX
 from dispatch.core.table import Item, decode
+from dispatch.mechanics import rules as mechanic_rules
 from dispatch.mechanics.model import Mechanic
 from dispatch.mechanics.store import mechanic_of
 from dispatch.notifications.model import OFFER_WITHDRAWN, Channel
@@ -25,7 +26,8 @@ from dispatch.policy.model import Policy
 from dispatch.policy.rules import from_document
 from dispatch.sessions.model import ACTIVE, Session, Status
 from dispatch.shifts.model import Shift
-from dispatch.waitlist.model import Entry
+from dispatch.waitlist import rules as waitlist_rules
+from dispatch.waitlist.model import Entry, EntryStatus
 from tests.fast.services import Push
 from tests.fast.world import FastWorld
 
@@ -288,6 +290,66 @@ def no_more_turns_than_capacity(picture: Picture) -> None:
     whose = Counter(turn.customer_id for turn in turns)
     assert all(count <= picture.capacity for count in at.values()), at
     assert all(count == 1 for count in whose.values()), whose
+
+
+def check_that_all_have_met(picture: Picture) -> None:
+    """Once all has been heard and nothing was lost: nobody waits whom somebody free could serve.
+
+    Who let a turn run out waits for new capacity. Who has an open offer or turn is not free.
+    """
+    free = [mechanic for mechanic in picture.mechanics.values() if _is_free(picture, mechanic)]
+    for entry in picture.entries:
+        if _is_awake(picture, entry) and not entry.was_sent_back:
+            met = [m.id for m in free if m.id != entry.customer_id and _serves(m, entry)]
+            assert not met, f"{entry.customer_id} waits, and {met} are free"
+    for dispatch in picture.dispatches.values():
+        if not offer_rules.may_be_offered_capacity(dispatch, picture.now):
+            continue
+        there = [m for m in picture.mechanics.values() if _is_there(picture, m)]
+        theirs = [m for m in there if m.id != dispatch.customer_id]
+        assert not (dispatch.all_offline and theirs), f"{dispatch.session_id}: not all are offline"
+        assert dispatch.all_offline or theirs, f"{dispatch.session_id}: all are offline"
+        out = {*dispatch.excluded, *dispatch.declined}
+        met = [m.id for m in free if m.id not in out]
+        assert dispatch.announced or not met, f"{dispatch.session_id} waits, and {met} are free"
+        unasked = [id_ for id_ in met if offer_rules.may_ask(dispatch, id_)]
+        assert not unasked, f"{dispatch.session_id} waits, and {unasked} were not asked"
+
+
+def _is_there(picture: Picture, mechanic: Mechanic) -> bool:
+    duty = mechanic_rules.duty_at(mechanic, picture.now)
+    entry = mechanic_rules.roster_entry(mechanic)
+    return duty.on_shift and mechanic_rules.is_eligible(entry, Policy(), picture.now.date())
+
+
+def _is_free(picture: Picture, mechanic: Mechanic) -> bool:
+    """Free, and nobody else is about to be served."""
+    if mechanic_rules.why_not_available(mechanic, Policy(), picture.now):
+        return False
+    has_turn = any(
+        entry.turn and entry.turn.mechanic_id == mechanic.id and picture.now < entry.turn.until
+        for entry in picture.entries
+    )
+    has_offer = any(
+        row.mechanic_id == mechanic.id and row.status is AssignmentStatus.OFFERED
+        for row in picture.rows.values()
+    )
+    return not has_turn and not has_offer
+
+
+def _is_awake(picture: Picture, entry: Entry) -> bool:
+    others = [each for each in picture.entries if each.customer_id == entry.customer_id]
+    has_turn = any(each.turn and picture.now < each.turn.until for each in others)
+    return (
+        entry.status is EntryStatus.WAITING
+        and picture.now < entry.expires_at
+        and not has_turn
+        and not picture.is_active(entry.customer_id)
+    )
+
+
+def _serves(mechanic: Mechanic, entry: Entry) -> bool:
+    return entry.line in waitlist_rules.lines_served(mechanic.profile)
 
 
 RULES = (

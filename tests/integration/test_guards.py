@@ -47,7 +47,7 @@ from dispatch.notifications.model import (
 from dispatch.notifications.model import Entry as LedgerEntry
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
-from dispatch.offers.model import AssignmentStatus
+from dispatch.offers.model import AssignmentStatus, LeftCapacity
 from dispatch.policy import store as policy_items
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
@@ -425,6 +425,10 @@ def _offers_marked(tx: Transaction, marked_at: datetime = NOON) -> None:
     )
 
 
+def _renews(tx: Transaction) -> None:
+    mechanics.renew_capacity(tx, MECHANIC, policy=Policy(), now=NOON, otherwise=offer_rules.refused)
+
+
 _NEEDS_TIME: dict[str, Write] = {
     "take_load": _takes(mechanics.take_load, keeps_until=_DONE_AT),
     "check_available": _takes(mechanics.check_available, keeps_until=_DONE_AT),
@@ -472,6 +476,33 @@ def _availability() -> Iterator[Case]:
             write=write,
             refusal="at_capacity",
         )
+    unmarked = partial(a_mechanic, capacity_at=None)
+    for clause, given, reason in (
+        ("#status = :approved", unmarked({"status": "suspended"}), "not_eligible"),
+        (
+            "#profile_completion >= :min_profile_completion",
+            unmarked({"profile_completion": 79}),
+            "not_eligible",
+        ),
+        (CERTIFIED, unmarked(_LAPSED), "not_eligible"),
+        (ON_SHIFT, unmarked(currently_on_shift=False), "off_shift"),
+        (HAS_ROOM, unmarked(load=1), "at_capacity"),
+        (NOT_CLOSING, unmarked(closing="finished"), "at_capacity"),
+        (NOT_OVER, unmarked(shift_ends_at=format_time(NOON)), "off_shift"),
+    ):
+        yield Case(
+            where="mechanics.store.renew_capacity",
+            clause=clause,
+            given=given,
+            write=_renews,
+            refusal=reason,
+        )
+    yield Case(
+        where="mechanics.store.renew_capacity",
+        clause="attribute_not_exists(#capacity_at)",
+        given=a_mechanic(),
+        write=_renews,
+    )
     yield Case(
         where="mechanics.store.offer_marked_capacity",
         clause=THAT_MARK,
@@ -637,6 +668,17 @@ def _settles(tx: Transaction) -> None:
     )
 
 
+THAT_LEFT = "#capacity_id = :capacity_id"
+
+
+def _leaves(capacity_id: str, tx: Transaction) -> None:
+    offer_items.put_left(tx, LeftCapacity(capacity_id, MECHANIC, 1), NOON)
+
+
+def _forgets_left(tx: Transaction) -> None:
+    offer_items.forget_left(tx, MECHANIC, "this")
+
+
 def _offers() -> Iterator[Case]:
     def case(function: str, clause: str, given: Given, write: Write, note: str = "") -> Case:
         where = f"offers.store.{function}"
@@ -648,6 +690,8 @@ def _offers() -> Iterator[Case]:
     first = written(partial(put, version=1))
     yield case("put_dispatch", IS_NEW, first, partial(put, version=1))
     yield case("put_dispatch", SAME_VERSION, first, partial(put, version=3))
+    yield case("forget_left", THAT_LEFT, written(partial(_leaves, "another")), _forgets_left)
+    yield case("forget_left", THAT_LEFT, nothing, _forgets_left, "dealt with")
     yield case("add", IS_NEW, a_stored_offer(), lambda tx: offer_items.add(tx, builders.an_offer()))
     for status in sorted({*AssignmentStatus} - {AssignmentStatus.OFFERED}):
         yield case("settle", "#status = :before", a_stored_offer(status), _settles, status)
@@ -965,6 +1009,18 @@ def _passing() -> Iterator[Case]:
                 write=write,
                 refusal=StaleVersion if write is _offers_marked else AssertionError,
             )
+    for clause, given in (
+        ("attribute_not_exists(#certified_until)", a_mechanic(_NO_LAST_DAY, capacity_at=None)),
+        ("#certified_until >= :today", a_mechanic(capacity_at=None)),
+        ("attribute_not_exists(#shift_ends_at)", a_mechanic(capacity_at=None)),
+        (
+            "#shift_ends_at > :now",
+            a_mechanic(capacity_at=None, shift_ends_at=format_time(NOON + ONE_MS)),
+        ),
+    ):
+        yield Case(
+            where="mechanics.store.renew_capacity", clause=clause, given=given, write=_renews
+        )
     for clause, given in in_shift:
         yield Case(where="mechanics.store.count_miss", clause=clause, given=given, write=_misses)
     for clause, given in (
@@ -972,6 +1028,10 @@ def _passing() -> Iterator[Case]:
         ("#load > :one", a_mechanic(load=2, closing="finished")),
     ):
         yield Case(where="mechanics.store.free_load", clause=clause, given=given, write=_frees)
+    yield from _passing_elsewhere()
+
+
+def _passing_elsewhere() -> Iterator[Case]:
     for clause, given in ((IS_NEW, nothing), ("#token = :token", a_stored_device())):
         yield Case(
             where="notifications.store.forget_device",

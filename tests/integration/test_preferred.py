@@ -183,15 +183,17 @@ def test_who_takes_it_at_that_instant_leaves_the_customer_told_of_their_own(worl
     assert (row.status, row.cause, row.missed) == (AssignmentStatus.EXPIRED, Cause.TIMEOUT, True)
 
 
-def test_it_opens_when_the_offer_ends_however_late_that_was_made(world: World) -> None:
+def test_it_opens_at_its_instant_however_late_the_offer_was_made(world: World) -> None:
     booked = sessions.book_session(an_intake(preferred_mechanic_id="own"), "customer", world.now)
     sessions.sign_waiver(booked.id, "customer", "Jo Driver", world.now)
     world.clock.advance(seconds=90)
     world.drain()
-    world.clock.advance(seconds=31)
-    assert may_take(world, "a") == [], "past two minutes of the session's, not of the offer's"
-    world.pass_time(seconds=89)
-    assert may_take(world, "own") == [booked.id]
+    assert world.asked(booked.id) == ["own"]
+    world.clock.advance(seconds=29)
+    assert may_take(world, "a") == []
+    world.clock.advance(seconds=1)
+    assert may_take(world, "a") == [booked.id], "two minutes from when it became pending"
+    world.ring()
     assert world.asked(booked.id) == ["own", "a", "b"]
 
 

@@ -80,9 +80,10 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
     monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
     monkeypatch.setattr("dispatch.calendar.service.new_id", lambda _now: time_off_id)
-    monkeypatch.setattr(
-        "dispatch.offers.service.new_id", lambda now: next(ids, None) or new_id(now)
-    )
+    for module in ("search", "service"):
+        monkeypatch.setattr(
+            f"dispatch.offers.{module}.new_id", lambda now: next(ids, None) or new_id(now)
+        )
     world.mechanic("mechanic-a", on_shift=False)
 
     def run(name: str) -> Any:
@@ -280,7 +281,15 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
     clock_out(world, "b", finish=True)
     complete(world, last)
     waitlist.join(Wish(Target.ANY), "waits", world.now)
+    world.drain()
+    missed = world.book("waits")
+    sessions.join_session(take(world, "a", missed).id, "a", world.now)
+    waitlist.join(Wish(Target.MECHANIC, "b"), "waits", world.now)
+    world.drain()
+    world.pass_time(minutes=10)
     clock_out(world, "a")
+    world.book("nobody is there for")
+    world.pass_time(minutes=30)
     clock_in(world, "a")
     _keep_a_booking(world)
     shapes: dict[str, list[set[str]]] = defaultdict(list)

@@ -29,9 +29,10 @@ from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
+from dispatch.timers.rules import LOOK_AGAIN_AFTER
 from dispatch.timers.sweeper import GRACE, sweep
 from dispatch.waitlist import service as waitlist
-from dispatch.waitlist.model import Target, Wish
+from dispatch.waitlist.model import OPEN, Target, Wish
 from tests import invariants
 from tests.clock import Clock
 from tests.fast.faults import Fault
@@ -44,8 +45,8 @@ _T = TypeVar("_T")
 
 CUSTOMERS = ("ann", "ben", "cid")
 MECHANICS = ("kim", "lea", "max", "ned", "oli")
-PATIENCE = timedelta(hours=15)
-"""Longer than any deadline but that of the waitlist."""
+PATIENCE = timedelta(hours=25)
+"""Longer than any deadline, that of the waitlist included."""
 
 SWEPT_EVERY = timedelta(minutes=5)
 MOST_SWEEPS = 200
@@ -62,6 +63,8 @@ class Town(RuleBasedStateMachine):
     """Three customers and five mechanics, two of whom are on shift."""
 
     steps = 0
+    loses = True
+    """Whether messages and timers are lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,7 +272,7 @@ class Town(RuleBasedStateMachine):
     def a_message_comes(self, pick: int, times: int) -> None:
         """Any of those that are due, once, twice or never."""
         message = _one(self.world.deliverable(), pick)
-        if times == 0:
+        if times == 0 and self.loses:
             self.world.queues.messages.remove(message)
             return
         if times == 2:
@@ -277,7 +280,9 @@ class Town(RuleBasedStateMachine):
             self.world.queues.messages.append(again)
         self.world.deliver(message)
 
-    @precondition(lambda self: self.world.queues.messages or self.world.scheduler.schedules)
+    @precondition(
+        lambda self: self.loses and (self.world.queues.messages or self.world.scheduler.schedules)
+    )
     @rule(pick=picks)
     def a_timer_is_lost(self, pick: int) -> None:
         timers: list[Message | str] = [
@@ -337,6 +342,9 @@ class Town(RuleBasedStateMachine):
     def _all_comes_to_an_end(self) -> None:
         """Nobody does anything any more, and all that is under way is lost."""
         world = self.world
+        if not self.loses:
+            world.pass_time(seconds=LOOK_AGAIN_AFTER.total_seconds())
+            invariants.check_that_all_have_met(picture_of(world))
         world.lose_everything()
         over = format_time(world.now + PATIENCE)
         for _ in range(MOST_SWEEPS):
@@ -353,6 +361,13 @@ class Town(RuleBasedStateMachine):
         assert picture.locks == {}
         assert not any(mechanic.duty.on_shift for mechanic in picture.mechanics.values())
         assert not any(row.status is AssignmentStatus.OFFERED for row in picture.rows.values())
+        assert not any(entry.status in OPEN for entry in picture.entries)
+
+
+class FaithfulTown(Town):
+    """The same town, where every message comes at last, in whatever order: all meet who could."""
+
+    loses = False
 
 
 def _one(choices: Sequence[_T], pick: int) -> _T:
@@ -365,6 +380,15 @@ some_days = settings(suppress_health_check=list(HealthCheck), stateful_step_coun
 def test_whatever_happens() -> None:
     """Some hundred steps."""
     run_state_machine_as_test(Town, settings=settings(some_days, max_examples=10))
+
+
+def test_whatever_happens_where_nothing_is_lost() -> None:
+    run_state_machine_as_test(FaithfulTown, settings=settings(some_days, max_examples=10))
+
+
+@pytest.mark.long
+def test_whatever_happens_for_long_where_nothing_is_lost() -> None:
+    run_state_machine_as_test(FaithfulTown, settings=settings(some_days, max_examples=150))
 
 
 @pytest.mark.long

@@ -191,14 +191,14 @@ def test_a_preferred_mechanic_who_sleeps(world: World) -> None:
 
 
 def test_a_preferred_mechanic_who_was_never_asked(world: World) -> None:
-    """Meanwhile the broadcast is open to all: it was held for two minutes."""
+    """Meanwhile the broadcast is open to all: it was held for two minutes, and is not again."""
     world.mechanic("own")
     world.mechanic("b")
     world.drain()
     session = _book(world, preferred_mechanic_id="own")
     world.clock.at += GRACE
     assert _sweep(world) == 1
-    assert world.asked(session.id) == ["own"]
+    assert world.asked(session.id) == ["own", "b"]
     assert outcome(world, session.id) == "offered"
 
 

@@ -92,10 +92,19 @@ NEEDS: dict[str, tuple[dict[str, Any], list[Need]]] = {
     "MechanicFreed": (OF_MECHANIC, [Need("place_capacity", OF_MECHANIC)]),
     "MechanicClockedOut": (
         {**SHIFT, "cause": "self"},
-        [Need("review_offers", OF_MECHANIC), Need("count_shift", SHIFT)],
+        [
+            Need("review_offers", OF_MECHANIC),
+            Need("tell_waiting", OF_MECHANIC),
+            Need("count_shift", SHIFT),
+        ],
     ),
     "ShiftClosing": ({**SHIFT, "cause": "finished"}, [Need("review_offers", OF_MECHANIC)]),
-    "WaitlistJoined": (ENTRY, [Need("settle_waitlist", ENTRY, "expires_at")]),
+    "CapacityRenewed": (OF_MECHANIC, [Need("place_capacity", OF_MECHANIC)]),
+    "WaitlistJoined": (
+        ENTRY,
+        [Need("settle_waitlist", ENTRY, "expires_at"), Need("seek_free", ENTRY)],
+    ),
+    "WaitlistWoken": (ENTRY, [Need("seek_free", ENTRY)]),
     "WaitlistTold": (
         {**ENTRY, "mechanic_id": MECHANIC},
         [Need("settle_waitlist", ENTRY, "claim_until")],

@@ -36,6 +36,7 @@ ANYBODY = Wish(Target.ANY)
 TABLE = {
     ("waiting", "tell"): "told",
     ("waiting", "claim"): "claimed",
+    ("waiting", "go_to_back"): "waiting",
     ("waiting", "expire"): "expired",
     ("waiting", "leave"): "left",
     ("told", "keep_place"): "waiting",

@@ -46,6 +46,7 @@ class EventType(StrEnum):
     PREFERRED_PASSED_OVER = "PreferredPassedOver"
     ALL_OFFLINE = "AllOffline"
     CAPACITY_LEFT = "CapacityLeft"
+    CAPACITY_RENEWED = "CapacityRenewed"
     MECHANIC_FREED = "MechanicFreed"
     MECHANIC_CLOCKED_IN = "MechanicClockedIn"
     MECHANIC_CLOCKED_OUT = "MechanicClockedOut"
@@ -53,6 +54,7 @@ class EventType(StrEnum):
     MECHANIC_CHANGED = "MechanicChanged"
     WAITLIST_JOINED = "WaitlistJoined"
     WAITLIST_TOLD = "WaitlistTold"
+    WAITLIST_WOKEN = "WaitlistWoken"
     WAITLIST_ENDED = "WaitlistEnded"
     DEVICE_DISABLED = "DeviceDisabled"
 

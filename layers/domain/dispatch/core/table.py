@@ -291,11 +291,12 @@ class Transaction:
         request = {"Key": encode(key._asdict())}
         self._add("ConditionCheck", request, "", when, values, otherwise)
 
-    def record(self, event: Event) -> None:
-        """Write the fact beside the state it is about; the relay publishes it."""
+    def record(self, event: Event) -> str:
+        """Write the fact beside the state it is about; the relay publishes it. Answers its id."""
         item = event_item(event, after=self._last_event_id)
         self._last_event_id = item["id"]
         self.put(item)
+        return str(item["id"])
 
     def _add(
         self,

@@ -262,6 +262,14 @@ def forget_misses(tx: Transaction, mechanic_id: str) -> None:
     store.forget_misses(tx, mechanic_id)
 
 
+def renew_capacity(
+    tx: Transaction, mechanic_id: str, *, policy: Policy, now: datetime, otherwise: Refuse
+) -> None:
+    """Mark what is free as if it were new, provided that they could take a session now."""
+    refuse = _named(otherwise, policy, None, None, now, else_stale=True)
+    store.renew_capacity(tx, mechanic_id, policy, now, refuse)
+
+
 def put_capacity_to_use(tx: Transaction, mechanic: Mechanic) -> None:
     """What was marked as new capacity has been dealt with, provided that the mark still stands."""
     assert mechanic.capacity_at is not None, "only marked capacity can be put to use"

@@ -416,6 +416,20 @@ def forget_due(tx: Transaction, mechanic: Mechanic) -> None:
     )
 
 
+def renew_capacity(
+    tx: Transaction, mechanic_id: str, policy: Policy, now: datetime, otherwise: Otherwise
+) -> None:
+    """Mark what is free as new capacity, provided that it is there and not marked already."""
+    when, values = _available(policy, None, None, now)
+    tx.update(
+        key(mechanic_id),
+        f"SET {_MARK}",
+        {**values, **_marking(mechanic_id, now)},
+        when=f"{when} AND attribute_not_exists(#capacity_at)",
+        otherwise=otherwise,
+    )
+
+
 def put_capacity_to_use(tx: Transaction, mechanic_id: str, marked_at: datetime) -> None:
     """The capacity marked at that instant has been dealt with."""
     tx.update(

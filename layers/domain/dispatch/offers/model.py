@@ -114,7 +114,8 @@ class Assignment:
     A broadcast has no ``mechanic_id`` until it is accepted; it ends with the pending period
     (``expires_at``), and while it is ``held`` it opens by itself at ``opens_at``. ``declined_by``
     are those who do not want it, ``excluded`` those who may not have it. ``accepted_at``,
-    ``missed``, ``no_show`` and ``cause`` tell how the row went on.
+    ``missed``, ``no_show`` and ``cause`` tell how the row went on. ``kind`` is how an offer came
+    about; unknown of those written before it was kept.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Assignment:
     missed: bool = False
     no_show: bool = False
     cause: Cause | None = None
+    kind: OfferKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,18 @@ class OpenOffer:
     offered_at: datetime
     expires_at: datetime
     kind: OfferKind = OfferKind.WAVE
+
+
+@dataclass(frozen=True, slots=True)
+class LeftCapacity:
+    """Capacity that no pending session takes, until the waitlist has dealt with it.
+
+    ``id`` is that of the fact that told so (``CapacityLeft``).
+    """
+
+    id: str
+    mechanic_id: str
+    room: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,11 @@ def preferred_to_ask(dispatch: Dispatch) -> str | None:
     return chosen if chosen is not None and may_ask(dispatch, chosen) else None
 
 
+def is_time_for_preferred(dispatch: Dispatch, now: datetime) -> bool:
+    """Whether the broadcast is held for them still. What time has opened is not held again."""
+    return dispatch.opens_at is not None and now < dispatch.opens_at
+
+
 def asks_preferred_alone(dispatch: Dispatch, now: datetime) -> bool:
     return any(offer.kind is OfferKind.PREFERRED for offer in open_offers(dispatch, now))
 
@@ -319,10 +324,16 @@ def with_top_up(dispatch: Dispatch, offers: Collection[OpenOffer]) -> Dispatch:
     return _next(
         dispatch,
         short=0,
+        all_offline=dispatch.all_offline and not offers,
         offers=(*dispatch.offers, *offers),
         asked=(*dispatch.asked, *(offer.mechanic_id for offer in offers)),
         waves=dispatch.waves + 1 if offers else dispatch.waves,
     )
+
+
+def with_news(dispatch: Dispatch, *, announced: bool, all_offline: bool) -> Dispatch:
+    """Mechanics have come or gone while nobody was asked, and whom that concerns was told."""
+    return _next(dispatch, announced=dispatch.announced or announced, all_offline=all_offline)
 
 
 def closed(dispatch: Dispatch) -> Dispatch:
@@ -375,7 +386,7 @@ def seeking(dispatch: Dispatch, preferred_s: int, now: datetime) -> Dispatch:
 
 def preferred_outcome(dispatch: Dispatch, now: datetime) -> str:
     """What became of the customer's choice, as far as the search goes."""
-    if asks_preferred_alone(dispatch, now):
+    if any(o.mechanic_id == dispatch.preferred_id for o in open_offers(dispatch, now)):
         return "offered"
     if any(offer.kind is OfferKind.PREFERRED for offer in overdue_offers(dispatch, now)):
         return "expired"

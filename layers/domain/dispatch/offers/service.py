@@ -5,63 +5,61 @@ alone; moves that change the session too are in ``sessions.service``, which call
 that take a transaction.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
-from dispatch.calendar.rules import length, shortest
 from dispatch.core.errors import IllegalMove, NotFound, StaleVersion
-from dispatch.core.events import Event, EventType
+from dispatch.core.events import EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
 from dispatch.core.logging import MetricUnit, metrics
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.core.time import format_time
 from dispatch.matching import service as matching
-from dispatch.matching.model import Among, MatchRequest, Priority, Ranked, Ranking
-from dispatch.matching.rules import priority
+from dispatch.matching.model import MatchRequest, Priority
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import Mechanic, Unavailable
-from dispatch.offers import rules, store
+from dispatch.mechanics.model import Mechanic
+from dispatch.offers import capacity, rules, search, store
+from dispatch.offers.capacity import broadcasts_for, hand_capacity_on
 from dispatch.offers.model import (
     Assignment,
     AssignmentStatus,
     Cause,
     DeclineReason,
     Dispatch,
-    Match,
     MatchType,
     Move,
-    OfferKind,
     OpenOffer,
     SessionBrief,
     Tally,
 )
+from dispatch.offers.search import event, match_of, passed_over_event
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 
 UNASSIGNED_SHOWN = 100
 """Of what a mechanic could take, the queue shows the oldest this many."""
 
-KEPT = 10
-"""How many of the best are written down beside the session."""
-
-
 Facts = Mapping[str, str | bool]
 """What is written on a row besides its status, when it moves."""
 
-
-class _Unavailable(Exception):
-    """A mechanic who was ranked free is not: the index lagged behind."""
-
-    def __init__(self, mechanic_id: str) -> None:
-        self.mechanic_id = mechanic_id
+# The search, and what becomes of new capacity: modules of their own
 
 
-def _event(type_: EventType, session_id: str, now: datetime, **facts: Any) -> Event:
-    return Event(type_, f"SESSION#{session_id}", now, {"session_id": session_id, **facts})
+seek_mechanic = search.seek_mechanic
+top_up = search.top_up
+place_capacity = capacity.place_capacity
+renew_capacity = capacity.renew_capacity
+is_waited_for = capacity.is_waited_for
+tell_waiting = capacity.tell_waiting
+of_no_new_capacity = capacity.of_no_new_capacity
+left_at = capacity.left_at
+forget_left = capacity.forget_left
+find_dispatch = search.find_dispatch
+dispatch_of = search.dispatch_of
+keeps_until = search.keeps_until
 
 
 # Parts of other use cases' transactions
@@ -117,7 +115,7 @@ def booked_row(
         status=AssignmentStatus.ACCEPTED,
         priority=Priority.HIGH,
         mechanic_id=mechanic.id,
-        match=_match(ranked),
+        match=match_of(ranked),
         offered_at=now,
         expires_at=None,
         brief=brief,
@@ -206,7 +204,7 @@ def win(
     _close_rows(tx, dispatch, Move.RESCIND, now, except_for=assignment.id)
     store.put_dispatch(tx, rules.closed(dispatch))
     lost = [offer for offer in dispatch.offers if offer.mechanic_id != mechanic_id]
-    _hand_capacity_on(tx, lost, now)
+    hand_capacity_on(tx, lost, now)
     return lost
 
 
@@ -214,7 +212,7 @@ def withdraw(tx: Transaction, dispatch: Dispatch, now: datetime) -> list[OpenOff
     """The session was cancelled while pending: so are its rows. Answers with the offers lost."""
     _close_rows(tx, dispatch, Move.CANCEL, now)
     store.put_dispatch(tx, rules.withdrawn(dispatch))
-    _hand_capacity_on(tx, dispatch.offers, now)
+    hand_capacity_on(tx, dispatch.offers, now)
     return list(dispatch.offers)
 
 
@@ -222,7 +220,7 @@ def give_up(tx: Transaction, dispatch: Dispatch, now: datetime) -> list[OpenOffe
     """Nobody took the session in time: its rows have expired. Answers with the offers lost."""
     _close_rows(tx, dispatch, Move.EXPIRE, now, facts={"cause": Cause.UNFILLED})
     store.put_dispatch(tx, rules.closed(dispatch))
-    _hand_capacity_on(tx, dispatch.offers, now)
+    hand_capacity_on(tx, dispatch.offers, now)
     return list(dispatch.offers)
 
 
@@ -310,444 +308,6 @@ def _close_offer(
     )
 
 
-# The search
-
-
-@decides_anew
-def seek_mechanic(session_id: str, now: datetime) -> None:
-    """Do what is due for a pending session: ask the preferred mechanic, make offers, announce.
-
-    Safe to call at any time and any number of times. Raises NotFound where there is no dispatch.
-    """
-    dispatch = dispatch_of(session_id)
-    if not rules.is_pending(dispatch, now) or dispatch.seek_due_at is None:
-        return
-    policy = policies.of_version(dispatch.policy_version)
-    if dispatch.matched:
-        _make_wave(dispatch, policy, now, wanted=dispatch.owed)
-    elif preferred := rules.preferred_to_ask(dispatch):
-        _ask_preferred(dispatch, preferred, policy, now)
-    elif not rules.asks_preferred_alone(dispatch, now):
-        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave)
-
-
-def _ask_preferred(dispatch: Dispatch, preferred: str, policy: Policy, now: datetime) -> None:
-    """The customer's choice is asked alone, or, where that cannot be, passed over."""
-    mechanic = mechanics.get(preferred)
-    brand = dispatch.wanted.brand_key
-    until = keeps_until(dispatch, policy, now)
-    why_not = mechanics.why_not_available(mechanic, policy, now, brand, until)
-    if mechanic is None or why_not is not None:
-        outcome = why_not or Unavailable.NOT_ELIGIBLE
-        _make_wave(dispatch, policy, now, wanted=policy.offers_per_wave, passed_over=outcome)
-        return
-    ranked = matching.score_of(mechanic, dispatch.wanted, policy, now)
-    row = _offer(dispatch, ranked, policy, now, alone=True)
-    offer = _open_offer(row, OfferKind.PREFERRED)
-    after = rules.with_preferred_asked(dispatch, offer)
-    everyone = _everyone(dispatch, policy, now)
-    with Transaction() as tx:
-        store.put_dispatch(tx, after)
-        store.add(tx, row)
-        store.hold_broadcast(tx, dispatch.broadcast_id, offer.expires_at)
-        _check_available(tx, mechanic.id, dispatch, policy, now, _decide_anew)
-        store.put_matches(tx, dispatch, _record(everyone, after))
-        tx.record(_offers_made(after, [offer], OfferKind.PREFERRED, now))
-    metrics.add_metric("OffersMade", MetricUnit.Count, 1)
-
-
-def _make_wave(
-    dispatch: Dispatch,
-    policy: Policy,
-    now: datetime,
-    *,
-    wanted: int,
-    passed_over: str | None = None,
-) -> None:
-    """Ask the best who are free, up to ``wanted``; announce the broadcast where nobody is.
-
-    Whoever turns out not to be free is passed over, on a fresh roster.
-    """
-    everyone = None if dispatch.matched else _everyone(dispatch, policy, now)
-    out = set(rules.not_to_ask(dispatch))
-    fresh_since = dispatch.seek_due_at
-    while True:
-        free = matching.rank(
-            dispatch.wanted,
-            wanted,
-            policy,
-            now,
-            among=Among.FREE,
-            excluding=out,
-            fresh_since=fresh_since,
-            keeps_until=keeps_until(dispatch, policy, now),
-        )
-        try:
-            _write_wave(dispatch, policy, everyone, free.top, now, wanted, passed_over)
-        except _Unavailable as gone:
-            out.add(gone.mechanic_id)
-            fresh_since = None
-        else:
-            metrics.add_metric("OffersMade", MetricUnit.Count, len(free.top))
-            return
-
-
-def _everyone(dispatch: Dispatch, policy: Policy, now: datetime) -> Ranking:
-    """The ten best whatever their presence: a record."""
-    return matching.rank(
-        dispatch.wanted,
-        KEPT,
-        policy,
-        now,
-        among=Among.ALL,
-        excluding=dispatch.excluded,
-        fresh_since=dispatch.seek_due_at,
-    )
-
-
-def _write_wave(
-    dispatch: Dispatch,
-    policy: Policy,
-    everyone: Ranking | None,
-    best: tuple[Ranked, ...],
-    now: datetime,
-    wanted: int,
-    passed_over: str | None,
-) -> None:
-    rows = [_offer(dispatch, ranked, policy, now) for ranked in best]
-    offers = [_open_offer(row, OfferKind.WAVE) for row in rows]
-    told = _to_tell(dispatch, offers, policy, now)
-    after = rules.with_wave(
-        dispatch,
-        offers,
-        now,
-        wanted=wanted,
-        preferred_outcome=passed_over,
-        announced=bool(told.audience),
-        all_offline=told.all_offline,
-    )
-    with Transaction() as tx:
-        store.put_dispatch(tx, after)
-        if rules.broadcast_status(dispatch) is AssignmentStatus.HELD:
-            store.open_broadcast(tx, dispatch.broadcast_id)
-        for row, offer in zip(rows, offers, strict=True):
-            store.add(tx, row)
-            _check_available(
-                tx, offer.mechanic_id, dispatch, policy, now, _unavailable(offer.mechanic_id)
-            )
-        if everyone:
-            store.put_matches(tx, dispatch, _record(everyone, after))
-        if passed_over:
-            tx.record(_passed_over(after, now))
-        if offers:
-            tx.record(_offers_made(after, offers, OfferKind.WAVE, now))
-        for event in _told(told, after, now):
-            tx.record(event)
-
-
-@dataclass(frozen=True, slots=True)
-class _ToTell:
-    """Whom to tell of the broadcast, and whether to tell the customer that all are offline."""
-
-    audience: Collection[str] = ()
-    all_offline: bool = False
-    is_news: bool = False
-
-
-def _to_tell(
-    dispatch: Dispatch, offers: Collection[OpenOffer], policy: Policy, now: datetime
-) -> _ToTell:
-    """Nothing while an offer is open. The broadcast is pushed once per period."""
-    if offers or rules.open_offers(dispatch, now):
-        return _ToTell()
-    audience: Collection[str] = ()
-    if not dispatch.announced:
-        audience = matching.audience(
-            dispatch.wanted,
-            policy,
-            now,
-            limit=policy.broadcast_push_limit,
-            excluding={*dispatch.excluded, *dispatch.declined},
-            fresh_since=dispatch.seek_due_at,
-            keeps_until=keeps_until(dispatch, policy, now),
-        )
-    all_offline = not audience and not matching.anyone_on_shift(
-        dispatch.wanted,
-        policy,
-        now,
-        excluding={dispatch.customer_id},
-        fresh_since=dispatch.seek_due_at,
-    )
-    return _ToTell(audience, all_offline, is_news=all_offline and not dispatch.all_offline)
-
-
-def _told(told: _ToTell, dispatch: Dispatch, now: datetime) -> Iterator[Event]:
-    if told.audience:
-        yield _event(
-            EventType.BROADCAST_ANNOUNCED,
-            dispatch.session_id,
-            now,
-            period=dispatch.period,
-            assignment_id=dispatch.broadcast_id,
-            mechanic_ids=list(told.audience),
-            **({"expires_at": format_time(until)} if (until := dispatch.pending_until) else {}),
-        )
-    if told.is_news:
-        yield _event(
-            EventType.ALL_OFFLINE,
-            dispatch.session_id,
-            now,
-            period=dispatch.period,
-            customer_id=dispatch.customer_id,
-        )
-
-
-def _offers_made(
-    dispatch: Dispatch, offers: Sequence[OpenOffer], kind: OfferKind, now: datetime
-) -> Event:
-    """The fact, for offers that end together."""
-    return _event(
-        EventType.OFFERS_MADE,
-        dispatch.session_id,
-        now,
-        period=dispatch.period,
-        wave=dispatch.waves,
-        kind=kind,
-        short=dispatch.short,
-        assignment_ids=[offer.assignment_id for offer in offers],
-        mechanic_ids=[offer.mechanic_id for offer in offers],
-        expires_at=format_time(offers[0].expires_at),
-    )
-
-
-def _passed_over(dispatch: Dispatch, now: datetime) -> Event:
-    return _event(
-        EventType.PREFERRED_PASSED_OVER,
-        dispatch.session_id,
-        now,
-        customer_id=dispatch.customer_id,
-        mechanic_id=dispatch.preferred_id,
-        outcome=dispatch.preferred_outcome,
-    )
-
-
-def _check_available(
-    tx: Transaction,
-    mechanic_id: str,
-    dispatch: Dispatch,
-    policy: Policy,
-    now: datetime,
-    otherwise: mechanics.Refuse,
-) -> None:
-    """Offers stand under this condition on the mechanic."""
-    mechanics.check_available(
-        tx,
-        mechanic_id,
-        brand_key=dispatch.wanted.brand_key,
-        policy=policy,
-        now=now,
-        otherwise=otherwise,
-        keeps_until=keeps_until(dispatch, policy, now),
-    )
-
-
-def keeps_until(dispatch: Dispatch, policy: Policy, now: datetime) -> datetime:
-    """When a mechanic who began now would be free again. Their own next booking comes first."""
-    return now + length(dispatch.brief.minutes, policy)
-
-
-def _unavailable(mechanic_id: str) -> mechanics.Refuse:
-    return lambda _reason: _Unavailable(mechanic_id)
-
-
-def _decide_anew(_reason: Unavailable) -> Exception:
-    return StaleVersion()
-
-
-def _offer(
-    dispatch: Dispatch,
-    ranked: Ranked,
-    policy: Policy,
-    now: datetime,
-    *,
-    alone: bool = False,
-) -> Assignment:
-    """``alone``: to the customer's choice, before anybody else is asked."""
-    score = ranked.score
-    lasting_s = policy.preferred_s if alone else policy.offer_s
-    return Assignment(
-        id=new_id(now),
-        session_id=dispatch.session_id,
-        match_type=MatchType.TARGETED,
-        status=AssignmentStatus.OFFERED,
-        priority=Priority.HIGH if alone else priority(score.match_score, policy.scoring),
-        mechanic_id=ranked.mechanic.id,
-        match=_match(ranked),
-        offered_at=now,
-        expires_at=rules.offer_ends(dispatch, lasting_s, now),
-        brief=dispatch.brief,
-        wanted=dispatch.wanted,
-    )
-
-
-def _match(ranked: Ranked) -> Match:
-    score = ranked.score
-    return Match(
-        score=score.match_score,
-        reasons=score.match_reasons,
-        badge=score.badge,
-        is_brand_specialist=score.is_brand_specialist,
-        is_local_match=score.is_local_match,
-    )
-
-
-def _open_offer(row: Assignment, kind: OfferKind) -> OpenOffer:
-    assert row.mechanic_id is not None, "an offer has its mechanic"
-    assert row.expires_at is not None, "an offer has its deadline"
-    return OpenOffer(row.id, row.mechanic_id, row.offered_at, row.expires_at, kind)
-
-
-def _record(ranking: Ranking, dispatch: Dispatch) -> dict[str, Any]:
-    """The ranking as it is kept: ids, points and reasons, no names."""
-    return {
-        "policy_version": ranking.policy_version,
-        "ranked_at": format_time(ranking.ranked_at),
-        "roster_age_s": ranking.roster_age_s,
-        "preferred": {"mechanic_id": dispatch.preferred_id, "outcome": dispatch.preferred_outcome}
-        if dispatch.preferred_id
-        else None,
-        "matches": [
-            {
-                "mechanic_id": ranked.mechanic.id,
-                "match_score": ranked.score.match_score,
-                "breakdown": dict(ranked.score.breakdown),
-                "match_reasons": ranked.score.match_reasons,
-                "badge": ranked.score.badge,
-            }
-            for ranked in ranking.top
-        ],
-    }
-
-
-# Whom the search has missed
-
-
-@decides_anew
-def top_up(session_id: str, now: datetime) -> None:
-    """Look again at a wave that fell short: the roster lags, and may have missed somebody.
-
-    Asks those alone who were on shift and free when the wave was made; once, for each period.
-    """
-    dispatch = dispatch_of(session_id)
-    if not rules.is_pending(dispatch, now) or dispatch.short == 0 or dispatch.wave_at is None:
-        return
-    policy = policies.of_version(dispatch.policy_version)
-    found = matching.rank(
-        dispatch.wanted,
-        KEPT,
-        policy,
-        now,
-        among=Among.FREE,
-        excluding=rules.not_to_ask(dispatch),
-        keeps_until=keeps_until(dispatch, policy, now),
-    )
-    missed = [
-        ranked for ranked in found.top if rules.was_waiting(ranked.mechanic.duty, dispatch.wave_at)
-    ]
-    rows = [_offer(dispatch, ranked, policy, now) for ranked in missed[: dispatch.short]]
-    offers = [_open_offer(row, OfferKind.WAVE) for row in rows]
-    after = rules.with_top_up(dispatch, offers)
-    with Transaction() as tx:
-        store.put_dispatch(tx, after)
-        for row, offer in zip(rows, offers, strict=True):
-            store.add(tx, row)
-            _check_available(tx, offer.mechanic_id, dispatch, policy, now, _decide_anew)
-        if offers:
-            tx.record(_offers_made(after, offers, OfferKind.WAVE, now))
-
-
-@decides_anew
-def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> None:
-    """A mechanic has clocked in or become free: offer them the oldest pending session that fits.
-
-    When none does, what capacity is left is the waitlist's (``CapacityLeft``). Done once for each
-    mark of new capacity; it waits while a session that fits is still to be sought for. ``again``,
-    some seconds later, looks only for a session that was not to be seen yet.
-    """
-    mechanic = mechanics.get(mechanic_id)
-    if mechanic is None or (mechanic.capacity_at is None and not again):
-        return
-    policy = policies.current(now)
-    one_is_sought = False
-    for dispatch in _pending_for(mechanic, policy, now):
-        if rules.may_be_offered_capacity(dispatch, now):
-            _offer_capacity(dispatch, mechanic, policy, now)
-            return
-        one_is_sought |= rules.is_sought(dispatch, now)
-    if mechanic.capacity_at is None or one_is_sought:
-        return
-    with Transaction() as tx:
-        mechanics.put_capacity_to_use(tx, mechanic)
-        _leave_capacity(tx, mechanic, "none_fits", now)
-
-
-def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
-    """The pending sessions that this mechanic could have and was not asked for, oldest first."""
-    if not mechanics.room(mechanic, policy, now):
-        return
-    waiting = sorted(
-        (row.brief.created_at, row.session_id)
-        for row in _broadcasts_for(mechanic, policy, now)
-        if rules.may_see_broadcast(row, mechanic.id, sessions_offered=frozenset(), now=now)
-    )
-    for _, session_id in waiting:
-        dispatch = dispatch_of(session_id)
-        until = keeps_until(dispatch, policy, now)
-        if rules.may_ask(dispatch, mechanic.id) and mechanics.is_clear(mechanic, until):
-            yield dispatch
-
-
-def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
-    its_policy = policies.of_version(dispatch.policy_version)
-    ranked = matching.score_of(mechanic, dispatch.wanted, its_policy, now)
-    row = _offer(dispatch, ranked, its_policy, now)
-    offer = _open_offer(row, OfferKind.CAPACITY)
-    after = rules.with_capacity(dispatch, offer)
-    with Transaction() as tx:
-        store.put_dispatch(tx, after)
-        store.add(tx, row)
-        mechanics.offer_capacity(
-            tx,
-            mechanic,
-            policy=policy,
-            brand_key=dispatch.wanted.brand_key,
-            now=now,
-            otherwise=_decide_anew,
-            keeps_until=keeps_until(dispatch, policy, now),
-        )
-        tx.record(_offers_made(after, [offer], OfferKind.CAPACITY, now))
-    metrics.add_metric("OffersMade", MetricUnit.Count, 1)
-
-
-def _hand_capacity_on(tx: Transaction, ended: Iterable[OpenOffer], now: datetime) -> None:
-    """New capacity that was offered and not taken is the waitlist's."""
-    for offer in ended:
-        if offer.kind is OfferKind.CAPACITY:
-            _leave_capacity(tx, mechanics.get(offer.mechanic_id), "not_taken", now)
-
-
-def _leave_capacity(tx: Transaction, mechanic: Mechanic | None, reason: str, now: datetime) -> None:
-    """Tell of the room that is left, if this mechanic has any and may be matched."""
-    policy = policies.current(now)
-    if mechanic is None or not mechanics.is_eligible(mechanic, policy, now, brand_key=None):
-        return
-    if not mechanics.is_clear(mechanic, now + shortest(policy)):
-        return
-    if room := mechanics.room(mechanic, policy, now):
-        facts = {"mechanic_id": mechanic.id, "room": room, "reason": reason}
-        tx.record(Event(EventType.CAPACITY_LEFT, f"MECHANIC#{mechanic.id}", now, facts))
-
-
 # The ends of offers
 
 
@@ -828,7 +388,7 @@ def _end(
                 mechanics.count_miss(tx, absent, policy, now)
             _close_offer(tx, offer, Move.EXPIRE, now, facts)
         tx.record(
-            _event(
+            event(
                 EventType.OFFERS_EXPIRED,
                 dispatch.session_id,
                 now,
@@ -839,13 +399,9 @@ def _end(
             )
         )
         if after.preferred_outcome != dispatch.preferred_outcome:
-            tx.record(_passed_over(after, now))
-        if cause not in _ENDS_CAPACITY:
-            _hand_capacity_on(tx, ended, now)
-
-
-_ENDS_CAPACITY = frozenset({Cause.CLOCKED_OUT, Cause.UNDELIVERABLE})
-"""Whoever was offered something is gone. Clocked in again, they are new capacity."""
+            tx.record(passed_over_event(after, now))
+        if cause is not Cause.CLOCKED_OUT:  # clocked in again, they are new capacity
+            hand_capacity_on(tx, ended, now)
 
 
 def _missed(ended: Iterable[OpenOffer], policy: Policy, now: datetime) -> dict[str, Mechanic]:
@@ -872,9 +428,10 @@ def decline_offer(
     """The mechanic does not want it. Declining twice is declining once.
 
     An offer passes on to the next best. The broadcast is hidden from this mechanic and stays open
-    for the others. Raises NotFound, or Conflict with the reason why there is nothing to decline.
+    for the others; who has an open offer of the same session declines that with it. Raises
+    NotFound, or Conflict with the reason why there is nothing to decline.
     """
-    assignment = assignment_for(assignment_id, by)
+    assignment = _assignment_of_mechanic(assignment_id, by)
     if assignment.status is AssignmentStatus.DECLINED or by in assignment.declined_by:
         if once:
             with Transaction() as tx:
@@ -885,7 +442,9 @@ def decline_offer(
         raise rules.why_not_declinable(assignment, by, now)
     if not dispatch.is_open:
         raise StaleVersion  # closed between the two reads, and the row with it
-    declined = next((o for o in dispatch.offers if o.assignment_id == assignment.id), None)
+    declined = next((o for o in dispatch.offers if o.mechanic_id == by), None)
+    if declined:
+        assignment = assignment_for(declined.assignment_id, by)
     after = rules.with_decline(dispatch, declined, by, now)
     with Transaction() as tx:
         if once:
@@ -896,7 +455,7 @@ def decline_offer(
             _move(tx, assignment, Move.DECLINE, now=now, facts={"decline_reason": reason})
         mechanics.forget_misses(tx, by)
         tx.record(
-            _event(
+            event(
                 EventType.OFFER_DECLINED,
                 assignment.session_id,
                 now,
@@ -907,31 +466,27 @@ def decline_offer(
             )
         )
         if after.preferred_outcome != dispatch.preferred_outcome:
-            tx.record(_passed_over(after, now))
+            tx.record(passed_over_event(after, now))
         if declined:
-            _hand_capacity_on(tx, [declined], now)
+            hand_capacity_on(tx, [declined], now)
     metrics.add_metric("OffersDeclined", MetricUnit.Count, 1)
+    return assignment
+
+
+def _assignment_of_mechanic(assignment_id: str, by: str) -> Assignment:
+    assignment = assignment_for(assignment_id, by)
+    if mechanics.get(by) is None:
+        raise NotFound("You have no mechanic profile yet.")
     return assignment
 
 
 # Reads
 
 
-find_dispatch = store.find_dispatch
-
-
 def is_seek_due(session_id: str) -> bool:
     """Whether there is something left to seek for this session."""
     dispatch = dispatch_of(session_id)
     return dispatch.is_open and dispatch.seek_due_at is not None
-
-
-def dispatch_of(session_id: str) -> Dispatch:
-    """Raises NotFound where the session was never pending."""
-    dispatch = find_dispatch(session_id)
-    if dispatch is None:
-        raise NotFound("There is no dispatch of this session.")
-    return dispatch
 
 
 def settled_dispatch_of(session_id: str, now: datetime) -> Dispatch:
@@ -988,18 +543,10 @@ def _unassigned(
     offered = frozenset(row.session_id for row in mine)
     seen = (
         row
-        for row in _broadcasts_for(mechanic, policies.current(now), now)
+        for row in broadcasts_for(mechanic, policies.current(now), now)
         if rules.may_see_broadcast(row, mechanic.id, sessions_offered=offered, now=now)
     )
     return list(islice(seen, UNASSIGNED_SHOWN))
-
-
-def _broadcasts_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Assignment]:
-    """Broadcasts of the mechanic's country and of unknown location that they are eligible for."""
-    for country in dict.fromkeys((mechanic.profile.country, None)):
-        for row in store.open_broadcasts(country):
-            if mechanics.is_eligible(mechanic, policy, now, row.wanted.brand_key):
-                yield row
 
 
 def tally(mechanic_id: str, since: datetime, until: datetime, policy: Policy) -> Tally:

@@ -15,6 +15,7 @@ from dispatch.core.table import (
     SAME_VERSION,
     Item,
     Key,
+    Otherwise,
     Transaction,
     get,
     query,
@@ -27,8 +28,10 @@ from dispatch.offers.model import (
     AssignmentStatus,
     Cause,
     Dispatch,
+    LeftCapacity,
     Match,
     MatchType,
+    OfferKind,
     SessionBrief,
 )
 
@@ -45,6 +48,7 @@ class _Details:
     brief: SessionBrief
     wanted: MatchRequest
     excluded: frozenset[str]
+    kind: OfferKind | None = None
 
 
 def _dispatch_key(session_id: str) -> Key:
@@ -109,7 +113,13 @@ def add(tx: Transaction, assignment: Assignment) -> None:
         "priority": assignment.priority,
         "offered_at": format_time(assignment.offered_at),
         "details": msgspec.json.encode(
-            _Details(assignment.match, assignment.brief, assignment.wanted, assignment.excluded)
+            _Details(
+                assignment.match,
+                assignment.brief,
+                assignment.wanted,
+                assignment.excluded,
+                assignment.kind,
+            )
         ).decode(),
     }
     if assignment.expires_at:
@@ -156,6 +166,7 @@ def _assignment(item: Item) -> Assignment:
         missed=item.get("missed", False),
         no_show=item.get("no_show", False),
         cause=Cause(item["cause"]) if "cause" in item else None,
+        kind=details.kind,
     )
 
 
@@ -258,3 +269,41 @@ def open_broadcasts(country: str | None) -> Iterator[Assignment]:
         cursor = page.cursor
         if cursor is None:
             return
+
+
+# Capacity that is the waitlist's
+
+
+def _left_key(mechanic_id: str) -> Key:
+    return Key(f"MECHANIC#{mechanic_id}", "LEFT")
+
+
+def put_left(tx: Transaction, left: LeftCapacity, now: datetime) -> None:
+    """Remember what is left until somebody has dealt with it; the newest is what counts."""
+    key = _left_key(left.mechanic_id)
+    tx.put(
+        {
+            **key._asdict(),
+            "entity": "capacity_left",
+            "capacity_id": left.id,
+            "room": left.room,
+            **due_keys(key.pk, now),
+        }
+    )
+
+
+def find_left(mechanic_id: str) -> LeftCapacity | None:
+    item = get(_left_key(mechanic_id))
+    return LeftCapacity(item["capacity_id"], mechanic_id, item["room"]) if item else None
+
+
+def forget_left(
+    tx: Transaction, mechanic_id: str, capacity_id: str, otherwise: Otherwise | None = None
+) -> None:
+    """It was dealt with, provided that it is still what is left."""
+    tx.delete(
+        _left_key(mechanic_id),
+        when="#capacity_id = :capacity_id",
+        values={":capacity_id": capacity_id},
+        otherwise=otherwise,
+    )

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     PLACE_CAPACITY = "place_capacity"
     PLACE_CAPACITY_AGAIN = "place_capacity_again"
     REVIEW_OFFERS = "review_offers"
+    SEEK_FREE = "seek_free"
+    TELL_WAITING = "tell_waiting"
 
 
 FOR_MATCHING = frozenset(
@@ -29,6 +31,8 @@ FOR_MATCHING = frozenset(
         Kind.PLACE_CAPACITY,
         Kind.PLACE_CAPACITY_AGAIN,
         Kind.REVIEW_OFFERS,
+        Kind.SEEK_FREE,
+        Kind.TELL_WAITING,
     }
 )
 """Sent to the queue of the function that ranks; the others ring on the timers queue."""

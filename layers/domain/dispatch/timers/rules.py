@@ -45,6 +45,7 @@ _REMIND = tuple(
 )
 _REVIEW = _Need(Kind.REVIEW_OFFERS, ("mechanic_id",))
 _PLACE = _Need(Kind.PLACE_CAPACITY, ("mechanic_id",))
+_SEEK_FREE = _Need(Kind.SEEK_FREE, ("customer_id", "entry_id"))
 _SETTLE = partial(_Need, Kind.SETTLE_WAITLIST, ("customer_id", "entry_id"))
 
 _NEEDS: Mapping[str, tuple[_Need, ...]] = {
@@ -73,12 +74,15 @@ _NEEDS: Mapping[str, tuple[_Need, ...]] = {
         _PLACE,
     ),
     EventType.MECHANIC_FREED: (_PLACE,),
+    EventType.CAPACITY_RENEWED: (_PLACE,),
     EventType.MECHANIC_CLOCKED_OUT: (
         _REVIEW,
+        _Need(Kind.TELL_WAITING, ("mechanic_id",)),
         _Need(Kind.COUNT_SHIFT, ("mechanic_id", "shift_id")),
     ),
     EventType.SHIFT_CLOSING: (_REVIEW,),
-    EventType.WAITLIST_JOINED: (_SETTLE("expires_at"),),
+    EventType.WAITLIST_JOINED: (_SETTLE("expires_at"), _SEEK_FREE),
+    EventType.WAITLIST_WOKEN: (_SEEK_FREE,),
     EventType.WAITLIST_TOLD: (_SETTLE("claim_until"),),
 }
 

@@ -90,8 +90,11 @@ def _shift(item: Overdue, now: datetime) -> bool:
 
 
 def _waitlist_entry(item: Overdue, now: datetime) -> bool:
-    waitlist.settle_at(item.key, now)
-    return True
+    return waitlist.settle_at(item.key, now)
+
+
+def _capacity_left(item: Overdue, now: datetime) -> bool:
+    return waitlist.deal_with_left(_id(item), now)
 
 
 def _id(item: Overdue) -> str:
@@ -108,4 +111,5 @@ _REPAIRS: Mapping[str, Callable[[Overdue, datetime], bool]] = {
     "mechanic": _mechanic,
     "shift": _shift,
     "waitlist_entry": _waitlist_entry,
+    "capacity_left": _capacity_left,
 }

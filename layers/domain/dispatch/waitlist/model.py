@@ -60,6 +60,10 @@ class Entry:
 
     ``line`` is where it waits, behind all who wait there since before ``since``. ``turn`` is set
     while it is told. Whether it sleeps is not its own state: its customer has a session, or not.
+
+    ``booked`` is the session that was booked in a turn which has run out, not signed by then: if it
+    comes to nothing, the turn was not claimed. ``woken_by`` is the latest fact by which its
+    customer had no session any more.
     """
 
     id: str
@@ -73,6 +77,8 @@ class Entry:
     turn: Turn | None = None
     was_sent_back: bool = False
     ended_at: datetime | None = None
+    woken_by: str = ""
+    booked: str | None = None
     version: int = 1
 
 

@@ -13,6 +13,7 @@ from dispatch.waitlist.model import OPEN, Entry, EntryStatus, Move, Place, Targe
 TRANSITIONS = {
     (EntryStatus.WAITING, Move.TELL): EntryStatus.TOLD,
     (EntryStatus.WAITING, Move.CLAIM): EntryStatus.CLAIMED,
+    (EntryStatus.WAITING, Move.GO_TO_BACK): EntryStatus.WAITING,
     (EntryStatus.WAITING, Move.EXPIRE): EntryStatus.EXPIRED,
     (EntryStatus.WAITING, Move.LEAVE): EntryStatus.LEFT,
     (EntryStatus.TOLD, Move.KEEP_PLACE): EntryStatus.WAITING,
@@ -30,7 +31,7 @@ def _advance(entry: Entry, move: Move) -> Entry:
     target = TRANSITIONS.get((entry.status, move))
     if target is None:
         raise IllegalMove(move, entry.status)
-    return replace(entry, status=target, turn=None, version=entry.version + 1)
+    return replace(entry, status=target, turn=None, booked=None, version=entry.version + 1)
 
 
 def _close(entry: Entry, move: Move, at: datetime) -> Entry:
@@ -83,6 +84,11 @@ def claim(entry: Entry, at: datetime) -> Entry:
     return _close(entry, Move.CLAIM, at)
 
 
+def wake(entry: Entry, fact_id: str) -> Entry:
+    """Its customer can be told again: the session for which it slept is over."""
+    return replace(entry, woken_by=fact_id, version=entry.version + 1)
+
+
 def leave(entry: Entry, now: datetime) -> Entry:
     return _close(entry, Move.LEAVE, now)
 
@@ -91,15 +97,17 @@ def has_run_out(turn: Turn, now: datetime) -> bool:
     return now >= turn.until
 
 
-def as_of(entry: Entry, now: datetime, *, keeps_place: bool) -> Entry:
+def as_of(entry: Entry, now: datetime, *, keeps_place: bool, booked: str | None = None) -> Entry:
     """The entry as its deadlines make it at ``now``, whether or not a timer has come round.
 
     A turn that has run out sends it to the back, once. ``keeps_place`` has who made use of the
-    turn, by booking, or could not: somebody else was quicker to take what was free.
+    turn, by booking, or could not: somebody else was quicker to take what was free. ``booked`` is
+    the session that has yet to be signed.
     """
     if entry.turn:
         if has_run_out(entry.turn, now):
-            return _after_turn(entry, entry.turn, now, keeps_place)
+            after = _after_turn(entry, entry.turn, now, keeps_place)
+            return replace(after, booked=booked) if after.status in OPEN else after
         return entry
     if entry.status is EntryStatus.WAITING and now >= entry.expires_at:
         return _close(entry, Move.EXPIRE, entry.expires_at)
@@ -111,9 +119,14 @@ def _after_turn(entry: Entry, turn: Turn, now: datetime, keeps_place: bool) -> E
         return _close(entry, Move.EXPIRE, max(turn.until, entry.expires_at))
     if keeps_place:
         return _advance(entry, Move.KEEP_PLACE)
+    return unclaimed(entry, turn.until)
+
+
+def unclaimed(entry: Entry, at: datetime) -> Entry:
+    """After a turn that was made no use of: to the back of the line once, then it is over."""
     if entry.was_sent_back:
-        return _close(entry, Move.EXPIRE, turn.until)
-    return replace(_advance(entry, Move.GO_TO_BACK), since=turn.until, was_sent_back=True)
+        return _close(entry, Move.EXPIRE, at)
+    return replace(_advance(entry, Move.GO_TO_BACK), since=at, was_sent_back=True)
 
 
 def was_open(entry: Entry, at: datetime) -> bool:
@@ -156,6 +169,14 @@ def line_of(wish: Wish, country: str | None) -> str:
     if wish.target is Target.ANY:
         return f"any#{country or _UNKNOWN_COUNTRY}"
     return target_key(wish)
+
+
+def country_of(entry: Entry) -> str | None:
+    """Where an entry waits for anybody; None where that is unknown, or does not matter."""
+    if entry.wish.target is not Target.ANY:
+        return None
+    country = entry.line.partition("#")[2]
+    return None if country == _UNKNOWN_COUNTRY else country
 
 
 def lines_served(mechanic: Profile) -> tuple[str, ...]:

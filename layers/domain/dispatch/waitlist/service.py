@@ -2,10 +2,14 @@
 
 What is free at a mechanic's is one customer's at a time: a *turn*. Booking is all there is to
 claiming it. Where a turn ends, the next one begins in the same transaction, so that nothing that
-is lost between two messages can stop the line. Nobody's turn rests on a message: more are never
-told than the mechanic has room, whatever comes twice, late or under another id.
+is lost between two messages can stop the line. More are never told than the mechanic has room,
+whatever comes twice, late or under another id. Capacity that is left is remembered until it was
+dealt with here, so the sweeper finds it where the message was lost.
+
+New capacity finds who waits; who begins to wait, or wakes, finds what is free (``seek_free``).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,12 +24,17 @@ from dispatch.core.logging import MetricUnit, metrics
 from dispatch.core.table import Key, Transaction, decides_anew
 from dispatch.core.time import format_time, parse_time
 from dispatch.customers import service as customers
+from dispatch.matching import service as matching
+from dispatch.matching.model import RequestType
+from dispatch.matching.rules import match_request
 from dispatch.mechanics import rules as mechanic_rules
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic, Unavailable
+from dispatch.offers import service as offers
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Session
 from dispatch.waitlist import rules, store
 from dispatch.waitlist.model import OPEN, Entry, EntryStatus, Place, Target, Turn, Turns, Wish
 
@@ -67,7 +76,7 @@ def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) 
     if before:
         before = _settled(before, now)
     if before and before.status in OPEN:
-        listed = _listed(before, now, has_session=_has_session(customer_id, now))
+        listed = _listed(before, now, sessions.active_of(customer_id, now))
         if once:
             with Transaction() as tx:
                 once.remember(tx, listed, now)
@@ -82,7 +91,7 @@ def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) 
         now=now,
         replacing=before,
     )
-    listed = _listed(entry, now, has_session=_has_session(customer_id, now))
+    listed = _listed(entry, now, sessions.active_of(customer_id, now))
     with Transaction() as tx:
         if once:
             once.remember(tx, listed, now)
@@ -133,13 +142,37 @@ def hear(fact: dict[str, Any], now: datetime) -> None:
             capacity_left(fact, now)
         case EventType.OFFER_ACCEPTED:
             session_accepted(fact, now)
+        case _ if fact["type"] in _WAKING:
+            session_over(fact, now)
 
 
-def capacity_left(fact: dict[str, Any], now: datetime) -> None:
-    """No session waits for what is free at this mechanic's: as many customers are told, in turn."""
+_WAKING = frozenset(
+    {
+        EventType.SESSION_CANCELLED,
+        EventType.SESSION_UNFILLED,
+        EventType.SESSION_COMPLETED,
+        EventType.CUSTOMER_NOT_JOINED,
+    }
+)
+
+
+def capacity_left(fact: dict[str, Any], now: datetime) -> bool:
+    """No session waits for what is free at this mechanic's: as many customers are told, in turn.
+
+    Answers whether that was still to be dealt with.
+    """
     for _ in range(fact["room"]):
         if not _give_turn(fact["mechanic_id"], fact["id"], fact["room"], now):
-            return
+            break
+    return offers.forget_left(fact["mechanic_id"], fact["id"])
+
+
+def deal_with_left(mechanic_id: str, now: datetime) -> bool:
+    """The same for whatever is left at this mechanic's; answers whether anything was."""
+    left = offers.left_at(mechanic_id)
+    if left is None:
+        return False
+    return capacity_left({"id": left.id, "mechanic_id": mechanic_id, "room": left.room}, now)
 
 
 @decides_anew
@@ -170,6 +203,86 @@ def _claim(customer_id: str, target_key: str, accepted_at: datetime, now: dateti
         _move(entry, rules.claim(entry, accepted_at), now)
 
 
+def session_over(fact: dict[str, Any], now: datetime) -> None:
+    """The customer has no session any more: who slept meanwhile wakes (``WaitlistWoken``)."""
+    for entry in store.all_of(fact["customer_id"]):
+        if entry.status is EntryStatus.WAITING:
+            _wake(entry.customer_id, rules.target_key(entry.wish), fact, now)
+
+
+@decides_anew
+def _wake(customer_id: str, target_key: str, fact: dict[str, Any], now: datetime) -> None:
+    entry = store.find(customer_id, target_key)
+    if entry is None or entry.woken_by >= fact["id"] or _settled(entry, now) is not entry:
+        return
+    if entry.was_sent_back and entry.since == sessions.get(fact["session_id"], now).ended_at:
+        return  # that session was no claim: it went unclaimed by this
+    if entry.status is EntryStatus.WAITING and _may_be_told(customer_id, now):
+        with Transaction() as tx:
+            store.put(tx, rules.wake(entry, fact["id"]), entry)
+            tx.record(_event(EventType.WAITLIST_WOKEN, entry, now))
+
+
+# Who waits looks for who is free
+
+MOST_RENEWED = 10
+"""Mechanics whose capacity is placed anew at once, for one who waits and those before them."""
+
+
+@decides_anew
+def seek_free(customer_id: str, entry_id: str, now: datetime) -> None:
+    """Have what is free for an entry that waits awake placed as if it were new.
+
+    So pending sessions come first, then whoever waits for the longest. As many mechanics as it
+    takes for the entry's turn to come, unless what they have is promised or held.
+    """
+    entry = _find(customer_id, entry_id)
+    if entry is None or _settled(entry, now) is not entry:
+        return
+    if entry.status is not EntryStatus.WAITING or not _may_be_told(customer_id, now):
+        return
+    wanted = min(store.ahead_of(entry, now) + 1, MOST_RENEWED)
+    for mechanic_id in _free_for(entry, now):
+        if wanted == 0:
+            return
+        wanted -= _renew(entry, mechanic_id, now)
+
+
+def _free_for(entry: Entry, now: datetime) -> Iterable[str]:
+    wish, policy = entry.wish, policies.current(now)
+    if wish.mechanic_id:
+        return (wish.mechanic_id,)
+    request = match_request(
+        request_type=RequestType.BRAND_SPECIALIST if wish.brand else RequestType.GENERAL,
+        requested_brand=wish.brand,
+        country=rules.country_of(entry),
+    )
+    return matching.audience(
+        request, policy, now, limit=policy.broadcast_push_limit, excluding={entry.customer_id}
+    )
+
+
+def _renew(entry: Entry, mechanic_id: str, now: datetime) -> bool:
+    """The roster may lag behind what this mechanic is for."""
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None or entry.line not in rules.lines_served(mechanic.profile):
+        return False
+    promised = len(rules.open_turns(store.turns_of(mechanic_id), now))
+    return offers.renew_capacity(mechanic_id, now, promised=promised)
+
+
+@decides_anew
+def reconsider(mechanic_id: str, now: datetime) -> None:
+    """A mechanic may be free for who could not have them before: an offer has ended, say.
+
+    If anybody waits, in line or with a pending session, what is free is placed as if it were new.
+    """
+    turns = store.turns_of(mechanic_id)
+    if _next_told(turns, now) or offers.is_waited_for(mechanic_id, now):
+        promised = len(rules.open_turns(turns, now))
+        offers.renew_capacity(mechanic_id, now, promised=promised)
+
+
 # Moves of the clock
 
 
@@ -185,16 +298,18 @@ def settle(customer_id: str, entry_id: str, now: datetime) -> None:
 
 
 @decides_anew
-def settle_at(key: Key, now: datetime) -> None:
-    """The same for the entry under this key, as the index of what is due tells it."""
+def settle_at(key: Key, now: datetime) -> bool:
+    """The same for the entry under this key, as the index of what is due tells it.
+
+    Answers whether any deadline had passed.
+    """
     entry = store.at(key)
-    if entry:
-        _settled(entry, now)
+    return entry is not None and _settled(entry, now) is not entry
 
 
 def _settled(entry: Entry, now: datetime) -> Entry:
     """The entry as its deadlines make it, once that is written."""
-    after = _as_of(entry, now, has_session=_has_session(entry.customer_id, now))
+    after = _as_of(entry, now, sessions.active_of(entry.customer_id, now))
     if after is not entry:
         _move(entry, after, now)
     return after
@@ -204,32 +319,71 @@ def _move(before: Entry, after: Entry, now: datetime) -> None:
     """Write what became of an entry. If its turn ends by that, the next customer's begins."""
     turns = _turns_without(before.turn) if before.turn else None
     told = _next_told(turns, now, but=before.customer_id) if turns else None
+    woken = _woken_by_end_of_turn(before, after, now) if before.turn else []
     with Transaction() as tx:
         store.put(tx, after, before)
         if after.status not in OPEN:
             tx.record(_event(EventType.WAITLIST_ENDED, after, now, outcome=after.status))
+        for entry in woken:
+            tx.record(_event(EventType.WAITLIST_WOKEN, entry, now))
         if turns and told:
             _tell(tx, told, turns, now)
         elif turns:
             store.put_turns(tx, turns)
+        if before.turn and not rules.has_run_out(before.turn, now):
+            store.end_turn(tx, before.customer_id)
     if counted := _COUNTED.get(after.status):
         metrics.add_metric(counted, MetricUnit.Count, 1)
     if told:
         _count_told(told, now)
 
 
+MOST_WOKEN = 20
+"""Entries of one customer that the end of a turn wakes; more hardly anybody has."""
+
+
+def _woken_by_end_of_turn(before: Entry, after: Entry, now: datetime) -> list[Entry]:
+    """What was passed by while this turn was open: all else its customer waits for.
+
+    And the entry itself, where it lost a race. What went unclaimed once waits for new capacity.
+    """
+    if after.status is EntryStatus.CLAIMED or _has_session(after.customer_id, now):
+        return []
+    others = [
+        entry
+        for entry in store.all_of(after.customer_id)
+        if entry.status is EntryStatus.WAITING and entry.id != after.id and not entry.was_sent_back
+    ]
+    kept = after.status is EntryStatus.WAITING and after.since == before.since
+    itself = [after] if kept else []
+    return [*itself, *sorted(others, key=lambda entry: entry.since)][:MOST_WOKEN]
+
+
 _COUNTED = {EntryStatus.CLAIMED: "WaitlistClaimed", EntryStatus.EXPIRED: "WaitlistExpired"}
 
 
-def _as_of(entry: Entry, now: datetime, *, has_session: bool) -> Entry:
-    """Losing a race keeps the place: who has booked, or found the mechanic taken or gone."""
+def _as_of(entry: Entry, now: datetime, session: Session | None) -> Entry:
+    """Losing a race keeps the place: who has booked, or found the mechanic taken or gone.
+
+    ``session`` is what the customer has. One that was not signed when the turn ran out has yet to
+    show that the turn was claimed.
+    """
     turn = entry.turn
-    keeps_place = has_session or (
-        turn is not None
-        and rules.has_run_out(turn, now)
-        and _free(turn.mechanic_id, policies.current(now), now) is None
-    )
-    return rules.as_of(entry, now, keeps_place=keeps_place)
+    if turn is None or not rules.has_run_out(turn, now):
+        after = rules.as_of(entry, now, keeps_place=True)
+        given_up_at = _given_up_at(after, now)
+        return rules.unclaimed(after, given_up_at) if given_up_at else after
+    is_gone = _free(turn.mechanic_id, policies.current(now), now) is None
+    booked = session.id if session and session.pending_since is None else None
+    return rules.as_of(entry, now, keeps_place=session is not None or is_gone, booked=booked)
+
+
+def _given_up_at(entry: Entry, now: datetime) -> datetime | None:
+    """When the session that was booked in a turn came to nothing without ever being signed."""
+    if entry.status is not EntryStatus.WAITING or entry.booked is None:
+        return None
+    session = sessions.get(entry.booked, now)
+    return session.ended_at if session.pending_since is None else None
 
 
 # Turns
@@ -287,13 +441,16 @@ def _awake(place: Place, now: datetime) -> Entry | None:
     entry = store.find(place.customer_id, place.target_key)
     if entry is None or not rules.stands_at(entry, place):
         return None
-    if now >= entry.expires_at:
-        _settled(entry, now)
+    if (entry.booked or now >= entry.expires_at) and _settled(entry, now) is not entry:
         return None
-    turn_ends_at = store.turn_ends_at(entry.customer_id)
-    if (turn_ends_at and now < turn_ends_at) or _has_session(entry.customer_id, now):
-        return None
-    return entry
+    return entry if _may_be_told(entry.customer_id, now) else None
+
+
+def _may_be_told(customer_id: str, now: datetime) -> bool:
+    """Whether the customer has neither a turn nor a session: whatever they wait for is awake."""
+    turn_ends_at = store.turn_ends_at(customer_id)
+    has_turn = turn_ends_at is not None and now < turn_ends_at
+    return not has_turn and not _has_session(customer_id, now)
 
 
 def _tell(tx: Transaction, told: _Told, turns: Turns, now: datetime) -> None:
@@ -339,8 +496,8 @@ def _count_told(told: _Told, now: datetime) -> None:
 def entries_of(customer_id: str, now: datetime, limit: int, cursor: str | None) -> Entries:
     """A customer's entries, open and lately closed, newest first."""
     page = store.of_customer(customer_id, limit, cursor)
-    has_session = _has_session(customer_id, now)
-    found = [_listed(entry, now, has_session=has_session) for entry in store.entries_of(page)]
+    session = sessions.active_of(customer_id, now)
+    found = [_listed(entry, now, session) for entry in store.entries_of(page)]
     return Entries(found, page.cursor)
 
 
@@ -351,11 +508,11 @@ def is_told(customer_id: str, entry_id: str, now: datetime) -> bool:
     return turn is not None and not rules.has_run_out(turn, now)
 
 
-def _listed(entry: Entry, now: datetime, *, has_session: bool) -> Listed:
-    entry = _as_of(entry, now, has_session=has_session)
+def _listed(entry: Entry, now: datetime, session: Session | None) -> Listed:
+    entry = _as_of(entry, now, session)
     waits = entry.status is EntryStatus.WAITING
     place = store.ahead_of(entry, now) + 1 if waits else None
-    return Listed(entry, place, sleeping=waits and has_session)
+    return Listed(entry, place, sleeping=waits and session is not None)
 
 
 def _has_session(customer_id: str, now: datetime) -> bool:

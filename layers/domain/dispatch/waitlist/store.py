@@ -104,10 +104,11 @@ def put(tx: Transaction, entry: Entry, before: Entry | None) -> None:
         when=SAME_VERSION if before else IS_NEW,
         values={":version_read": entry.version - 1},
     )
-    was_in_line = before is not None and before.status is EntryStatus.WAITING
-    if before and was_in_line and entry.status is not EntryStatus.WAITING:
-        tx.delete(_place_key(before))
-    if not was_in_line and entry.status is EntryStatus.WAITING:
+    was = _place_key(before) if before and before.status is EntryStatus.WAITING else None
+    is_ = _place_key(entry) if entry.status is EntryStatus.WAITING else None
+    if was and was != is_:
+        tx.delete(was)
+    if is_ and was != is_:
         _put_place(tx, entry)
 
 
@@ -196,6 +197,11 @@ def put_turn(tx: Transaction, turn: Turn) -> None:
         when=_FREE,
         values={":now": format_time(turn.told_at)},
     )
+
+
+def end_turn(tx: Transaction, customer_id: str) -> None:
+    """The customer's turn is over before its time, in the transaction of its entry."""
+    tx.delete(_turn_key(customer_id))
 
 
 def _turns_key(mechanic_id: str) -> Key:
