@@ -213,7 +213,8 @@ class FastTable:
             if not 1 <= len(places) <= MAX_OPERATIONS or len(set(places)) < len(places):
                 raise InvalidRequest("1 to 100 keys, and none of them twice")
             rows = [self._rows[place] for place in reversed(places) if place in self._rows]
-            return {"Responses": {name: [write_item(row.item) for row in rows]}}
+            found = [write_item(row.item) for row in rows]
+            return {"Responses": {name: found}, "UnprocessedKeys": {}}
 
     def query(self, **request: Any) -> dict[str, Any]:
         with self._answering("Query", request, _QUERY_PARAMETERS):

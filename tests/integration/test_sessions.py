@@ -258,7 +258,7 @@ def test_a_foreign_session_does_not_exist(world: World) -> None:
         lambda: sessions.timeline(waiting.id, "stranger", world.now, 10, None),
         lambda: sessions.join_session(waiting.id, "stranger", world.now),
         lambda: sessions.end_session(waiting.id, "stranger", world.now),
-        lambda: sessions.cancel_session(waiting.id, "a", None, world.now),
+        lambda: sessions.cancel_session(waiting.id, "stranger", None, world.now),
         lambda: sessions.sign_waiver(waiting.id, "a", "A", world.now),
         lambda: sessions.for_party("nonsense", "customer", world.now),
     ):

@@ -290,6 +290,7 @@ def _told(told: _ToTell, dispatch: Dispatch, now: datetime) -> Iterator[Event]:
             period=dispatch.period,
             assignment_id=dispatch.broadcast_id,
             mechanic_ids=list(told.audience),
+            **({"expires_at": format_time(until)} if (until := dispatch.pending_until) else {}),
         )
     if told.is_news:
         yield event(
