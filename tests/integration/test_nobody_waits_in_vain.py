@@ -819,3 +819,65 @@ def test_who_declines_the_broadcast_declines_their_offer_with_it(world: FastWorl
     assert (fact["assignment_id"], fact["match_type"]) == (offer.id, "targeted")
     assert is_offered(world, "ada") == []
     assert is_offered(world, "bob") == [session.id]
+
+
+# Neither more nor less than that
+
+
+def test_no_more_capacity_is_placed_anew_than_it_takes(world: FastWorld) -> None:
+    on_shift(world, "ada", "bob", "cyd")
+    wait(world, "ann")
+    assert len(world.facts("CapacityRenewed")) == 1
+
+
+def test_whom_the_roster_shows_with_a_brand_they_gave_up_is_not_for_it(
+    world: FastWorld, unseen: set[str]
+) -> None:
+    on_shift(world, "ada", brand_specializations=["BMW"])
+    matching.anyone_on_shift(MatchRequest(country="CA"), Policy(), world.now)
+    unseen.add("ada")
+    world.mechanic("ada", on_shift=False, brand_specializations=["Audi"])
+    world.drain()
+    wait(world, "ann", Wish(Target.BRAND, brand="BMW"))
+    assert world.facts("CapacityRenewed") == []
+
+
+def test_who_loses_an_offer_to_another_is_free_for_who_waits_for_them(world: FastWorld) -> None:
+    on_shift(world, "ada", "bob")
+    session = world.book("zed")
+    wait(world, "ann", Wish(Target.MECHANIC, "ada"))
+    assert told(world) == []
+    take(world, "bob", session)
+    assert told(world) == [("ann", "ada")]
+
+
+def test_that_a_session_is_over_wakes_once_though_nobody_is_free(world: FastWorld) -> None:
+    wait(world, "ann")
+    session = sessions.book_session(an_intake(), "ann", world.now)
+    sessions.cancel_session(session.id, "ann", None, world.now)
+    world.drain()
+    world.tell_again()
+    assert len(world.facts("WaitlistWoken")) == 1
+
+
+def test_what_went_unclaimed_is_not_woken_by_the_booking_that_was_given_up(
+    world: FastWorld,
+) -> None:
+    session = _booked_in_turn(world)
+    sessions.cancel_session(session.id, "eve", None, world.now)
+    waitlist.settle("eve", entry_of(world, "eve").id, world.now)
+    world.drain()
+    assert world.facts("WaitlistWoken") == []
+
+
+def test_who_has_just_left_is_not_there_though_the_roster_lags(
+    world: FastWorld, unseen: set[str]
+) -> None:
+    world.mechanic("ada")
+    world.drain()
+    session = world.book("ann")
+    decline(world, "ada")
+    matching.anyone_on_shift(MatchRequest(country="CA"), Policy(), world.now)
+    unseen.add("ada")
+    clock_out(world, "ada")
+    assert offline(world) == [session.id]
