@@ -537,11 +537,16 @@ MECHANICS_ONLY = [
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/accept"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/decline"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/release"),
+    ("GET", "/mechanic/availability"),
+    ("PUT", "/mechanic/availability"),
+    ("POST", "/mechanic/time-off"),
+    ("DELETE", f"/mechanic/time-off/{NO_SUCH_ID}"),
+    ("GET", "/mechanic/bookings"),
 ]
 CUSTOMERS_ONLY = [
     ("POST", "/intake/start"),
     ("POST", f"/sessions/{NO_SUCH_ID}/waiver"),
-    ("POST", f"/sessions/{NO_SUCH_ID}/cancel"),
+    ("POST", f"/sessions/{NO_SUCH_ID}/reschedule"),
     ("POST", "/customer/waitlist/join"),
     ("GET", "/customer/waitlist"),
     ("DELETE", f"/customer/waitlist/{NO_SUCH_ID}"),
