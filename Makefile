@@ -40,7 +40,7 @@ endef
 
 test: setup lint types ## Lint, types, import contracts, and all tests but the long ones
 	$(PYTEST) -n 2 tests/unit tests/integration tests/template
-	$(PYTEST) -n 2 --dist loadfile tests/e2e
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
 
 test-long: setup ## The tests that go through every case, or repeat until chance is ruled out
 	$(PYTEST) -m long tests

@@ -1,8 +1,8 @@
-"""One running stack for all end-to-end tests of a file, and callers of its API.
+"""Running stacks for end-to-end tests, and callers of their API.
 
 The state is shared: a test makes users of its own (``fresh``). Time only moves forward, for all.
-A stack of its own for each file costs less than it saves: whatever tests leave unfinished goes on
-when time moves.
+A stack takes some seconds to start, and whatever tests leave unfinished goes on when time moves: so
+files that move time by little share a stack, and each of the others has its own.
 """
 
 import uuid
@@ -18,9 +18,44 @@ Caller = Callable[[str, str], httpx.Client]
 Fresh = Callable[[str], str]
 
 
+SHARE_A_STACK = frozenset(
+    {
+        "test_bad_input",
+        "test_browse",
+        "test_calendar",
+        "test_devices",
+        "test_main_job",
+        "test_races",
+    }
+)
+LONGEST_FIRST = ("test_bad_minutes", "test_races", "test_local_stack", "test_notices")
+LAST = ("test_bad_input", "test_devices", "test_calendar", "test_browse")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that both workers are done at about the same time."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.stem in LONGEST_FIRST:
+            return LONGEST_FIRST.index(item.path.stem)
+        return len(LONGEST_FIRST) + (item.path.stem in LAST)
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def shared_stack() -> Iterator[RunningStack]:
+    with running_stack() as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
-def stack() -> Iterator[RunningStack]:
+def stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
     """The stack of ``template.yaml`` on ministack, started when the first test asks for it."""
+    if request.path.stem in SHARE_A_STACK:
+        yield request.getfixturevalue("shared_stack")
+        return
     with running_stack() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The sweeper over HTTP, where no ring is ever heard: it alone brings everything to its end."""
+"""The sweeper over HTTP, where no ring or no fact is heard: it alone brings all to its end."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from local.stack import running_stack
 from local.template import read
-from tests.e2e.people import Town, answer
+from tests.e2e.people import Person, Town, answer
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,22 +15,39 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def deaf_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A stack whose timers hear nothing: neither facts nor rings."""
-    text = (ROOT / "template.yaml").read_text()
-    source = """        Messages:
+    source = """      Events:
+        Messages:
           Type: SQS
           Properties:
             Queue: !GetAtt TimersQueue.Arn
             BatchSize: 10
             FunctionResponseTypes: [ReportBatchItemFailures]
 """
-    assert source in text
-    deaf = tmp_path_factory.mktemp("deaf") / "template.yaml"
-    deaf.write_text(text.replace(f"      Events:\n{source}", ""))
-    for folder in ("functions", "layers"):
-        (deaf.parent / folder).symlink_to(ROOT / folder)
-    assert read(deaf)
-    with running_stack(template=deaf) as stack, Town(stack) as town:
+    template = _without(tmp_path_factory.mktemp("deaf"), source)
+    with running_stack(template=template) as stack, Town(stack) as town:
         yield town
+
+
+@pytest.fixture
+def forgetful_town(tmp_path: Path) -> Iterator[Town]:
+    """A stack in which nobody hears that a session is pending or that capacity is left."""
+    template = _without(tmp_path, "          - SessionPending\n", "          - CapacityLeft\n")
+    with running_stack(template=template) as stack, Town(stack) as town:
+        yield town
+
+
+def _without(folder: Path, *parts: str) -> Path:
+    """The template, here, without these parts wherever they stand."""
+    text = (ROOT / "template.yaml").read_text()
+    for part in parts:
+        assert part in text
+        text = text.replace(part, "")
+    template = folder / "template.yaml"
+    template.write_text(text)
+    for name in ("functions", "layers"):
+        (folder / name).symlink_to(ROOT / name)
+    assert read(template)
+    return template
 
 
 def test_the_sweeper_ends_offers_nobody_was_reminded_of(deaf_town: Town) -> None:
@@ -86,3 +103,43 @@ def test_the_sweeper_ends_a_shift_nobody_ended(deaf_town: Town) -> None:
     deaf_town.stack.advance(12 * 3600 + 300)
     (shift,) = answer(mechanic.get("/mechanic/shifts"))["items"]
     assert shift["cause"] == "twelve_hours"
+
+
+def test_the_sweeper_gives_the_next_their_turn_when_a_claim_has_run_out(deaf_town: Town) -> None:
+    mechanic = deaf_town.mechanic(currently_on_shift=False)
+    first, second = deaf_town.customer(), deaf_town.customer()
+    for customer in (first, second):
+        wish = {"target": "mechanic", "mechanic_id": mechanic.id}
+        answer(customer.post("/customer/waitlist/join", wish), 201)
+    answer(mechanic.clock("clock_in"))
+    deaf_town.stack.drain()
+    assert [_was_told(first), _was_told(second)] == [True, False]
+    deaf_town.stack.advance(15 * 60)
+    assert _was_told(second)
+
+
+def test_the_sweeper_seeks_for_a_session_and_tells_of_capacity_nobody_heard_of(
+    forgetful_town: Town,
+) -> None:
+    town = forgetful_town
+    asked, driver = town.mechanic(), town.customer()
+    session_id = town.seek(driver)
+    assert not asked.was_asked(session_id)
+    comes, waits = town.mechanic(currently_on_shift=False), town.customer()
+    wish = {"target": "mechanic", "mechanic_id": comes.id}
+    answer(waits.post("/customer/waitlist/join", wish), 201)
+    answer(driver.act(session_id, "cancel", {"reason": "It goes again"}))
+    town.stack.drain()
+    answer(comes.clock("clock_in"))
+    town.stack.drain()
+    assert not _was_told(waits)
+    again = town.seek(driver)
+    town.stack.advance(10 * 60)
+    assert _was_told(waits)
+    assert "OffersMade" in driver.events(again)
+
+
+def _was_told(customer: Person) -> bool:
+    """Of a turn on the waitlist, once at least."""
+    notices = answer(customer.get("/notifications"))["items"]
+    return "waitlist_told" in [notice["type"] for notice in notices]

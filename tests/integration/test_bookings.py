@@ -10,11 +10,13 @@ from dispatch.calendar.model import Span
 from dispatch.core.errors import Conflict, IllegalMove, Invalid, NotFound
 from dispatch.core.time import format_time
 from dispatch.offers import service as offers
+from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Party, Session, Status
+from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import GRACE, sweep
 from tests.calendar_builders import an_availability
-from tests.stories import clock_in, complete, go_live, make_busy
+from tests.stories import clock_in, complete, go_live, make_busy, the_mechanic
 from tests.world import Fact, World, an_intake
 
 pytestmark = pytest.mark.usefixtures("well_in_the_end")
@@ -432,7 +434,55 @@ def test_who_is_busy_is_called_and_has_it_when_free(world: World) -> None:
     assert clash["scheduled_start"] == format_time(session.scheduled_start)
 
 
+def test_from_its_start_on_it_is_the_customers_one_session(world: World) -> None:
+    session = schedule(world)
+    assert session.scheduled_start
+    go_to(world, session.scheduled_start + MINUTE)
+    with pytest.raises(Conflict) as refused:
+        sessions.book_session(an_intake(), "customer", world.now)
+    assert refused.value.members["session_id"] == session.id
+    clock_in(world, "ada")
+    assert world.session(session.id).status is Status.WAITING
+
+
+def test_called_off_while_the_mechanic_is_called_the_customer_is_free(world: World) -> None:
+    session = schedule(world)
+    assert session.scheduled_start
+    go_to(world, session.scheduled_start + MINUTE)
+    sessions.cancel_session(session.id, "customer", None, world.now)
+    world.drain()
+    assert world.book().status is Status.PENDING
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_noticed_more_than_a_day_late_nothing_is_stuck(world: World, is_there: bool) -> None:
+    session = schedule(world)
+    assert session.scheduled_start
+    world.clock.at = session.scheduled_start + timedelta(hours=30)
+    if is_there:
+        shifts.clock_in("ada", world.now)
+    sessions.close_overdue(session.id, world.now)
+    world.clock.advance(minutes=5)
+    sessions.close_overdue(session.id, world.now)
+    world.drain()
+    assert world.session(session.id).status is not Status.SCHEDULED
+    assert the_mechanic("ada").duty.next_booking_at is None
+
+
 # The customer is elsewhere
+
+
+def test_who_signs_for_another_booking_is_free_for_this_one(world: World) -> None:
+    session = schedule(world)
+    assert session.scheduled_start
+    go_to(world, session.scheduled_start - 5 * MINUTE)
+    clock_in(world, "ada")
+    other = hold(world, session.scheduled_start + timedelta(days=1))
+    go_to(world, session.scheduled_start + 2 * MINUTE)
+    assert world.session(session.id).status is Status.SCHEDULED
+    sessions.sign_waiver(other.id, "customer", "Jo Driver", world.now)
+    world.drain()
+    assert world.session(session.id).status is Status.WAITING
 
 
 def test_who_has_another_session_has_ten_minutes(world: World) -> None:
@@ -478,3 +528,71 @@ def test_a_live_session_that_is_over_by_then_is_not_warned(world: World) -> None
     assert live.ends_by == session.scheduled_start - 3 * MINUTE
     go_to(world, session.scheduled_start - 10 * MINUTE)
     assert world.facts("BookingClash") == []
+
+
+def test_what_goes_live_just_before_a_booking_is_warned_at_once(world: World) -> None:
+    session = schedule(world)
+    assert session.scheduled_start
+    go_to(world, session.scheduled_start - 26 * MINUTE)
+    clock_in(world, "ada")
+    taken = make_busy(world, "ada")
+    go_to(world, session.scheduled_start - 22 * MINUTE)
+    sessions.join_session(taken.id, "ada", world.now)
+    world.drain()
+    go_to(world, session.scheduled_start - 13 * MINUTE)
+    sessions.join_session(taken.id, "somebody else", world.now)
+    world.drain()
+    (clash,) = world.facts("BookingClash")
+    assert (clash["session_id"], clash["mechanic_id"]) == (taken.id, "ada")
+
+
+# What it kept its mechanic from
+
+
+@pytest.mark.parametrize("how", ["cancelled", "moved"])
+def test_when_a_near_booking_is_gone_its_mechanic_is_free_for_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("dispatch.sessions.rules.why_not_reschedule", lambda *_: None)
+    session = schedule(world, world.now + timedelta(hours=3))
+    assert session.scheduled_start
+    later = session.scheduled_start + timedelta(days=1)
+    go_to(world, session.scheduled_start - 22 * MINUTE)
+    clock_in(world, "ada")
+    waits = world.book("another")
+    world.pass_time(seconds=30)
+    assert world.asked(waits.id) == []
+    if how == "moved":
+        sessions.reschedule_session(session.id, "customer", later, world.now)
+    else:
+        sessions.cancel_session(session.id, "customer", None, world.now)
+    world.drain()
+    assert world.asked(waits.id) == ["ada"]
+
+
+def test_what_is_over_is_no_booking_any_more(world: World) -> None:
+    session = _begun(world)
+    complete(world, session)
+    assert calendar.bookings_of("ada", world.now, 10, None).items == []
+    assert calendar.take_time_off("ada", world.now, world.now + timedelta(days=1), world.now)
+
+
+def test_it_is_not_moved_with_a_mechanic_who_may_not_be_booked(world: World) -> None:
+    session = schedule(world)
+    assert session.scheduled_start
+    world.mechanic("ada", on_shift=False, status="suspended")
+    with pytest.raises(Invalid, match="/scheduled_start"):
+        sessions.reschedule_session(
+            session.id, "customer", session.scheduled_start + timedelta(days=1), world.now
+        )
+
+
+def test_ones_own_hold_does_not_hide_the_next_slot(world: World) -> None:
+    next_slot = world.now + timedelta(hours=2)
+    hold(world, next_slot)
+    free = Policy().shortest_plan
+    of = {
+        by: calendar.next_slot_of(["ada"], free, world.now, by=by)["ada"]
+        for by in ("customer", "another")
+    }
+    assert of == {"customer": next_slot, "another": next_slot + 30 * MINUTE}

@@ -643,7 +643,7 @@ def _sessions() -> Iterator[Case]:
     another, this = a_lock("01K00000000000000000000S02"), builders.a_session()
     yield Case(
         where="sessions.store.lock",
-        clause=IS_NEW,
+        clause=f"{IS_NEW} OR #session_id = :session_id",
         given=another,
         write=lambda tx: session_items.lock(tx, this, sessions._has_active_session),
         refusal="active_session",
@@ -1032,6 +1032,15 @@ def _passing() -> Iterator[Case]:
 
 
 def _passing_elsewhere() -> Iterator[Case]:
+    this = builders.a_session()
+    for clause, given in ((IS_NEW, nothing), ("#session_id = :session_id", a_lock(this.id))):
+        yield Case(
+            where="sessions.store.lock",
+            clause=clause,
+            given=given,
+            write=lambda tx: session_items.lock(tx, this, sessions._has_active_session),
+            refusal="active_session",
+        )
     for clause, given in ((IS_NEW, nothing), ("#token = :token", a_stored_device())):
         yield Case(
             where="notifications.store.forget_device",

@@ -436,14 +436,15 @@ def with_time_off(
     """Time off more; what is over is forgotten. It may overlap other time off.
 
     Raises Invalid for what is over or too much, Conflict ``bookings_inside`` with the bookings and
-    holds, buffers included, that share time with it and are not over.
+    holds, buffers included, that share time with it and have not begun.
     """
     kept = tuple(each for each in calendar.time_off if each.end > now)
     if time_off.end <= now:
         raise Invalid.field("/end", "is over")
     if len(kept) >= MAX_TIME_OFF:
         raise Invalid.field("", f"is too much: you have {MAX_TIME_OFF} stretches of it ahead")
-    inside = overlapping(taken(bookings, now), max(time_off.start, now), time_off.end)
+    ahead = (booking for booking in taken(bookings, now) if not booking.has_begun)
+    inside = overlapping(ahead, max(time_off.start, now), time_off.end)
     if inside:
         raise Conflict(
             "bookings_inside",

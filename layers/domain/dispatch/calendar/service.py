@@ -47,7 +47,9 @@ class _Book:
         return cls(calendar, store.bookings(mechanic_id, now - rules.LOOKED_BACK))
 
     def find(self, ref: BookingRef) -> Booking | None:
-        return next((booking for booking in self.bookings if booking.ref == ref), None)
+        """Read by its key where it is longer ago than what is looked at."""
+        found = (booking for booking in self.bookings if booking.ref == ref)
+        return next(found, None) or store.find_booking(ref)
 
     def next_booking_at(
         self, now: datetime, *, without: Collection[Booking] = (), plus: Booking | None = None
@@ -314,12 +316,14 @@ class Bookings:
 
 
 def bookings_of(mechanic_id: str, now: datetime, limit: int, cursor: str | None) -> Bookings:
-    """A mechanic's bookings and holds that are not over, earliest first."""
+    """A mechanic's bookings and holds that have not begun, earliest first."""
     found: list[Booking] = []
     while True:
         page = store.bookings_page(mechanic_id, now, limit - len(found), cursor)
         found += [
-            booking for booking in rules.taken(store.bookings_of(page), now) if booking.end > now
+            booking
+            for booking in rules.taken(store.bookings_of(page), now)
+            if booking.end > now and not booking.has_begun
         ]
         cursor = page.cursor
         if cursor is None or len(found) == limit:
@@ -362,25 +366,30 @@ def slots_of(mechanic_id: str, by: str, plan_id: str, now: datetime, stretch: Sp
 _SOON = timedelta(days=7)
 
 
-def next_slot_of(mechanic_ids: Iterable[str], plan: Plan, now: datetime) -> dict[str, datetime]:
+def next_slot_of(
+    mechanic_ids: Iterable[str], plan: Plan, now: datetime, *, by: str | None = None
+) -> dict[str, datetime]:
     """When the next slot starts, of each of these mechanics (at most a hundred) who has one.
 
-    Asks neither who may see them nor whether they are eligible. Costs one read of all calendars
-    and, for each that has any hours ahead, a query of a week; where that is booked out, another.
+    As ``by`` may book it: a hold of their own is not in the way. Asks neither who may see them nor
+    whether they are eligible. Costs one read of all calendars and, for each that has any hours
+    ahead, a query of a week; where that is booked out, another.
     """
     policy = policies.current(now)
     found = {}
     for calendar in store.find_many(mechanic_ids):
-        if at := _next_slot(calendar, plan, policy, now):
+        if at := _next_slot(calendar, plan, policy, now, by):
             found[calendar.mechanic_id] = at
     return found
 
 
-def _next_slot(calendar: Calendar, plan: Plan, policy: Policy, now: datetime) -> datetime | None:
+def _next_slot(
+    calendar: Calendar, plan: Plan, policy: Policy, now: datetime, by: str | None
+) -> datetime | None:
     end = rules.horizon(policy, now) + QUARTER
 
     def first(start: datetime, end: datetime, booked: Iterable[Booking]) -> datetime | None:
-        in_the_way = rules.taken(booked, now)
+        in_the_way = rules.taken(booked, now, but_for_customer=by)
         found = rules.slots(calendar, in_the_way, plan.minutes, policy, now, start=start, end=end)
         return next((slot.start for slot in found), None)
 

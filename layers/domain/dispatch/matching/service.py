@@ -174,7 +174,7 @@ def browse_mechanics(
         availability=availability,
         online_count=found.on_shift,
         average_response_s=average_response_s(now),
-        cards=_cards(found.page, request, query, policy, now),
+        cards=_cards(found.page, request, query, policy, by, now),
         options=rules.ways_on(availability),
         next_cursor=_behind(found.page, position, query) if found.has_more else None,
     )
@@ -201,6 +201,7 @@ def _cards(
     request: MatchRequest,
     query: BrowseQuery,
     policy: Policy,
+    by: str,
     now: datetime,
 ) -> tuple[Card, ...]:
     """The mechanics of a page as they are now, scored so; those who no longer belong there not."""
@@ -216,7 +217,7 @@ def _cards(
                 found.append((order, Card(mechanic, presence, score)))
     cards = [card for _, card in sorted(found, key=lambda each: each[0])]
     ids = [card.mechanic.id for card in cards]
-    next_slots = calendars.next_slot_of(ids, policy.shortest_plan, now)
+    next_slots = calendars.next_slot_of(ids, policy.shortest_plan, now, by=by)
     return tuple(replace(card, next_slot_at=next_slots.get(card.mechanic.id)) for card in cards)
 
 

@@ -422,6 +422,7 @@ STANDING = frozenset(
 HOLDS_WHILE: Mapping[tuple[NoticeType, Side], While] = {
     (NoticeType.ALL_OFFLINE, Side.CUSTOMER): While.ALL_OFFLINE,
     (NoticeType.OFFER_ACCEPTED, Side.CUSTOMER): While.TAKEN,
+    (NoticeType.BOOKING_BEGAN, Side.CUSTOMER): While.TAKEN,
     (NoticeType.MECHANIC_JOINED, Side.CUSTOMER): While.CUSTOMER_DUE,
     (NoticeType.OFFER_RELEASED, Side.CUSTOMER): While.SOUGHT,
     (NoticeType.MECHANIC_NOT_JOINED, Side.CUSTOMER): While.SOUGHT,
@@ -575,6 +576,14 @@ MAILS_A_DAY = 5
 Their mails go to whatever address was typed at a booking, and booking is free: without a limit
 anybody could have us flood a stranger. Mechanics are mailed at the address of their profile.
 """
+
+INVITATIONS_A_DAY = 20
+"""Of bookings: without the last one a calendar stays wrong."""
+
+
+def most_mails(entry: Entry) -> int:
+    """How many mails like this one a customer gets on one day."""
+    return INVITATIONS_A_DAY if "scheduled_start" in entry.data else MAILS_A_DAY
 
 
 def is_counted(entry: Entry) -> bool:

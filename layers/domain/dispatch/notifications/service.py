@@ -354,7 +354,7 @@ def _noted(entry: Entry, now: datetime) -> Entry:
         with Transaction() as tx:
             store.put(tx, entry, otherwise=_is_known)
             if rules.is_counted(entry) and not entry.settled:
-                store.count_mail(tx, entry, rules.MAILS_A_DAY, otherwise=_is_too_many)
+                store.count_mail(tx, entry, rules.most_mails(entry), otherwise=_is_too_many)
     except _Known as known:
         return known.entry
     except _TooMany:

@@ -223,8 +223,8 @@ def tell_anew(session_id: str, seen: Seen, now: datetime) -> bool | None:
     offline. Answers whether the broadcast was announced; None where there was nothing to look at.
     """
     dispatch = dispatch_of(session_id)
-    if not rules.may_be_offered_capacity(dispatch, now):
-        return None
+    if not rules.may_be_offered_capacity(dispatch, now) or rules.overdue_offers(dispatch, now):
+        return None  # what is past its deadline ends first, and the search goes on with that
     told = _to_tell(dispatch, (), policies.of_version(dispatch.policy_version), now, seen=seen)
     announces = bool(told.audience)
     if not announces and told.all_offline == dispatch.all_offline:

@@ -5,7 +5,7 @@ from datetime import datetime
 from dispatch.calendar import service as calendar
 from dispatch.calendar.model import BookingRef
 from dispatch.core.errors import Invalid, StaleVersion
-from dispatch.core.events import EventType
+from dispatch.core.events import Event, EventType
 from dispatch.core.logging import MetricUnit, metrics
 from dispatch.core.table import Item, Transaction
 from dispatch.core.time import format_time
@@ -66,14 +66,36 @@ def confirm(tx: Transaction, signed: Session, now: datetime) -> None:
     tx.record(facts.event(EventType.SESSION_SCHEDULED, signed, now, **facts.booked(signed, now)))
 
 
-def move(tx: Transaction, session: Session, start: datetime, now: datetime) -> Session:
+def move(
+    tx: Transaction, session: Session, start: datetime, policy: Policy, now: datetime
+) -> Session:
     """The session in another slot; the old one is free. Raises as ``hold``."""
+    mechanic = mechanics.get(session.mechanic_id or "")
+    brand_key = rules.wanted(session).brand_key
+    if mechanic is None or not mechanics.is_eligible(mechanic, policy, now, brand_key):
+        why = "is no slot any more: this mechanic does not take sessions like yours"
+        raise Invalid.field("/scheduled_start", why)
     booking = calendar.move_booking(tx, _ref(session), start=start, now=now)
     moved = rules.reschedule(session, booking.start, booking.end, now)
     before = {"previous_start": _start_time(session)}
     booked = facts.booked(moved, now)
     tx.record(facts.event(EventType.SESSION_RESCHEDULED, moved, now, **booked, **before))
     return moved
+
+
+def clash_of(live: Session, now: datetime) -> Event | None:
+    """The warning of a session that has just begun and may last into its mechanic's next booking.
+
+    What is further off than the last reminder is warned of with that.
+    """
+    assert live.mechanic_id is not None, "a live session has both"
+    assert live.ends_by is not None, "and an end"
+    mechanic = mechanics.get(live.mechanic_id)
+    start = mechanic.duty.next_booking_at if mechanic else None
+    if start is None or start >= live.ends_by or rules.remind_at(start)[Reminder.QUARTER] > now:
+        return None
+    about = {"mechanic_id": live.mechanic_id, "scheduled_start": format_time(start)}
+    return facts.event(EventType.BOOKING_CLASH, live, now, **about)
 
 
 # Moves of the clock
@@ -147,7 +169,7 @@ def _start(session: Session, policy: Policy, now: datetime) -> bool:
 def _is_customer_elsewhere(session: Session) -> bool:
     """Whether the customer has an active session, of which what is over was written down."""
     active_id = store.active_session_id(session.customer_id)
-    active = store.find(active_id) if active_id else None
+    active = store.find(active_id) if active_id and active_id != session.id else None
     return active is not None and active.status in ACTIVE
 
 
@@ -163,6 +185,8 @@ def _delay(
         return False
     with Transaction() as tx:
         store.put(tx, rules.delay(session, until))
+        if not customer_elsewhere:  # its start has come: from now on it is the customer's one
+            store.lock(tx, session, otherwise=_decide_anew)
         tx.record(
             facts.event(
                 EventType.BOOKING_DELAYED,

@@ -551,6 +551,10 @@ _OPEN_FACTS = (
     "customer_due_by",
     "ended_by",
     "cancelled_by",
+    "scheduled_start",
+    "previous_start",
+    "delayed_until",
+    "ahead",
 )
 _ASSIGNED_FACTS = ("mechanic_id", "assignment_id")
 

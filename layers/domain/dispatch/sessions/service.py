@@ -118,10 +118,10 @@ def _preferred(mechanic_id: str | None, customer_id: str) -> Mechanic | None:
         raise Invalid.field("/preferred_mechanic_id", "is no mechanic's id") from None
 
 
-def _make_room(customer_id: str, now: datetime) -> None:
+def _make_room(customer_id: str, now: datetime, *, but_for: str = "") -> None:
     """A session that is over by its deadline is not in the way, though its timer is late."""
     active_id = store.active_session_id(customer_id)
-    if active_id:
+    if active_id and active_id != but_for:
         close_overdue(active_id, now)
 
 
@@ -333,6 +333,8 @@ def join_session(session_id: str, by: str, now: datetime, once: Once | None = No
         tx.record(facts.event(_ARRIVED[party], joined, now, **who, **_waits_for_customer(joined)))
         if joined.ends_by:
             ends_by = format_time(joined.ends_by)
+            if clash := bookings.clash_of(joined, now):
+                tx.record(clash)
             tx.record(facts.event(EventType.SESSION_STARTED, joined, now, **who, ends_by=ends_by))
     return joined
 
@@ -404,11 +406,15 @@ def _cancel(
     lost: list[OpenOffer] = []
     is_sought = session.status is Status.PENDING
     dispatch = offers.settled_dispatch_of(session.id, now) if is_sought else None
+    is_delayed = (
+        session.delayed_until is not None
+        and store.active_session_id(session.customer_id) == session.id
+    )
     with Transaction() as tx:
         if once:
             once.remember(tx, cancelled, now)
         store.put(tx, cancelled)
-        if session.status in ACTIVE:
+        if session.status in ACTIVE or is_delayed:
             store.unlock(tx, cancelled)
         if slot := bookings.ref_of(session):
             calendar.free_booking(tx, slot, now)
@@ -443,10 +449,11 @@ def reschedule_session(
     session = _settled_of_customer(session_id, by, now)
     if session.status is Status.SCHEDULED and session.scheduled_start == start:
         return _as_it_is(session, now, once)
-    if refusal := rules.why_not_reschedule(session, _policy_of(session, now), now):
+    policy = _policy_of(session, now)
+    if refusal := rules.why_not_reschedule(session, policy, now):
         raise refusal
     with Transaction() as tx:
-        moved = bookings.move(tx, session, start, now)
+        moved = bookings.move(tx, session, start, policy, now)
         if once:
             once.remember(tx, moved, now)
         store.put(tx, moved)
@@ -473,7 +480,7 @@ def close_overdue(session_id: str, now: datetime) -> bool:
 def _make_clock_move(session_id: str, now: datetime) -> bool:
     session = _stored(session_id)
     if session.status is Status.SCHEDULED:
-        _make_room(session.customer_id, now)
+        _make_room(session.customer_id, now, but_for=session.id)
         return bookings.make_move(session, _policy_of(session, now), now)
     due = rules.clock_move(session, _policy_of(session, now), now)
     if due is None:

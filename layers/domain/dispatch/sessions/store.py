@@ -97,14 +97,15 @@ def active_session_id(customer_id: str) -> str | None:
 
 
 def lock(tx: Transaction, session: Session, otherwise: Otherwise) -> None:
-    """The customer's one active session is this one."""
+    """The customer's one active session is this one. It may be by then."""
     tx.put(
         {
             **_lock_key(session.customer_id)._asdict(),
             "entity": "active_session",
             "session_id": session.id,
         },
-        when=IS_NEW,
+        when=f"{IS_NEW} OR #session_id = :session_id",
+        values={":session_id": session.id},
         otherwise=otherwise,
     )
 

@@ -79,6 +79,12 @@ def _reconsider_lost(fact: _Fact, now: datetime) -> None:
     _reconsider_all(fact.get("lost_assignment_ids", ()), now)
 
 
+def _reconsider_booked(fact: _Fact, now: datetime) -> None:
+    """A booking is off that may have kept its mechanic from others."""
+    if "scheduled_start" in fact or not fact.get("assignment_id", "begun"):
+        _reconsider(fact, now)
+
+
 def _reconsider_all(assignment_ids: Iterable[str], now: datetime) -> None:
     for mechanic_id in offers.of_no_new_capacity(assignment_ids):
         waitlist.reconsider(mechanic_id, now)
@@ -102,7 +108,9 @@ _DUE: Due = {
 
 _WHAT_FOLLOWS: Mapping[str, tuple[Callable[[_Fact, datetime], None], ...]] = {
     EventType.SESSION_PENDING: (_seek,),
-    EventType.SESSION_CANCELLED: (_reconsider_lost,),
+    EventType.SESSION_CANCELLED: (_reconsider_lost, _reconsider_booked),
+    EventType.SESSION_RESCHEDULED: (_reconsider,),
+    EventType.CUSTOMER_NOT_JOINED: (_reconsider_booked,),
     EventType.SESSION_UNFILLED: (_reconsider_lost,),
     EventType.OFFER_DECLINED: (_seek, _reconsider_ended),
     EventType.OFFERS_EXPIRED: (_seek, _clock_out_absent, _reconsider_ended),

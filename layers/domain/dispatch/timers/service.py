@@ -35,6 +35,7 @@ _DUE: Due = {
 
 FREES_THE_CUSTOMER = frozenset(
     {
+        EventType.SESSION_SCHEDULED,
         EventType.SESSION_COMPLETED,
         EventType.SESSION_CANCELLED,
         EventType.SESSION_UNFILLED,
