@@ -30,7 +30,7 @@ from tests.clock import NOON, Clock
 from tests.fast.world import running
 from tests.world import an_intake
 
-POLICY = Policy(capacity=2)
+POLICY = Policy(capacity=2, shift_s=30 * 24 * 3600)
 TURN = timedelta(minutes=5)
 A_DAY = timedelta(hours=24)
 UNSIGNED = timedelta(minutes=30)
