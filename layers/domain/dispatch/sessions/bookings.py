@@ -7,7 +7,7 @@ from dispatch.calendar.model import BookingRef
 from dispatch.core.errors import Invalid, StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.logging import MetricUnit, metrics
-from dispatch.core.table import Item, Transaction
+from dispatch.core.table import Transaction
 from dispatch.core.time import format_time
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic, Unavailable
@@ -29,11 +29,26 @@ def ref_of(session: Session) -> BookingRef | None:
 
 def _ref(session: Session) -> BookingRef:
     assert session.preferred_mechanic_id is not None, "a slot is somebody's"
-    assert session.scheduled_start is not None, "and has a start"
-    return BookingRef(session.preferred_mechanic_id, session.id, session.scheduled_start)
+    return BookingRef(session.preferred_mechanic_id, session.id, rules.start_of(session))
 
 
 # Parts of other use cases' transactions
+
+
+def open_search(tx: Transaction, pending: Session, policy: Policy, now: datetime) -> None:
+    """The session has become pending for the first time, signed or not begun."""
+    assert pending.pending_until is not None, "set when it became pending"
+    offers.open_dispatch(
+        tx,
+        rules.brief(pending),
+        rules.wanted(pending),
+        customer_id=pending.customer_id,
+        preferred_id=pending.preferred_mechanic_id,
+        policy=policy,
+        now=now,
+        until=pending.pending_until,
+    )
+    tx.record(facts.pending(pending, now))
 
 
 def check_mechanic(mechanic: Mechanic, session: Session, policy: Policy, now: datetime) -> None:
@@ -108,8 +123,7 @@ def make_move(session: Session, policy: Policy, now: datetime) -> bool:
     waited for: a mechanic is called for 5 minutes, then others are asked; a customer who has
     another session has 10 minutes (domain.md, Calendar).
     """
-    assert session.scheduled_start is not None, "what is scheduled has a start"
-    if now >= session.scheduled_start:
+    if now >= rules.start_of(session):
         return _start(session, policy, now)
     reminder = rules.reminder_due(session, now)
     if reminder is None:
@@ -132,16 +146,13 @@ def _remind(session: Session, reminder: Reminder, now: datetime) -> None:
 def _clashes(session: Session, now: datetime) -> list[Session]:
     """Live sessions of the mechanic that may last into this booking."""
     assert session.mechanic_id is not None, "set when it was scheduled"
-    assert session.scheduled_start is not None, "what is scheduled has a start"
+    start = rules.start_of(session)
     in_hand = offers.in_hand(session.mechanic_id)
     found = (store.find(session_id) for session_id in in_hand)
     return [
         live
         for live in found
-        if live
-        and live.status is Status.LIVE
-        and live.ends_by
-        and live.ends_by > session.scheduled_start > now
+        if live and live.status is Status.LIVE and live.ends_by and live.ends_by > start > now
     ]
 
 
@@ -217,7 +228,7 @@ def _begin(session: Session, mechanic: Mechanic, policy: Policy, now: datetime) 
             policy=policy,
             brand_key=row.wanted.brand_key,
             now=now,
-            otherwise=_not_to_be_had,
+            otherwise=_decide_anew,
         )
         tx.record(
             facts.event(
@@ -235,22 +246,11 @@ def _begin(session: Session, mechanic: Mechanic, policy: Policy, now: datetime) 
 def _seek(session: Session, policy: Policy, now: datetime) -> None:
     """Others are asked; whoever was booked first of all, should they be there by now."""
     sought = rules.seek(session, policy, now)
-    assert sought.pending_until is not None, "it is pending"
     with Transaction() as tx:
         store.lock(tx, sought, otherwise=_decide_anew)
         store.put(tx, sought)
         calendar.free_booking(tx, _ref(session), now)
-        offers.open_dispatch(
-            tx,
-            rules.brief(sought),
-            rules.wanted(sought),
-            customer_id=sought.customer_id,
-            preferred_id=sought.preferred_mechanic_id,
-            policy=policy,
-            now=now,
-            until=sought.pending_until,
-        )
-        tx.record(facts.pending(sought, now))
+        open_search(tx, sought, policy, now)
     metrics.add_metric("BookingsUnkept", MetricUnit.Count, 1)
 
 
@@ -270,14 +270,9 @@ def _miss_customer(session: Session, at: datetime, now: datetime) -> None:
     metrics.add_metric("CustomersNotJoined", MetricUnit.Count, 1)
 
 
-def _decide_anew(_old: Item | None) -> StaleVersion:
-    return StaleVersion()
-
-
-def _not_to_be_had(_reason: Unavailable) -> StaleVersion:
+def _decide_anew(_why: object) -> StaleVersion:
     return StaleVersion()
 
 
 def _start_time(session: Session) -> str:
-    assert session.scheduled_start is not None, "what is scheduled has a start"
-    return format_time(session.scheduled_start)
+    return format_time(rules.start_of(session))

@@ -41,8 +41,7 @@ def lost(offers: Iterable[OpenOffer]) -> dict[str, list[str]]:
 
 def booked(session: Session, now: datetime) -> dict[str, Any]:
     """Which slot it is, and when both sides are to be reminded of it."""
-    start, end = session.scheduled_start, session.scheduled_end
-    assert start is not None, "what is scheduled has a start"
+    start, end = rules.start_of(session), session.scheduled_end
     assert end is not None, "and an end"
     ahead = {
         f"remind_{reminder}_at": format_time(at)
@@ -62,11 +61,10 @@ def called_off(session: Session, cancelled: Session) -> dict[str, Any]:
     """What calendars have to know of a scheduled session that is off."""
     if session.status is not Status.SCHEDULED:
         return {}
-    assert session.scheduled_start is not None, "what is scheduled has a start"
     assert session.scheduled_end is not None, "and an end"
     assert cancelled.refund is not None, "set when it was cancelled"
     return {
-        "scheduled_start": format_time(session.scheduled_start),
+        "scheduled_start": format_time(rules.start_of(session)),
         "scheduled_end": format_time(session.scheduled_end),
         "booking_version": session.booking_version + 1,
         "refund_percent": cancelled.refund.percent,

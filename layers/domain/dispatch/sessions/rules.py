@@ -300,7 +300,7 @@ def reminder_due(session: Session, now: datetime) -> Reminder | None:
 
 def remind(session: Session, now: datetime) -> Session:
     """Reminded of all that is due: none is sent twice, or late behind another."""
-    reminded = _reminders_by(_start_of(session), now)
+    reminded = _reminders_by(start_of(session), now)
     return replace(_advance(session, Move.REMIND), reminded=frozenset(reminded))
 
 
@@ -308,7 +308,7 @@ def why_not_reschedule(session: Session, policy: Policy, now: datetime) -> Confl
     """Only what is scheduled has a start to move, and only so long before it."""
     if session.status is not Status.SCHEDULED:
         return IllegalMove(Move.RESCHEDULE, session.status)
-    if now > _start_of(session) - timedelta(seconds=policy.reschedule_s):
+    if now > start_of(session) - timedelta(seconds=policy.reschedule_s):
         hours = policy.reschedule_s / 3600
         return Conflict(
             "illegal_move",
@@ -331,12 +331,12 @@ def reschedule(session: Session, start: datetime, end: datetime, now: datetime) 
 
 def start_grace_ends(session: Session, policy: Policy) -> datetime:
     """Until when the mechanic is called, before others are asked."""
-    return _start_of(session) + timedelta(seconds=policy.start_grace_s)
+    return start_of(session) + timedelta(seconds=policy.start_grace_s)
 
 
 def elsewhere_grace_ends(session: Session, policy: Policy) -> datetime:
     """Until when a customer who is busy with another session is waited for."""
-    return _start_of(session) + timedelta(seconds=policy.elsewhere_grace_s)
+    return start_of(session) + timedelta(seconds=policy.elsewhere_grace_s)
 
 
 def delay(session: Session, until: datetime) -> Session:
@@ -361,7 +361,8 @@ def seek(session: Session, policy: Policy, now: datetime) -> Session:
     return replace(sought, delayed_until=None)
 
 
-def _start_of(session: Session) -> datetime:
+def start_of(session: Session) -> datetime:
+    """When a session with a slot starts."""
     assert session.scheduled_start is not None, "what is scheduled has a start"
     return session.scheduled_start
 
@@ -388,7 +389,7 @@ def due_at(session: Session) -> datetime | None:
 
 def _next_of_booking(session: Session) -> datetime:
     """The next reminder; behind the last one the start."""
-    start = _start_of(session)
+    start = start_of(session)
     ahead = (at for each, at in remind_at(start).items() if each not in session.reminded)
     return next(ahead, start)
 

@@ -155,17 +155,7 @@ def sign_waiver(
         if signed.status is Status.SCHEDULED:
             bookings.confirm(tx, signed, now)
             return signed
-        offers.open_dispatch(
-            tx,
-            rules.brief(signed),
-            rules.wanted(signed),
-            customer_id=signed.customer_id,
-            preferred_id=signed.preferred_mechanic_id,
-            policy=policy,
-            now=now,
-            until=_pending_until(signed),
-        )
-        tx.record(facts.pending(signed, now))
+        bookings.open_search(tx, signed, policy, now)
     return signed
 
 

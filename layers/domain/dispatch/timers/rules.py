@@ -9,6 +9,7 @@ from typing import Any
 
 from dispatch.core.events import EventType
 from dispatch.core.time import format_time, parse_time
+from dispatch.sessions.model import Reminder
 from dispatch.timers.model import Kind, Ring
 
 MAX_DELAY = timedelta(seconds=900)
@@ -41,7 +42,7 @@ _REMIND = tuple(
         f"remind_{ahead}_at",
         name=f"remind_{ahead}",
     )
-    for ahead in ("24_h", "1_h", "15_min")
+    for ahead in Reminder
 )
 _REVIEW = _Need(Kind.REVIEW_OFFERS, ("mechanic_id",))
 _PLACE = _Need(Kind.PLACE_CAPACITY, ("mechanic_id",))
