@@ -6,7 +6,8 @@ how it is to end.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,12 @@ import pytest
 
 from dispatch.calendar import service as calendar
 from dispatch.calendar.model import Booking
+from dispatch.core.errors import NotFound
+from dispatch.core.idempotency import Once
 from dispatch.core.table import Transaction
 from dispatch.core.time import format_time
 from dispatch.customers import service as customers
+from dispatch.customers.model import Customer, Vehicle
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
 from dispatch.notifications import rules
@@ -35,7 +39,7 @@ from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
 from tests.builders import BOOKED_FROM, a_booking_fact
 from tests.calendar_builders import an_availability, take_slot
 from tests.fast.world import FEEDBACK, FastWorld
-from tests.world import an_intake
+from tests.world import DOWNTOWN, an_intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -1645,3 +1649,42 @@ def the_sweeper_finds_capacity_that_was_left(world: FastWorld) -> Plot:
         assert offers.left_at("a") is None
 
     return _swept(world, end, minutes=4)
+
+
+# Customers
+
+
+@story
+def a_customer_writes_their_profile(world: FastWorld) -> Plot:
+    customers.upsert({"id": "customer", "name": "Jo", "credits": 40})
+    given = Customer(id="customer", name="Jo Driver", location=DOWNTOWN)
+
+    def then() -> None:
+        world.call(lambda _once: customers.replace_profile(given))
+
+    def end() -> None:
+        assert customers.profile_of("customer") == replace(given, credits=40)
+
+    return Plot(then, end)
+
+
+@story
+def a_customer_keeps_a_vehicle_and_gives_up_another(world: FastWorld) -> Plot:
+    world.keyed = True  # without a key a car that is sent twice is there twice, as it may be
+    car = Vehicle(2019, "Honda", "Civic", plate="CBXT 901")
+    old = customers.add_vehicle("customer", car, world.now)
+
+    def give_up(_once: Once | None) -> None:
+        with suppress(NotFound):  # the repeat finds it gone, which is what was wanted
+            customers.remove_vehicle("customer", old.id)
+
+    def then() -> None:
+        world.call(lambda once: customers.add_vehicle("customer", car, world.now, once))
+        world.call(give_up)
+
+    def end() -> None:
+        kept = [each.id for each in customers.vehicles_of("customer", 10, None).items]
+        assert old.id not in kept
+        assert len(kept) == 1
+
+    return Plot(then, end)

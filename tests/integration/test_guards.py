@@ -26,10 +26,14 @@ from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
 from dispatch.core import aws as clients
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, Invalid, StaleVersion
+from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion
 from dispatch.core.idempotency import KEPT_FOR, AlreadyAnswered, Once
 from dispatch.core.table import Item, Key, Transaction, decode, get
 from dispatch.core.time import format_time
+from dispatch.customers import rules as customer_rules
+from dispatch.customers import service as customers
+from dispatch.customers import store as customer_items
+from dispatch.customers.model import Customer, KeptVehicle, Vehicle
 from dispatch.matching import store as response_items
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics import store as mechanic_items
@@ -389,6 +393,7 @@ NOT_THE_LAST = f"{NOT_CLOSING} OR #load > :one"
 THAT_MARK = "#capacity_at = :marked_at"
 HAS_ROOM = "#load < :capacity"
 FEW_MAILS = f"{IS_NEW} OR #mails < :most"
+FEW_VEHICLES = f"{IS_NEW} OR #vehicles < :most"
 THAT_TOKEN = f"{IS_NEW} OR #token = :token"
 THAT_BINDING = f"{IS_NEW} OR (#user_id = :user_id AND #device_id = :device_id)"
 FREE_TO_BE_TOLD = f"{IS_NEW} OR #until <= :now"
@@ -971,6 +976,57 @@ def _others() -> Iterator[Case]:
     )
 
 
+def a_customer(**fields: Any) -> Customer:
+    return Customer(**{"id": CUSTOMER, "name": "Jo"} | fields)
+
+
+_KEPT = KeptVehicle("01K00000000000000000000V01", Vehicle(2019, "Honda", "Civic"), NOON)
+
+
+def _keeps_vehicle(tx: Transaction) -> None:
+    customer_items.add_vehicle(tx, CUSTOMER, _KEPT, 2, lambda _: customer_rules.too_many_vehicles())
+
+
+def _customers() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
+        where = f"customers.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, **more)
+
+    def put(tx: Transaction, before: Customer | None) -> None:
+        customer_items.put_profile(tx, a_customer(name="Jo again"), before)
+
+    known = written(lambda tx: customer_items.put(tx, a_customer()))
+    erased = written(lambda tx: customer_items.mark_erased(tx, CUSTOMER, NOON))
+    yield case("put_profile", IS_NEW, known, partial(put, before=None))
+    changed = partial(put, before=a_customer(name="Jo before"))
+    yield case("put_profile", "#profile = :profile_read", known, changed)
+    yield case(
+        "add_vehicle",
+        FEW_VEHICLES,
+        written(*[_keeps_vehicle] * 2),
+        _keeps_vehicle,
+        refusal="too_many_vehicles",
+    )
+    yield case(
+        "remove_vehicle",
+        EXISTS,
+        nothing,
+        lambda tx: customer_items.remove_vehicle(
+            tx, CUSTOMER, _KEPT.id, customers._no_such_vehicle
+        ),
+        refusal=NotFound,
+    )
+    again = partial(customer_items.mark_erased, customer_id=CUSTOMER, now=NOON + ONE_SECOND)
+    yield case("mark_erased", IS_NEW, erased, again)
+    yield case(
+        "check_not_erased",
+        IS_NEW,
+        erased,
+        lambda tx: customers.check_not_erased(tx, CUSTOMER),
+        refusal="erased",
+    )
+
+
 REFUSED = [
     *_mechanics(),
     *_availability(),
@@ -980,6 +1036,7 @@ REFUSED = [
     *_devices(),
     *_waitlist(),
     *_calendars(),
+    *_customers(),
     *_others(),
 ]
 
@@ -1126,7 +1183,18 @@ def _passing_by_the_calendar() -> Iterator[Case]:
         )
 
 
-PASSING = [*_passing(), *_passing_by_the_calendar()]
+def _passing_of_customers() -> Iterator[Case]:
+    for clause, given in ((IS_NEW, nothing), ("#vehicles < :most", written(_keeps_vehicle))):
+        yield Case(
+            where="customers.store.add_vehicle",
+            clause=clause,
+            given=given,
+            write=_keeps_vehicle,
+            refusal="too_many_vehicles",
+        )
+
+
+PASSING = [*_passing(), *_passing_by_the_calendar(), *_passing_of_customers()]
 
 
 def _named(cases: list[Case], where: str) -> set[str]:

@@ -33,6 +33,7 @@ ENTRY_POINTS = {
     "clock": "clock/api.py",
     "queue": "queue/api.py",
     "calendar": "calendar/api.py",
+    "customers": "customers/api.py",
     "waitlist": "waitlist/api.py",
     "turns": "waitlist/consumer.py",
     "notifications": "notifications/api.py",
@@ -79,7 +80,9 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
     monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
     monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
+    vehicle_id = SAMPLES["customers.remove-vehicle"]["pathParameters"]["vehicle_id"]
     monkeypatch.setattr("dispatch.calendar.service.new_id", lambda _now: time_off_id)
+    monkeypatch.setattr("dispatch.customers.service.new_id", lambda _now: vehicle_id)
     for module in ("search", "service"):
         monkeypatch.setattr(
             f"dispatch.offers.{module}.new_id", lambda now: next(ids, None) or new_id(now)
@@ -211,6 +214,15 @@ def test_the_samples_tell_of_a_calendar(invoke: Invoke) -> None:
     assert _status(invoke("calendar.bookings"))[0] == 200
     assert _status(invoke("calendar.end-time-off"))[0] == 204
     assert slots() == 29
+
+
+def test_the_samples_tell_of_a_customer_and_their_car(invoke: Invoke) -> None:
+    assert _status(invoke("customers.replace"))[0] == 200
+    assert json.loads(invoke("customers.profile")["body"])["locale"] == "fr-CA"
+    assert _status(invoke("customers.add-vehicle"))[0] == 201
+    assert len(json.loads(invoke("customers.vehicles")["body"])["items"]) == 1
+    assert _status(invoke("customers.remove-vehicle"))[0] == 204
+    assert json.loads(invoke("customers.vehicles")["body"])["items"] == []
 
 
 QUEUES = ("matching", "timers", "notify", "turns")

@@ -139,13 +139,20 @@ def test_a_start_needs_the_mechanic_whose_slot_it_is() -> None:
     }
 
 
+def test_a_vehicle_of_the_garage_comes_in_place_of_one_told() -> None:
+    of_garage = {"vehicle_id": "01K00000000000000000000000"}
+    assert intake(vehicle=None, **of_garage).vehicle_id == of_garage["vehicle_id"]
+    assert problems(an_intake_body(**of_garage)) == {
+        "/vehicle_id": "comes in place of vehicle; send one of them"
+    }
+
+
 # What is still to come
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("vehicle_id", "01K00000000000000000000000"),
         ("attachments", ["upload-1"]),
     ],
 )

@@ -1,10 +1,11 @@
 """What a customer's record must be. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dispatch.core import places
-from dispatch.core.errors import FieldError, Invalid
+from dispatch.core.errors import Conflict, FieldError, Invalid
 from dispatch.customers.model import Customer, Location
 
 _TEXTS = ("name", "email", "phone", "locale")
@@ -48,3 +49,28 @@ def customer_of(record: Mapping[str, Any]) -> Customer:
 
 def _is_text(value: object, longest: int) -> bool:
     return isinstance(value, str) and len(value) <= longest and places.is_unicode(value)
+
+
+MOST_VEHICLES = 50
+"""In one garage: more is a dealer's, or a mistake."""
+
+
+def with_profile_of(known: Customer | None, given: Customer) -> Customer:
+    """The profile as it is given, whole; what is not the profile's stays as it is known."""
+    return replace(given, credits=known.credits if known else 0)
+
+
+def without_person(customer: Customer) -> Customer:
+    """What stays of a customer who is erased: the id, and what the books need."""
+    return Customer(id=customer.id, credits=customer.credits)
+
+
+def too_many_vehicles() -> Conflict:
+    return Conflict(
+        "too_many_vehicles",
+        f"Your garage has {MOST_VEHICLES} vehicles. Remove one that you no longer have.",
+    )
+
+
+def erased() -> Conflict:
+    return Conflict("erased", "This account was erased. Sign up again to come back.")

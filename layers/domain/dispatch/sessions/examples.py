@@ -38,7 +38,7 @@ PENDING: _Example = {
     "keywords": KEYWORDS,
     "concern_preview": CONCERN,
     "concern": CONCERN,
-    "vehicle": {**VEHICLE, "vin": None},
+    "vehicle": {**VEHICLE, "vin": None, "plate": None, "odometer_km": None},
     "city": CITY,
     "created_at": BOOKED_AT,
     "awaiting_until": None,

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from dispatch.customers.model import Location
+from dispatch.customers.model import Vehicle as Vehicle
 from dispatch.matching.model import RequestType
 from dispatch.policy.model import SessionType
 
@@ -67,17 +68,12 @@ class PaymentMethod(StrEnum):
     STRIPE = "stripe"
 
 
-@dataclass(frozen=True, slots=True)
-class Vehicle:
-    year: int
-    make: str
-    model: str
-    vin: str | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What the customer submits, checked and normalised."""
+    """What the customer submits, checked and normalised.
+
+    ``vehicle_id`` names one of the customer's garage, in place of ``vehicle``.
+    """
 
     plan: str
     payment_method: PaymentMethod
@@ -93,6 +89,7 @@ class Intake:
     prefer_local_mechanic: bool
     preferred_mechanic_id: str | None = None
     scheduled_start: datetime | None = None
+    vehicle_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,9 @@ class IntakeBody(Body):
     request_type: RequestType = RequestType.GENERAL
     requested_brand: Line | None = Field(None, validate_default=True)
     prefer_local_mechanic: bool = Field(True, strict=True)
-    vehicle_id: NotYet = None
+    vehicle_id: Line | None = Field(
+        None, description="One of the customer's garage, in place of `vehicle`"
+    )
     preferred_mechanic_id: Line | None = Field(
         None, description="Whom to ask first, alone; another is found where they cannot"
     )
@@ -123,6 +125,13 @@ class IntakeBody(Body):
             raise wrong("needs request_type brand_specialist")
         return brand
 
+    @field_validator("vehicle_id")
+    @classmethod
+    def _one_vehicle(cls, vehicle_id: str | None, info: ValidationInfo) -> str | None:
+        if vehicle_id and info.data.get("vehicle"):
+            raise wrong("comes in place of vehicle; send one of them")
+        return vehicle_id
+
     @field_validator("scheduled_start")
     @classmethod
     def _with_its_mechanic(cls, start: datetime | None, info: ValidationInfo) -> datetime | None:
@@ -144,6 +153,7 @@ class IntakeBody(Body):
                 postal_code=self.customer_postal_code,
             ),
             vehicle=Vehicle(**self.vehicle.model_dump()) if self.vehicle else None,
+            vehicle_id=self.vehicle_id,
             concern=self.concern,
             urgent=self.urgent,
             request_type=self.request_type,

@@ -24,6 +24,9 @@ from dispatch.sessions.model import (
 
 PREVIEW_LENGTH = 140
 
+WITHOUT_VEHICLE = frozenset({"free", "quick"})
+"""Plans that are too short to need to know the car."""
+
 TRANSITIONS = {
     (Status.AWAITING_WAIVER, Move.SIGN): Status.PENDING,
     (Status.AWAITING_WAIVER, Move.SCHEDULE): Status.SCHEDULED,
@@ -69,8 +72,10 @@ def book(
     """A new session, awaiting the customer's waiver; of a scheduled one the slot is held as long.
 
     Raises Invalid where plan and payment method do not go together: ``free`` if and only if the
-    plan is free.
+    plan is free; and without a vehicle, unless there is no time to ask for it.
     """
+    if intake.vehicle is None and not intake.urgent and plan.id not in WITHOUT_VEHICLE:
+        raise Invalid.field("/vehicle", f"is needed for the plan {plan.id}, unless it is urgent")
     if (plan.price_cents == 0) is not (intake.payment_method is PaymentMethod.FREE):
         raise Invalid.field("/payment_method", f"does not pay for the plan {plan.id}")
     return Session(
@@ -503,7 +508,7 @@ def seen_by(session: Session, viewer_id: str) -> Session:
     """The session without what this viewer may not know of its customer and its mechanic."""
     if knows_customer(session, viewer_id):
         return session
-    vehicle = replace(session.vehicle, vin=None) if session.vehicle else None
+    vehicle = replace(session.vehicle, vin=None, plate=None) if session.vehicle else None
     seen = replace(session, vehicle=vehicle)
     return seen if viewer_id == session.mechanic_id else _for_outsider(seen)
 

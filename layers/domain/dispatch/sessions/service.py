@@ -57,10 +57,11 @@ def book_session(
 ) -> Session:
     """A new session of this customer, awaiting the waiver.
 
-    A location without any part is taken from the profile as a whole. With a ``scheduled_start`` the
-    preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
+    A location without any part is taken from the profile as a whole, and a ``vehicle_id`` stands
+    for one of the customer's garage, of which the session keeps a copy. With a ``scheduled_start``
+    the preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
     preferred mechanic who is the customer, or whom nobody may see, and for a start that is no
-    slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, or
+    slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, ``erased``, or
     ``slot_taken``.
     """
     policy = policies.current(now)
@@ -69,8 +70,7 @@ def book_session(
         known = ", ".join(plan.id for plan in policy.plans)
         raise Invalid.field("/plan", f"is not a plan; use one of {known}")
     preferred = _preferred(intake.preferred_mechanic_id, customer_id)
-    if intake.location == Location():
-        intake = replace(intake, location=customers.location_of(customer_id))
+    intake = _completed(intake, customer_id)
     _make_room(customer_id, now)
     session = rules.book(
         intake,
@@ -90,6 +90,7 @@ def book_session(
             session = bookings.hold(tx, session, plan, intake.scheduled_start, now)
         if once:
             once.remember(tx, session, now)
+        customers.check_not_erased(tx, customer_id)
         store.lock(tx, session, otherwise=_has_active_session)
         store.put(tx, session)
         store.put_contact(tx, session.id, contact)
@@ -105,6 +106,18 @@ def book_session(
         )
     metrics.add_metric("Bookings", MetricUnit.Count, 1)
     return session
+
+
+def _completed(intake: Intake, customer_id: str) -> Intake:
+    """With what the customer keeps with us in place of what they would have to say again."""
+    if intake.location == Location():
+        intake = replace(intake, location=customers.location_of(customer_id))
+    if intake.vehicle_id is None:
+        return intake
+    vehicle = customers.vehicle_of(customer_id, intake.vehicle_id)
+    if vehicle is None:
+        raise Invalid.field("/vehicle_id", "is no vehicle of your garage")
+    return replace(intake, vehicle=vehicle)
 
 
 def _preferred(mechanic_id: str | None, customer_id: str) -> Mechanic | None:

@@ -64,12 +64,14 @@ class IntakeView(View):
 
 
 class VehicleView(View):
-    """The car. Who has not accepted the session sees no VIN."""
+    """The car, as it was when it was booked. Who has not accepted sees no VIN and no plate."""
 
     year: int
     make: str
     model: str
     vin: str | None = None
+    plate: str | None = None
+    odometer_km: int | None = None
 
 
 class RefundView(View):
@@ -153,7 +155,7 @@ class PreferredView(View):
 class SessionView(View):
     """A session as its customer or its mechanic sees it.
 
-    ``customer``, ``concern`` and the VIN are for the assigned mechanic and the customer; a
+    ``customer``, ``concern``, VIN and plate are for the assigned mechanic and the customer; a
     mechanic who has not accepted gets ``concern_preview`` and ``city``.
     """
 
