@@ -47,6 +47,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
         "TABLE_NAME": "dispatch-test",
         "SNAPSHOT_BUCKET": "dispatch-test-snapshots",
+        "UPLOADS_BUCKET": "dispatch-test-uploads",
+        "PHOTOS_URL": "https://photos.example",
         "ROSTER_SHARDS": "2",
         "SCHEDULE_GROUP": "dispatch-test",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
@@ -75,7 +77,8 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
 
     Made in moto itself, for each test anew: through clients it would take most of a test's time.
     """
-    s3_backends[ACCOUNT]["aws"].create_bucket(environment["SNAPSHOT_BUCKET"], REGION)
+    for bucket in ("SNAPSHOT_BUCKET", "UPLOADS_BUCKET"):
+        s3_backends[ACCOUNT]["aws"].create_bucket(environment[bucket], REGION)
     scheduler_backends[ACCOUNT][REGION].create_schedule_group(environment["SCHEDULE_GROUP"], [])
     made = {"TIMERS_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:timers-dead"}
     for name in ("timers", "notify", "matching"):

@@ -34,11 +34,16 @@ from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
+from dispatch.uploads import rules as upload_rules
+from dispatch.uploads import service as uploads
+from dispatch.uploads import store as upload_items
+from dispatch.uploads.model import Kind
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
 from tests.builders import BOOKED_FROM, a_booking_fact
 from tests.calendar_builders import an_availability, take_slot
 from tests.fast.world import FEEDBACK, FastWorld
+from tests.upload_builders import JPEG, TEXT
 from tests.world import DOWNTOWN, an_intake
 
 
@@ -1686,5 +1691,81 @@ def a_customer_keeps_a_vehicle_and_gives_up_another(world: FastWorld) -> Plot:
         kept = [each.id for each in customers.vehicles_of("customer", 10, None).items]
         assert old.id not in kept
         assert len(kept) == 1
+
+    return Plot(then, end)
+
+
+# Files
+
+
+@story
+def a_form_is_asked_for(world: FastWorld) -> Plot:
+    world.keyed = True  # without a key a form that is asked for twice is there twice
+
+    def then() -> None:
+        world.call(
+            lambda once: uploads.request_attachment("customer", "image/jpeg", world.now, once)
+        )
+
+    def end() -> None:
+        assert len(upload_items.of_owner("customer", Kind.ATTACHMENT)) == 1
+
+    return Plot(then, end)
+
+
+@story
+def a_photo_takes_the_place_of_another(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    old = uploads.request_photo("a", "image/jpeg", world.now)
+    world.bucket.upload(old.fields, JPEG)
+    world.pass_time(seconds=1)
+    new = uploads.request_photo("a", "image/jpeg", world.now)
+
+    def end() -> None:
+        mechanic = mechanics.get("a")
+        assert mechanic
+        assert mechanic.profile.photo_url == uploads.photo_url(new.upload.ref)
+        assert len(world.bucket.uploads) == 1
+
+    return Plot(lambda: world.bucket.upload(new.fields, JPEG), end)
+
+
+@story
+def a_file_is_what_its_name_says(world: FastWorld) -> Plot:
+    post = uploads.request_attachment("customer", "image/jpeg", world.now)
+
+    def end() -> None:
+        assert list(world.bucket.uploads.values()) == [JPEG]
+        assert len(world.facts("UploadConfirmed")) == 1
+
+    return Plot(lambda: world.bucket.upload(post.fields, JPEG), end)
+
+
+@story
+def a_file_is_not_what_its_name_says(world: FastWorld) -> Plot:
+    post = uploads.request_attachment("customer", "image/jpeg", world.now)
+
+    def end() -> None:
+        assert world.bucket.uploads == {}
+        assert len(world.facts("UploadRejected")) == 1
+
+    return Plot(lambda: world.bucket.upload(post.fields, TEXT), end)
+
+
+@story
+def a_booking_takes_along_what_the_bucket_tells_of_late(world: FastWorld) -> Plot:
+    post = uploads.request_attachment("customer", "image/jpeg", world.now)
+    world.bucket.uploads[post.fields["key"]] = JPEG
+    intake = an_intake(attachments=(upload_rules.key_of(post.upload.ref),))
+
+    def then() -> None:
+        world.call(lambda once: sessions.book_session(intake, "customer", world.now, once))
+
+    def end() -> None:
+        (fact,) = world.facts("SessionBooked")
+        assert len(sessions.contact_of(fact["session_id"]).attachments) == 1
+        world.bucket.tell(post.fields["key"])
+        world.drain()
+        assert list(world.bucket.uploads.values()) == [JPEG]
 
     return Plot(then, end)

@@ -25,11 +25,12 @@ SHARE_A_STACK = frozenset(
         "test_calendar",
         "test_devices",
         "test_main_job",
+        "test_people",
         "test_races",
     }
 )
 LONGEST_FIRST = ("test_bad_minutes", "test_races", "test_local_stack", "test_notices")
-LAST = ("test_bad_input", "test_devices", "test_calendar", "test_browse")
+LAST = ("test_people", "test_bad_input", "test_devices", "test_calendar", "test_browse")
 
 
 @pytest.hookimpl(trylast=True)

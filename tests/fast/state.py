@@ -58,6 +58,10 @@ def _stored(world: FastWorld, without: Set[str]) -> Iterator[str]:
         in_use.add(item.get("endpoint_arn", {}).get("S"))
     for name, content in world.bucket.objects.items():
         yield f"object {name} {gzip.decompress(content).decode()}"
+    for name, file in world.bucket.uploads.items():
+        yield f"file {name} {file!r}"
+    for name, groups in world.users.users.items():
+        yield f"user {name} {sorted(groups)}"
     # Nothing is sent to an endpoint that no device has: one may stay behind.
     for arn in in_use & world.topic.endpoints.keys():
         yield f"endpoint {arn} {world.topic.endpoints[arn]}"

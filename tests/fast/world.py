@@ -23,14 +23,17 @@ from dispatch.core.logging import metrics
 from dispatch.core.table import Item, decode
 from dispatch.matching import service as matching
 from dispatch.notifications import service as notifications
+from dispatch.uploads import service as uploads
 from tests.clock import Clock
 from tests.fast.faults import Faults, Killed
 from tests.fast.services import (
+    UPLOADS,
     FastBucket,
     FastMail,
     FastQueues,
     FastScheduler,
     FastTopic,
+    FastUsers,
     Message,
 )
 from tests.fast.table import FastTable
@@ -39,6 +42,8 @@ from tests.template_file import subscriptions, table
 from tests.world import Fact, World
 
 TABLE = "dispatch-test"
+UPLOADED = "Uploaded"
+"""The queue in which the bucket tells what was uploaded."""
 FEEDBACK = "Feedback"
 """The queue in which SNS and SES tell what became of pushes and mails."""
 MAX_RECEIVES = 5
@@ -47,6 +52,9 @@ MAX_RECEIVES = 5
 ENVIRONMENT = {
     "TABLE_NAME": TABLE,
     "SNAPSHOT_BUCKET": "snapshots",
+    "UPLOADS_BUCKET": UPLOADS,
+    "PHOTOS_URL": "https://photos",
+    "USER_POOL_ID": "pool",
     "ROSTER_SHARDS": "2",
     "SCHEDULE_GROUP": "dispatch-test",
     "SCHEDULER_ROLE_ARN": "scheduler",
@@ -85,13 +93,15 @@ class FastWorld(World):
         super().__init__(clock)
         self._consumers["NotifySubscription"] = notifications.handle
         self._consumers[FEEDBACK] = notifications.take_feedback
+        self._consumers[UPLOADED] = uploads.handle
         self.faults = Faults()
         self.table = FastTable(TABLE, table())
         self.queues = FastQueues(clock)
         self.scheduler = FastScheduler(clock)
         self.topic = FastTopic(self._fan_out)
         self.mail = FastMail()
-        self.bucket = FastBucket()
+        self.bucket = FastBucket(lambda event: self.queues.put(UPLOADED, event))
+        self.users = FastUsers()
         self.dead_letters: list[Message] = []
         self.keyed = True
         """Whether HTTP callers send an Idempotency-Key."""
@@ -108,6 +118,7 @@ class FastWorld(World):
             "sns": self.topic,
             "sesv2": self.mail,
             "s3": self.bucket,
+            "cognito-idp": self.users,
         }
         self.clients = {name: self.faults.around(name, each) for name, each in services.items()}
 
@@ -130,7 +141,8 @@ class FastWorld(World):
         held = (self.queues.messages, self.scheduler.schedules, self.topic.endpoints)
         messages, schedules, endpoints = copy.deepcopy(held)
         pushes, mails = list(self.topic.pushes), list(self.mail.mails)
-        objects = dict(self.bucket.objects)
+        objects, files = dict(self.bucket.objects), dict(self.bucket.uploads)
+        users = copy.deepcopy(self.users.users)
 
         def put_back() -> None:
             table_back()
@@ -140,7 +152,8 @@ class FastWorld(World):
             self.scheduler.schedules = dict(schedules)
             self.topic.endpoints = copy.deepcopy(endpoints)
             self.topic.pushes, self.mail.mails = list(pushes), list(mails)
-            self.bucket.objects = dict(objects)
+            self.bucket.objects, self.bucket.uploads = dict(objects), dict(files)
+            self.users.users = copy.deepcopy(users)
             for forgotten in (self.dead_letters, self.refusals, self.failures):
                 forgotten.clear()
             forget_everything()

@@ -56,6 +56,8 @@ from dispatch.policy import store as policy_items
 from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.sessions import store as session_items
+from dispatch.uploads import store as upload_items
+from dispatch.uploads.model import Kind, Ref, Upload
 from dispatch.waitlist import store as waitlist_items
 from dispatch.waitlist.model import Entry, Target, Turn, Turns, Wish
 from tests import builders
@@ -1027,6 +1029,22 @@ def _customers() -> Iterator[Case]:
     )
 
 
+def _uploads() -> Iterator[Case]:
+    def put(tx: Transaction, version: int) -> None:
+        ref = Ref(Kind.ATTACHMENT, CUSTOMER, "01K00000000000000000000Z01")
+        upload = Upload(ref=ref, content_type="image/jpeg", requested_at=NOON, version=version)
+        upload_items.put(tx, upload)
+
+    first = written(partial(put, version=1))
+    for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
+        yield Case(
+            where="uploads.store.put",
+            clause=clause,
+            given=first,
+            write=partial(put, version=version),
+        )
+
+
 REFUSED = [
     *_mechanics(),
     *_availability(),
@@ -1037,6 +1055,7 @@ REFUSED = [
     *_waitlist(),
     *_calendars(),
     *_customers(),
+    *_uploads(),
     *_others(),
 ]
 

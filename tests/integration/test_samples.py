@@ -22,6 +22,7 @@ from dispatch.waitlist.model import Target, Wish
 from tests.calendar_builders import an_availability
 from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
+from tests.upload_builders import JPEG
 from tests.world import World, an_intake
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,8 @@ ENTRY_POINTS = {
     "queue": "queue/api.py",
     "calendar": "calendar/api.py",
     "customers": "customers/api.py",
+    "uploads": "uploads/api.py",
+    "uploaded": "uploads/consumer.py",
     "waitlist": "waitlist/api.py",
     "turns": "waitlist/consumer.py",
     "notifications": "notifications/api.py",
@@ -82,6 +85,8 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
     vehicle_id = SAMPLES["customers.remove-vehicle"]["pathParameters"]["vehicle_id"]
     monkeypatch.setattr("dispatch.calendar.service.new_id", lambda _now: time_off_id)
+    upload_id = "01JZ2N6W000000000000000001"
+    monkeypatch.setattr("dispatch.uploads.service.new_id", lambda _now: upload_id)
     monkeypatch.setattr("dispatch.customers.service.new_id", lambda _now: vehicle_id)
     for module in ("search", "service"):
         monkeypatch.setattr(
@@ -225,8 +230,19 @@ def test_the_samples_tell_of_a_customer_and_their_car(invoke: Invoke) -> None:
     assert json.loads(invoke("customers.vehicles")["body"])["items"] == []
 
 
+def test_the_samples_tell_of_a_file(invoke: Invoke) -> None:
+    assert _status(invoke("uploads.photo"))[0] == 201
+    post = json.loads(invoke("uploads.attachment")["body"])
+    bucket = settings.uploads_bucket()
+    aws.s3().put_object(Bucket=bucket, Key=post["fields"]["key"], Body=JPEG)
+    assert invoke("uploaded.hello") == {"batchItemFailures": []}
+    assert invoke("uploaded.Post") == {"batchItemFailures": []}
+    kept = aws.s3().list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["Key"] for each in kept] == [post["key"]]
+
+
 QUEUES = ("matching", "timers", "notify", "turns")
-CONSUMERS = (*QUEUES, "feedback", "relay")
+CONSUMERS = (*QUEUES, "feedback", "relay", "uploaded")
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SAMPLES if n.partition(".")[0] in CONSUMERS))

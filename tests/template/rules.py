@@ -11,6 +11,9 @@ OPEN_ROUTES = {"GET /plans", "GET /service-keywords", "GET /brands"}
 WILDCARD_RESOURCES = {
     "${SnapshotBucket.Arn}/*": "one object per country",
     "${RelayFailuresBucket.Arn}/*": "Lambda names the objects",
+    "${UploadsBucket.Arn}/incoming/*": "one object per upload, of any user",
+    "${UploadsBucket.Arn}/photos/*": "likewise",
+    "${UploadsBucket.Arn}/attachments/*": "likewise",
     "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}"
     ":schedule/${ScheduleGroup}/*": "schedules are named after what they ring for",
     **{
@@ -266,12 +269,23 @@ def parameters(stack: Stack) -> Iterator[str]:
     for version in stack.of_type("AWS::Lambda::Version").values():
         name, function = _function(stack, version["FunctionName"])
         values = function["Environment"]["Variables"].values()
-        used = {target(value) for value in values} & stack.source["Parameters"].keys()
+        used = {name for value in values for name in _mentioned(value)}
+        used &= stack.source["Parameters"].keys()
         named = set(re.findall(r"\$\{(\w+)\}", text(version.get("Description", ""))))
         for parameter in used - named:
             yield f"{name} does not publish a change of {parameter}"
         for parameter in named - used:
             yield f"{name} publishes a change of {parameter} that it does not have"
+
+
+def _mentioned(value: object) -> Iterator[str]:
+    """What a value refers to; of a choice, whatever it may come to."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        _condition, *choices = value["Fn::If"]
+        for choice in choices:
+            yield from _mentioned(choice)
+    elif name := target(value):
+        yield name
 
 
 def data(stack: Stack) -> Iterator[str]:
@@ -333,6 +347,7 @@ def _statements(stack: Stack) -> Iterator[tuple[str, Document]]:
         "AWS::IAM::Role",
         "AWS::IAM::Policy",
         "AWS::IAM::ManagedPolicy",
+        "AWS::S3::BucketPolicy",
         "AWS::SNS::TopicPolicy",
         "AWS::SQS::QueuePolicy",
     ).items():

@@ -234,6 +234,12 @@ BREAKAGES: list[tuple[Rule, str, Any, str]] = [
     ),
     (
         rules.parameters,
+        "UploadedFunction/Properties/VersionDescription",
+        GONE,
+        "does not publish a change of PhotosUrl",
+    ),
+    (
+        rules.parameters,
         "RelayFunction/Properties/VersionDescription",
         {"Fn::Sub": "roster shards ${RosterShards}"},
         "publishes a change of RosterShards that it does not have",

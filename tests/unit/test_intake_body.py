@@ -150,17 +150,11 @@ def test_a_vehicle_of_the_garage_comes_in_place_of_one_told() -> None:
 # What is still to come
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("attachments", ["upload-1"]),
-    ],
-)
-def test_a_field_of_a_later_feature_is_refused_by_name(name: str, value: Any) -> None:
-    assert problems(an_intake_body(**{name: value})) == {
-        f"/{name}": "is not available yet; leave it out"
-    }
-    assert intake(**{name: None})
+def test_attachments_are_keys_and_not_too_many() -> None:
+    assert intake().attachments == ()
+    assert intake(attachments=["b", "a", "b"]).attachments == ("b", "a")
+    assert "/attachments" in problems(an_intake_body(attachments=["key"] * 11))
+    assert "/attachments/0" in problems(an_intake_body(attachments=[7]))
 
 
 @pytest.mark.parametrize("method", ["credits", "stripe"])

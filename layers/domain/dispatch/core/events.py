@@ -57,6 +57,9 @@ class EventType(StrEnum):
     WAITLIST_WOKEN = "WaitlistWoken"
     WAITLIST_ENDED = "WaitlistEnded"
     DEVICE_DISABLED = "DeviceDisabled"
+    UPLOAD_CONFIRMED = "UploadConfirmed"
+    UPLOAD_REJECTED = "UploadRejected"
+    MECHANIC_APPROVED = "MechanicApproved"
     CUSTOMER_ERASED = "CustomerErased"
 
 

@@ -26,8 +26,8 @@ from dispatch.core.logging import flush_metrics, logger
 from dispatch.core.views import ConflictProblem, InvalidProblem, Problem
 
 PROBLEM_JSON = "application/problem+json"
-VOLATILE = frozenset({"expires_in_s"})
-"""Members an ETag is blind to: they change by themselves."""
+VOLATILE = frozenset({"expires_in_s", "url"})
+"""Members an ETag is blind to: they change by themselves, or are signed anew at every look."""
 MAX_FIELDS_TOLD = 100
 MAX_NAME_TOLD = 200
 """Of wrong fields. A body may hold more than fits into an answer (Lambda's limit is 6 MB)."""

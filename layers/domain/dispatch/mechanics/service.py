@@ -4,6 +4,7 @@ The functions that take a transaction add one clause each to another use case's 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +81,21 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
             )
         )
     return Mechanic(profile, found[0].duty) if found else Mechanic(profile)
+
+
+@decides_anew
+def set_photo(mechanic_id: str, photo_url: str, now: datetime) -> None:
+    """Show this photo of theirs from now on. Raises NotFound for who has no profile."""
+    found = store.find(mechanic_id)
+    if found is None:
+        raise NotFound("There is no such mechanic.")
+    mechanic, partition = found
+    if mechanic.profile.photo_url == photo_url:
+        return
+    with Transaction() as tx:
+        store.put_profile(tx, replace(mechanic.profile, photo_url=photo_url), partition, now)
+        facts = {"mechanic_id": mechanic_id}
+        tx.record(Event(EventType.MECHANIC_CHANGED, store.subject(mechanic_id), now, facts))
 
 
 @decides_anew

@@ -8,6 +8,7 @@ from dispatch.customers.model import Location
 from dispatch.customers.model import Vehicle as Vehicle
 from dispatch.matching.model import RequestType
 from dispatch.policy.model import SessionType
+from dispatch.uploads.model import Attachment
 
 
 class Status(StrEnum):
@@ -72,7 +73,8 @@ class PaymentMethod(StrEnum):
 class Intake:
     """What the customer submits, checked and normalised.
 
-    ``vehicle_id`` names one of the customer's garage, in place of ``vehicle``.
+    ``vehicle_id`` names one of the customer's garage, in place of ``vehicle``; ``attachments`` are
+    the keys of uploads.
     """
 
     plan: str
@@ -90,11 +92,12 @@ class Intake:
     preferred_mechanic_id: str | None = None
     scheduled_start: datetime | None = None
     vehicle_id: str | None = None
+    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Who the customer is and the whole of what they wrote. Kept apart from the session."""
+    """Who the customer is and the whole of what they wrote and sent. Apart from the session."""
 
     name: str
     email: str
@@ -102,6 +105,7 @@ class Contact:
     concern: str
     waiver_full_name: str | None = None
     waiver_signed_at: datetime | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from dispatch.core.views import (
     Email,
     GivenInstant,
     Line,
-    NotYet,
     by_example,
     e164,
     wrong,
@@ -26,6 +25,7 @@ from dispatch.core.views import (
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.sessions.model import Intake, PaymentMethod, Vehicle
+from dispatch.uploads.rules import MOST_ATTACHMENTS
 
 MIN_CONCERN = 10
 MIN_CONCERN_URGENT = 5
@@ -75,7 +75,9 @@ class IntakeBody(Body):
     scheduled_start: GivenInstant | None = Field(
         None, description="A slot of the preferred mechanic, which is held for 15 minutes"
     )
-    attachments: NotYet = None
+    attachments: list[Line] | None = Field(
+        None, max_length=MOST_ATTACHMENTS, description="Keys of `POST /customer/uploads`"
+    )
 
     model_config = by_example(
         {
@@ -154,6 +156,7 @@ class IntakeBody(Body):
             ),
             vehicle=Vehicle(**self.vehicle.model_dump()) if self.vehicle else None,
             vehicle_id=self.vehicle_id,
+            attachments=tuple(dict.fromkeys(self.attachments or ())),
             concern=self.concern,
             urgent=self.urgent,
             request_type=self.request_type,

@@ -47,6 +47,8 @@ from dispatch.sessions.model import (
     Status,
 )
 from dispatch.shifts import service as shifts
+from dispatch.uploads import service as uploads
+from dispatch.uploads.model import Link
 
 # Booking
 
@@ -82,7 +84,11 @@ def book_session(
         now=now,
     )
     contact = Contact(
-        name=intake.name, email=intake.email, phone=intake.phone, concern=intake.concern
+        name=intake.name,
+        email=intake.email,
+        phone=intake.phone,
+        concern=intake.concern,
+        attachments=uploads.attachments_of(customer_id, intake.attachments, now),
     )
     with Transaction() as tx:
         if intake.scheduled_start and preferred:
@@ -631,7 +637,8 @@ def for_party(session_id: str, by: str, now: datetime) -> Session:
 class Details:
     """A session with what this viewer may know besides.
 
-    ``contact`` is for the customer and the assigned mechanic; ``mechanic`` is the assigned one.
+    ``contact`` and ``attachments`` are for the customer and the assigned mechanic; ``mechanic`` is
+    the assigned one.
     ``preferred_outcome`` and ``options`` are the customer's to know.
     """
 
@@ -641,6 +648,7 @@ class Details:
     mechanic: Mechanic | None
     preferred_outcome: str | None = None
     options: tuple[WayOn, ...] = ()
+    attachments: tuple[Link, ...] = ()
 
 
 def details(session: Session, viewer_id: str, now: datetime) -> Details:
@@ -650,14 +658,18 @@ def details(session: Session, viewer_id: str, now: datetime) -> Details:
     is_customer = viewer_id == session.customer_id
     goes_by_dispatch = session.preferred_mechanic_id or session.status is Status.PENDING
     dispatch = offers.find_dispatch(session.id) if is_customer and goes_by_dispatch else None
+    contact = store.find_contact(session.id) if knows_customer else None
     return Details(
         session=rules.seen_by(session, viewer_id),
         viewer_id=viewer_id,
-        contact=store.find_contact(session.id) if knows_customer else None,
+        contact=contact,
         mechanic=mechanics.get(session.mechanic_id) if session.mechanic_id and is_party else None,
         preferred_outcome=_preferred_outcome(session, dispatch, now) if is_customer else None,
         options=rules.ways_on(session, all_offline=dispatch is not None and dispatch.all_offline)
         if is_customer
+        else (),
+        attachments=tuple(uploads.link_to(each, now) for each in contact.attachments)
+        if contact
         else (),
     )
 
