@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from moto import mock_aws
+from moto.cognitoidp.models import cognitoidp_backends
 from moto.s3.models import s3_backends
 from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
@@ -87,6 +88,10 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
         made[f"{name.upper()}_QUEUE_URL"] = (
             f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue.name}"
         )
+    users = cognitoidp_backends[ACCOUNT][REGION]
+    made["USER_POOL_ID"] = users.create_user_pool("users", {}).id
+    for group in ("customer", "mechanic"):
+        users.create_group(made["USER_POOL_ID"], group, "", "", 0)
     sns = sns_backends[ACCOUNT][REGION]
     made["TOPIC_ARN"] = sns.create_topic("events").arn
     for variable, platform in (

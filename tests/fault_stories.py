@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from dispatch.accounts import service as accounts
 from dispatch.calendar import service as calendar
 from dispatch.calendar.model import Booking
 from dispatch.core.errors import NotFound
+from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.table import Transaction
 from dispatch.core.time import format_time
@@ -42,6 +44,7 @@ from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
 from tests.builders import BOOKED_FROM, a_booking_fact
 from tests.calendar_builders import an_availability, take_slot
+from tests.erasing import a_life, check_forgotten
 from tests.fast.world import FEEDBACK, FastWorld
 from tests.upload_builders import JPEG, TEXT
 from tests.world import DOWNTOWN, an_intake
@@ -1769,3 +1772,32 @@ def a_booking_takes_along_what_the_bucket_tells_of_late(world: FastWorld) -> Plo
         assert list(world.bucket.uploads.values()) == [JPEG]
 
     return Plot(then, end)
+
+
+# Accounts
+
+
+@story
+def a_mechanic_is_approved(world: FastWorld) -> Plot:
+    world.users.users["a"] = {"customer"}
+
+    def record() -> None:
+        with Transaction() as tx:
+            facts = {"mechanic_id": "a"}
+            tx.record(Event(EventType.MECHANIC_APPROVED, "MECHANIC#a", world.now, facts))
+
+    def end() -> None:
+        assert world.users.users == {"a": {"customer", "mechanic"}}
+
+    return Plot(lambda: world.call(lambda _once: record()), end, frozenset({"MechanicApproved"}))
+
+
+@story
+def a_customer_is_erased(world: FastWorld) -> Plot:
+    a_life(world)
+    world.pass_time(minutes=10)
+
+    def then() -> None:
+        world.call(lambda _once: accounts.erase_customer("customer", world.now))
+
+    return Plot(then, lambda: check_forgotten(world))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Response
 
+from dispatch.accounts import service as accounts
 from dispatch.core import http, time
 from dispatch.core.http import Caller, Cursor, Customer, Limit, answers
 from dispatch.core.idempotency import Once
@@ -29,6 +30,16 @@ async def profile(who: Customer) -> CustomerProfileView:
 async def replace_profile(body: CustomerProfileBody, who: Customer) -> CustomerProfileView:
     """Replace it as a whole. What is left out is unknown from now on."""
     return CustomerProfileView.of(service.replace_profile(body.to_customer(who.id)))
+
+
+@app.delete("/customer/profile", status_code=204, responses=answers(409))
+async def erase(who: Customer) -> Response:
+    """Erase the caller for good. Sessions stay, without anything that tells whose they were.
+
+    Refused with `active_session` while one is to come or under way: end or cancel it first.
+    """
+    accounts.erase_customer(who.id, time.now())
+    return Response(status_code=204)
 
 
 @app.get("/customer/vehicles")

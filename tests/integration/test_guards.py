@@ -1029,6 +1029,21 @@ def _customers() -> Iterator[Case]:
     )
 
 
+def _forgetting() -> Iterator[Case]:
+    yield Case(
+        where="sessions.store.check_unlocked",
+        clause=IS_NEW,
+        given=a_lock("01K00000000000000000000S02"),
+        write=lambda tx: sessions.check_no_active(tx, CUSTOMER),
+        refusal="active_session",
+    )
+    yield Case(
+        where="offers.store.forget_customer",
+        clause=EXISTS,
+        write=lambda tx: offer_items.forget_customer(tx, builders.an_offer()),
+    )
+
+
 def _uploads() -> Iterator[Case]:
     def put(tx: Transaction, version: int) -> None:
         ref = Ref(Kind.ATTACHMENT, CUSTOMER, "01K00000000000000000000Z01")
@@ -1056,6 +1071,7 @@ REFUSED = [
     *_calendars(),
     *_customers(),
     *_uploads(),
+    *_forgetting(),
     *_others(),
 ]
 

@@ -35,6 +35,8 @@ ENTRY_POINTS = {
     "queue": "queue/api.py",
     "calendar": "calendar/api.py",
     "customers": "customers/api.py",
+    "accounts": "accounts/consumer.py",
+    "signup": "accounts/sign_up.py",
     "uploads": "uploads/api.py",
     "uploaded": "uploads/consumer.py",
     "waitlist": "waitlist/api.py",
@@ -228,6 +230,20 @@ def test_the_samples_tell_of_a_customer_and_their_car(invoke: Invoke) -> None:
     assert len(json.loads(invoke("customers.vehicles")["body"])["items"]) == 1
     assert _status(invoke("customers.remove-vehicle"))[0] == 204
     assert json.loads(invoke("customers.vehicles")["body"])["items"] == []
+    assert _status(invoke("customers.erase"))[0] == 204
+    assert invoke("accounts.CustomerErased") == {"batchItemFailures": []}
+    assert _status(invoke("customers.profile"))[0] == 404
+
+
+def test_the_sample_of_a_new_user_is_handed_back(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = SAMPLES["signup.confirmed"]
+    monkeypatch.setitem(sample, "userPoolId", settings.user_pool_id())
+    aws.cognito_idp().admin_create_user(
+        UserPoolId=sample["userPoolId"], Username=sample["userName"]
+    )
+    assert invoke("signup.confirmed") == sample
 
 
 def test_the_samples_tell_of_a_file(invoke: Invoke) -> None:
@@ -241,7 +257,7 @@ def test_the_samples_tell_of_a_file(invoke: Invoke) -> None:
     assert [each["Key"] for each in kept] == [post["key"]]
 
 
-QUEUES = ("matching", "timers", "notify", "turns")
+QUEUES = ("matching", "timers", "notify", "turns", "accounts")
 CONSUMERS = (*QUEUES, "feedback", "relay", "uploaded")
 
 

@@ -127,11 +127,13 @@ def topics(stack: Stack) -> Iterator[str]:
 
 
 def worker_alarms(stack: Stack) -> Iterator[str]:
-    """A function that nobody waits for says when it fails."""
+    """A function that nobody waits for says when it fails; so does one that AWS calls for users."""
     mappings = stack.of_type("AWS::Lambda::EventSourceMapping").values()
     rules = stack.of_type("AWS::Events::Rule").values()
     triggers = [mapping["FunctionName"] for mapping in mappings]
     triggers += [delivery["Arn"] for rule in rules for delivery in rule["Targets"]]
+    for pool in stack.of_type("AWS::Cognito::UserPool").values():
+        triggers += pool.get("LambdaConfig", {}).values()
     for trigger in triggers:
         function_id, _ = _function(stack, trigger)
         if not _alarmed(stack, "Errors", function_id):

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.core.errors import Conflict, IllegalMove, Invalid
+from dispatch.customers.model import Location
 from dispatch.matching.model import MatchRequest, WayOn
 from dispatch.matching.rules import match_request
 from dispatch.offers.model import SessionBrief, VehicleBrief
 from dispatch.policy.model import Plan, Policy
 from dispatch.sessions.model import (
     ACTIVE,
+    Contact,
     Intake,
     Move,
     Party,
@@ -20,6 +22,7 @@ from dispatch.sessions.model import (
     Reminder,
     Session,
     Status,
+    Vehicle,
 )
 
 PREVIEW_LENGTH = 140
@@ -441,6 +444,39 @@ def as_of(session: Session, policy: Policy, now: datetime) -> Session:
     while moved := clock_move(session, policy, now):
         session = moved
     return session
+
+
+# A session of nobody
+
+
+def without_customer(session: Session) -> Session:
+    """The session without what tells whose it was; itself, if nothing does.
+
+    What stays is what it was about: country, make and model, keywords, times and money.
+    """
+    vehicle = session.vehicle
+    anonymous = replace(
+        session,
+        location=Location(country=session.location.country),
+        vehicle=Vehicle(vehicle.year, vehicle.make, vehicle.model) if vehicle else None,
+        concern_preview="",
+        end_reason=session.end_reason if session.ended_by is Party.TIMER else None,
+    )
+    if anonymous == session:
+        return session
+    return replace(anonymous, version=session.version + 1)
+
+
+def assignments_in(fact: Mapping[str, Any]) -> set[str]:
+    """The rows of the session's dispatch that a fact tells of."""
+    single = fact.get("assignment_id")
+    return {*fact.get("assignment_ids", ()), *([single] if single else [])}
+
+
+def nobodys(contact: Contact) -> Contact:
+    """That the waiver was signed, and when, is all that is kept."""
+    signed_at = contact.waiver_signed_at
+    return Contact(name="", email="", phone="", concern="", waiver_signed_at=signed_at)
 
 
 # What others are told of it

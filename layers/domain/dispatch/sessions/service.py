@@ -5,6 +5,7 @@ touches assignments, a mechanic's load or both joins their clauses from ``offers
 ``mechanics``. Repeating a move that has been made answers with the session, and changes nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -145,10 +146,14 @@ def _make_room(customer_id: str, now: datetime, *, but_for: str = "") -> None:
 
 
 def _has_active_session(lock: Item | None) -> Conflict:
+    return in_the_way(lock["session_id"] if lock else None)
+
+
+def in_the_way(session_id: str | None) -> Conflict:
     return Conflict(
         "active_session",
         "You have a session already. End or cancel it first.",
-        session_id=lock["session_id"] if lock else None,
+        session_id=session_id,
     )
 
 
@@ -771,3 +776,70 @@ def latest_of(customer_id: str) -> Session | None:
     """The session that a customer booked last, as stored; listed, so it may lag a moment behind."""
     page = store.of_customer(customer_id, 1, None)
     return next(iter(store.sessions_of(page)), None)
+
+
+# Forgetting a customer
+
+
+def unfinished_of(customer_id: str, now: datetime) -> Session | None:
+    """A session of the customer that is to come or under way; listed, so it may lag behind."""
+    for session in _all_of(customer_id):
+        session = _as_of(session, now)
+        if session.status in ACTIVE or session.status is Status.SCHEDULED:
+            return session
+    return None
+
+
+def _all_of(customer_id: str) -> Iterator[Session]:
+    cursor = None
+    while True:
+        page = store.of_customer(customer_id, 100, cursor)
+        yield from store.sessions_of(page)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def check_no_active(tx: Transaction, customer_id: str) -> None:
+    """Provided that the customer has no active session. Raises Conflict ``active_session``."""
+    store.check_unlocked(tx, customer_id, _has_active_session)
+
+
+def to_forget(customer_id: str, now: datetime) -> Iterator[str]:
+    """The sessions of a customer that tell whose they are still; all of them are over.
+
+    A booking that was too new to be seen when the customer asked for it is called off.
+    """
+    for session in _all_of(customer_id):
+        if rules.without_customer(session) is session:
+            continue
+        settled = _settled(session.id, now)
+        if settled.status in ACTIVE or settled.status is Status.SCHEDULED:
+            cancel_session(settled.id, customer_id, None, now)
+        yield settled.id
+
+
+def facts_of(session_id: str) -> list[Item]:
+    """All that has happened to a session, oldest first."""
+    return store.facts_of(session_id)
+
+
+def forget(session_id: str) -> None:
+    """Take out of a session that is over what tells whose it was. Twice is once.
+
+    The session itself comes last: once it tells nothing any more, nothing else does.
+    """
+    rows = {id_ for fact in facts_of(session_id) for id_ in rules.assignments_in(fact)}
+    offers.forget_customer(session_id, rows)
+    _anonymise(session_id)
+
+
+@decides_anew
+def _anonymise(session_id: str) -> None:
+    session = _stored(session_id)
+    anonymous = rules.without_customer(session)
+    if anonymous is session:
+        return
+    with Transaction() as tx:
+        store.put(tx, anonymous)
+        store.put_contact(tx, session_id, rules.nobodys(store.find_contact(session_id)))
