@@ -88,10 +88,6 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
         made[f"{name.upper()}_QUEUE_URL"] = (
             f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue.name}"
         )
-    users = cognitoidp_backends[ACCOUNT][REGION]
-    made["USER_POOL_ID"] = users.create_user_pool("users", {}).id
-    for group in ("customer", "mechanic"):
-        users.create_group(made["USER_POOL_ID"], group, "", "", 0)
     sns = sns_backends[ACCOUNT][REGION]
     made["TOPIC_ARN"] = sns.create_topic("events").arn
     for variable, platform in (
@@ -109,6 +105,16 @@ def mail(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAIL_SENDER", MAIL_SENDER)
     monkeypatch.setenv("MAIL_CONFIGURATION_SET", "dispatch-test")
     clients.ses().create_email_identity(EmailIdentity=MAIL_SENDER)
+
+
+@pytest.fixture
+def user_pool(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are users, too, and their groups. Slow to set up for every test."""
+    users = cognitoidp_backends[ACCOUNT][REGION]
+    pool_id = users.create_user_pool("users", {}).id
+    for group in ("customer", "mechanic"):
+        users.create_group(pool_id, group, "", "", 0)
+    monkeypatch.setenv("USER_POOL_ID", pool_id)
 
 
 @pytest.fixture
