@@ -27,7 +27,7 @@ from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Session, Status
+from dispatch.sessions.model import Session, Status, TakenBack
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
@@ -1645,3 +1645,22 @@ def the_sweeper_finds_capacity_that_was_left(world: FastWorld) -> Plot:
         assert offers.left_at("a") is None
 
     return _swept(world, end, minutes=4)
+
+
+@story
+def a_session_is_taken_from_its_mechanic(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+    world.drain()
+
+    def then() -> None:
+        world.call(
+            lambda once: sessions.take_back(session.id, "a", TakenBack.REASSIGNED, world.now, once)
+        )
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+
+    return Plot(then, end)
