@@ -28,7 +28,7 @@ from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.policy import service as policies
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Session, Status
+from dispatch.sessions.model import Session, Status, TakenBack
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
@@ -1666,3 +1666,22 @@ def an_admin_changes_the_policy(world: FastWorld) -> Plot:
         assert policies.newest().policy == replace(first, version=2, offer_s=120)
 
     return Plot(change, end)
+
+
+@story
+def a_session_is_taken_from_its_mechanic(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+    world.drain()
+
+    def then() -> None:
+        world.call(
+            lambda once: sessions.take_back(session.id, "a", TakenBack.REASSIGNED, world.now, once)
+        )
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+
+    return Plot(then, end)

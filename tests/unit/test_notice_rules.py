@@ -165,6 +165,16 @@ CASES: list[Case] = [
         [(CUSTOMER, "offer_released", (PUSH,))],
     ),
     (
+        "and an admin gives it to another",
+        a_fact("SessionReassigned", assignment_id=OFFER, why="reassigned", **BOTH),
+        [(CUSTOMER, "offer_released", (PUSH,)), (MECHANIC, "session_reassigned", (PUSH,))],
+    ),
+    (
+        "and is suspended",
+        a_fact("SessionReassigned", assignment_id=OFFER, why="suspended", **BOTH),
+        [(CUSTOMER, "offer_released", (PUSH,))],
+    ),
+    (
         "the mechanic has come",
         a_fact("MechanicJoined", assignment_id=OFFER, customer_due_by=IN_TEN_MINUTES, **BOTH),
         [(CUSTOMER, "mechanic_joined", (PUSH,))],

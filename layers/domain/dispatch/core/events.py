@@ -34,6 +34,7 @@ class EventType(StrEnum):
     OFFER_DECLINED = "OfferDeclined"
     OFFERS_EXPIRED = "OffersExpired"
     OFFER_RELEASED = "OfferReleased"
+    SESSION_REASSIGNED = "SessionReassigned"
     BROADCAST_ANNOUNCED = "BroadcastAnnounced"
     MECHANIC_JOINED = "MechanicJoined"
     CUSTOMER_JOINED = "CustomerJoined"

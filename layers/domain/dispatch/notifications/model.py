@@ -70,6 +70,7 @@ class NoticeType(StrEnum):
     BOOKING_DELAYED = "booking_delayed"
     BOOKING_BEGAN = "booking_began"
     BOOKING_CLASH = "booking_clash"
+    SESSION_REASSIGNED = "session_reassigned"
 
 
 class While(StrEnum):

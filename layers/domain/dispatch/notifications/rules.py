@@ -154,6 +154,14 @@ def _offer_released(fact: Fact) -> list[Notice]:
     return [_customer(fact, NoticeType.OFFER_RELEASED)]
 
 
+def _session_reassigned(fact: Fact) -> list[Notice]:
+    """Who was suspended is told that alone, by the fact of it."""
+    told = [_customer(fact, NoticeType.OFFER_RELEASED, wording="reassigned")]
+    if fact["why"] == "reassigned":
+        told.append(_mechanic(fact, NoticeType.SESSION_REASSIGNED))
+    return told
+
+
 def _mechanic_not_joined(fact: Fact) -> list[Notice]:
     return [
         _customer(fact, NoticeType.MECHANIC_NOT_JOINED, wording=Side.CUSTOMER),
@@ -383,6 +391,7 @@ def _booking_clash(fact: Fact) -> list[Notice]:
 _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.OFFER_ACCEPTED: _offer_accepted,
     EventType.OFFER_RELEASED: _offer_released,
+    EventType.SESSION_REASSIGNED: _session_reassigned,
     EventType.MECHANIC_JOINED: _mechanic_joined,
     EventType.MECHANIC_NOT_JOINED: _mechanic_not_joined,
     EventType.PREFERRED_PASSED_OVER: _preferred_passed_over,

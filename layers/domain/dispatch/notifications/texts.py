@@ -31,6 +31,12 @@ ENGLISH: Mapping[str, Text] = {
     "offer_released": Text(
         "We are finding you another mechanic", "Your mechanic had to give the session back."
     ),
+    "offer_released.reassigned": Text(
+        "We are finding you another mechanic", "Your mechanic cannot take the session any more."
+    ),
+    "session_reassigned": Text(
+        "A session was taken from you", "It goes to another mechanic. You are free again."
+    ),
     "mechanic_not_joined.customer": Text(
         "We are finding you another mechanic", "Your mechanic did not come in time."
     ),
@@ -178,6 +184,14 @@ FRENCH: Mapping[str, Text] = {
     ),
     "offer_released": Text(
         "Nous vous cherchons un autre mécanicien", "Votre mécanicien a dû rendre la session."
+    ),
+    "offer_released.reassigned": Text(
+        "Nous vous cherchons un autre mécanicien",
+        "Votre mécanicien ne peut plus prendre la session.",
+    ),
+    "session_reassigned": Text(
+        "Une session vous a été retirée",
+        "Elle est confiée à un autre mécanicien. Vous êtes de nouveau libre.",
     ),
     "mechanic_not_joined.customer": Text(
         "Nous vous cherchons un autre mécanicien", "Votre mécanicien n'est pas venu à temps."

@@ -5,6 +5,7 @@ touches assignments, a mechanic's load or both joins their clauses from ``offers
 ``mechanics``. Repeating a move that has been made answers with the session, and changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -45,6 +46,7 @@ from dispatch.sessions.model import (
     Party,
     Session,
     Status,
+    TakenBack,
 )
 from dispatch.shifts import service as shifts
 
@@ -296,6 +298,63 @@ def release_session(
         )
         tx.record(facts.pending(released, now))
     return released
+
+
+# Moves of an admin
+
+
+@decides_anew
+def take_back(
+    session_id: str, mechanic_id: str, why: TakenBack, now: datetime, once: Once | None = None
+) -> Session:
+    """The session is taken from this mechanic before it is live: pending again, without them.
+
+    Where they do not have it any more nothing changes. Raises NotFound, IllegalMove (also for a
+    booking that has not begun, and for what is over).
+    """
+    session = _settled(session_id, now)
+    if session.mechanic_id != mechanic_id:
+        return _as_it_is(session, now, once)
+    policy = _policy_of(session, now)
+    again = rules.reassign(session, policy, now)
+    assignment = _assignment_of(session)
+    move, outcome = _TAKEN_BACK[why]
+    with Transaction() as tx:
+        if once:
+            once.remember(tx, again, now)
+        store.put(tx, again)
+        told = {"cause": outcome} if move is AssignmentMove.EXPIRE else None
+        offers.move_on(tx, assignment, move, now=now, facts=told)
+        offers.reopen_dispatch(
+            tx,
+            offers.dispatch_of(session.id),
+            period=again.period,
+            excluding=mechanic_id,
+            policy=policy,
+            now=now,
+            until=_pending_until(again),
+            outcome=outcome,
+        )
+        shifts.free_load(tx, mechanic_id, now, completed=False, session_ended=False)
+        tx.record(
+            facts.event(
+                EventType.SESSION_REASSIGNED,
+                session,
+                now,
+                mechanic_id=mechanic_id,
+                assignment_id=assignment.id,
+                why=why,
+            )
+        )
+        tx.record(facts.pending(again, now))
+    return again
+
+
+_TAKEN_BACK: Mapping[TakenBack, tuple[AssignmentMove, str]] = {
+    TakenBack.SUSPENDED: (AssignmentMove.EXPIRE, Cause.NOT_ELIGIBLE),
+    TakenBack.REASSIGNED: (AssignmentMove.RESCIND, "reassigned"),
+}
+"""What becomes of the mechanic's row, and of the customer's wish if it was for them."""
 
 
 # Moves of either side
