@@ -575,6 +575,10 @@ def _misses(tx: Transaction) -> None:
     mechanic_items.count_miss(tx, _MISSING, 1, NOON, is_last=False)
 
 
+def _rates(tx: Transaction) -> None:
+    mechanic_items.add_stars(tx, MECHANIC, 5, NOON)
+
+
 def _forgets_due(tx: Transaction) -> None:
     mechanic_items.forget_due(tx, _MISSING)
 
@@ -591,6 +595,7 @@ def _mechanics() -> Iterator[Case]:
     yield case(
         "put_profile", "#roster_pk = :before", a_mechanic(), partial(put, before="ROSTER#US#0")
     )
+    yield case("add_stars", EXISTS, nothing, _rates)
     is_off = "#currently_on_shift = :no"
     yield case("go_on_shift", is_off, a_mechanic(), _goes_on, refusal="already_clocked_in")
     yield case(

@@ -11,7 +11,7 @@ from dispatch.core.errors import NotFound, StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.table import Item, Otherwise, Transaction, decides_anew
 from dispatch.mechanics import rules, store
-from dispatch.mechanics.model import Mechanic, RosterRow, Unavailable
+from dispatch.mechanics.model import Duty, Mechanic, RosterRow, Unavailable
 from dispatch.policy.model import Policy
 
 Refuse = Callable[[Unavailable], Exception]
@@ -68,7 +68,8 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
     found = store.find(profile.id)
     before = found[1] if found else None
     with Transaction() as tx:
-        partition = store.put_profile(tx, profile, before, now)
+        stars = rules.stars_of_record(profile)
+        partition = store.put_profile(tx, profile, before, now, stars)
         if partition not in store.partitions():
             store.list_partition(tx, partition)
         tx.record(
@@ -79,7 +80,8 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
                 {"mechanic_id": profile.id},
             )
         )
-    return Mechanic(profile, found[0].duty) if found else Mechanic(profile)
+    duty = found[0].duty if found else Duty()
+    return Mechanic(profile, duty, rating_count=stars[1])
 
 
 @decides_anew
@@ -95,6 +97,11 @@ def has_new_capacity(mechanic_id: str) -> bool:
 
 
 # Clauses of other use cases' transactions
+
+
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """A customer has rated them: the mean is over one more."""
+    store.add_stars(tx, mechanic_id, stars, now)
 
 
 def go_on_shift(

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from sys import intern
 
 import msgspec
@@ -31,7 +32,7 @@ from dispatch.core.table import (
 from dispatch.core.time import format_time, parse_time
 from dispatch.mechanics.model import Duty, Mechanic, Profile, RosterEntry, RosterRow, Status
 from dispatch.mechanics.packing import pack_inputs, unpack_entry
-from dispatch.mechanics.rules import roster_entry
+from dispatch.mechanics.rules import mean_of_stars, roster_entry
 from dispatch.policy.model import Policy
 
 TOMBSTONES_KEPT = timedelta(days=7)
@@ -82,9 +83,15 @@ def find_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
 
 def mechanic_of(item: Item) -> Mechanic:
     profile = msgspec.json.decode(item["profile"], type=Profile)
+    rating = _rating_of(item)
     return Mechanic(
-        profile=replace(profile, completed_sessions=item["completed_sessions"]),
+        profile=replace(
+            profile,
+            completed_sessions=item["completed_sessions"],
+            rating=profile.rating if rating is None else rating,
+        ),
         duty=_duty_of(item),
+        rating_count=item.get("rating_count", 0),
         shift_id=item.get("shift_id"),
         clocked_in_at=_instant(item, "clocked_in_at"),
         shift_ends_at=_instant(item, "shift_ends_at"),
@@ -97,6 +104,11 @@ def mechanic_of(item: Item) -> Mechanic:
 
 def _instant(item: Item, name: str) -> datetime | None:
     return parse_time(item[name]) if name in item else None
+
+
+def _rating_of(item: Item) -> Decimal | None:
+    """The mean of the stars that were counted; None if none were, whatever the profile says."""
+    return mean_of_stars(Decimal(item.get("rating_sum", 0)), item.get("rating_count", 0))
 
 
 def _duty_of(item: Item) -> Duty:
@@ -124,9 +136,16 @@ def _marking(mechanic_id: str, now: datetime) -> Item:
     return {":now": format_time(now), ":due_pk": due["due_pk"], ":due_at": due["due_at"]}
 
 
-def put_profile(tx: Transaction, profile: Profile, before: str | None, now: datetime) -> str:
+def put_profile(
+    tx: Transaction,
+    profile: Profile,
+    before: str | None,
+    now: datetime,
+    stars: tuple[Decimal, int] | None = None,
+) -> str:
     """Write a whole profile; presence and load stay as they are. Returns the index partition.
 
+    So do the stars, which are counted apart, unless ``stars`` says their sum and count.
     ``before`` is the partition the mechanic was read in, None for a new one. When the partition
     changes, a tombstone stays behind under the old one.
     """
@@ -144,6 +163,8 @@ def put_profile(tx: Transaction, profile: Profile, before: str | None, now: date
         ":roster_pk": partition,
         ":changed_at": format_time(now),
     }
+    if stars:
+        values[":rating_sum"], values[":rating_count"] = stars
     if entry.certified_until:
         values[":certified_until"] = entry.certified_until.isoformat()
     written = ", ".join(f"#{value[1:]} = {value}" for value in values)
@@ -163,6 +184,16 @@ def put_profile(tx: Transaction, profile: Profile, before: str | None, now: date
         _leave_tombstone(tx, profile.id, before, now)
         tx.delete(_tombstone_key(profile.id, partition))
     return partition
+
+
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """Added where they are kept, so that none is lost however many come at once."""
+    tx.update(
+        key(mechanic_id),
+        "SET #changed_at = :now ADD #rating_sum :stars, #rating_count :one",
+        {":now": format_time(now), ":stars": stars, ":one": 1},
+        when=_EXISTS,
+    )
 
 
 def go_on_shift(
@@ -524,7 +555,11 @@ def _row(item: Item) -> RosterRow:
         partition=intern(item["roster_pk"]),
         changed_at=item["changed_at"],
         entry=unpack_entry(
-            mechanic_id, item["roster_blob"], _duty_of(item), item["completed_sessions"]
+            mechanic_id,
+            item["roster_blob"],
+            _duty_of(item),
+            item["completed_sessions"],
+            _rating_of(item),
         )
         if "roster_blob" in item
         else None,
