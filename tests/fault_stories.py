@@ -1678,6 +1678,39 @@ def a_customer_rates_a_session(world: FastWorld) -> Plot:
 
 
 @story
+def an_admin_calls_a_session_off(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+
+    def call_off() -> None:
+        world.call(lambda once: sessions.call_off_session(session.id, "closed", world.now, once))
+
+    def end() -> None:
+        ends(world, session, Status.CANCELLED)
+        assert world.load("a") == 0
+
+    return Plot(call_off, end)
+
+
+@story
+def an_admin_reassigns_a_session(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+
+    def reassign() -> None:
+        world.call(
+            lambda once: sessions.reassign_session(session.id, "not to be had", world.now, once)
+        )
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+
+    return Plot(reassign, end)
+
+
+@story
 def an_admin_changes_the_policy(world: FastWorld) -> Plot:
     town(world)
     first = policies.newest().policy

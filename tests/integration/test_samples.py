@@ -183,6 +183,15 @@ def test_an_offer_is_released_and_declined_by_the_samples(invoke: Invoke) -> Non
     assert _status(invoke("sessions.end"))[0] == 404
 
 
+def test_admins_move_a_session_by_the_samples(invoke: Invoke) -> None:
+    for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
+        invoke(name)
+    assert _status(invoke("admin.reassign-session"))[0] == 409
+    invoke("queue.accept")
+    assert json.loads(invoke("admin.reassign-session")["body"])["status"] == "pending"
+    assert json.loads(invoke("admin.cancel-session")["body"])["ended_by"] == "admin"
+
+
 def test_a_completed_session_is_rated_by_the_sample(invoke: Invoke, world: World) -> None:
     for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
         invoke(name)
