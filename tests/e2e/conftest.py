@@ -20,6 +20,7 @@ Fresh = Callable[[str], str]
 
 SHARE_A_STACK = frozenset(
     {
+        "test_admin",
         "test_bad_input",
         "test_browse",
         "test_calendar",
