@@ -724,7 +724,9 @@ def opened(world: FastWorld) -> datetime:
     world.mechanic("a", on_shift=False)
     world.device("a")
     world.device("customer")
-    calendar.replace_availability("a", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "a", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     world.drain()
     return world.now + timedelta(hours=3)
 
