@@ -6,7 +6,7 @@ how it is to end.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from dispatch.notifications.model import Channel, NoticeStatus, Platform
 from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
+from dispatch.policy import service as policies
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status, TakenBack
 from dispatch.shifts import service as shifts
@@ -1647,6 +1648,26 @@ def the_sweeper_finds_capacity_that_was_left(world: FastWorld) -> Plot:
         assert offers.left_at("a") is None
 
     return _swept(world, end, minutes=4)
+
+
+# Admins
+
+
+@story
+def an_admin_changes_the_policy(world: FastWorld) -> Plot:
+    town(world)
+    first = policies.newest().policy
+
+    def change() -> None:
+        wanted = replace(first, offer_s=120)
+        world.call(lambda once: policies.change(wanted, 1, "admin", world.now, once))
+
+    def end() -> None:
+        (fact,) = world.facts("PolicyChanged")
+        assert fact["version"] == 2
+        assert policies.newest().policy == replace(first, version=2, offer_s=120)
+
+    return Plot(change, end)
 
 
 @story

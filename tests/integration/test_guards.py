@@ -48,8 +48,9 @@ from dispatch.notifications.model import Entry as LedgerEntry
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
 from dispatch.offers.model import AssignmentStatus, LeftCapacity
+from dispatch.policy import rules as policy_rules
 from dispatch.policy import store as policy_items
-from dispatch.policy.model import Policy
+from dispatch.policy.model import Policy, PolicyVersion
 from dispatch.sessions import service as sessions
 from dispatch.sessions import store as session_items
 from dispatch.waitlist import store as waitlist_items
@@ -956,6 +957,33 @@ def _has_policy_item(sk: str) -> Given:
     return written(lambda tx: tx.put({"pk": "POLICY", "sk": sk, "entity": "of another"}))
 
 
+def _changes_policy(tx: Transaction) -> None:
+    policy_items.add(tx, PolicyVersion(Policy(version=2)), otherwise=policy_rules.stale)
+
+
+def _has_newest_policy(version: int) -> Write:
+    return lambda tx: tx.put({"pk": "POLICY", "sk": "NEWEST", "newest": version})
+
+
+def _policies() -> Iterator[Case]:
+    yield Case(
+        where="policy.store.add/1",
+        clause="#newest = :version_read",
+        given=written(_has_newest_policy(7)),
+        write=_changes_policy,
+        refusal="stale_version",
+    )
+    yield Case(
+        where="policy.store.add/2",
+        clause=IS_NEW,
+        given=written(
+            _has_newest_policy(1),
+            lambda tx: tx.put({"pk": "POLICY", "sk": "VERSION#00000002", "entity": "of another"}),
+        ),
+        write=_changes_policy,
+    )
+
+
 def _others() -> Iterator[Case]:
     yield Case(
         where="matching.store.count_response",
@@ -990,6 +1018,7 @@ REFUSED = [
     *_waitlist(),
     *_calendars(),
     *_others(),
+    *_policies(),
 ]
 
 

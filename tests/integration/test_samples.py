@@ -219,6 +219,9 @@ def test_the_samples_tell_of_a_calendar(invoke: Invoke) -> None:
 
 def test_the_samples_tell_of_the_policy(invoke: Invoke) -> None:
     assert json.loads(invoke("admin.policy")["body"])["version"] == 1
+    assert _status(invoke("admin.change-policy"))[0] == 200
+    assert json.loads(invoke("admin.policy")["body"])["scoring"]["keyword"] == 20
+    assert _status(invoke("admin.change-policy"))[0] == 409
 
 
 def test_the_samples_tell_of_a_profile(invoke: Invoke) -> None:

@@ -61,6 +61,7 @@ class EventType(StrEnum):
     WAITLIST_WOKEN = "WaitlistWoken"
     WAITLIST_ENDED = "WaitlistEnded"
     DEVICE_DISABLED = "DeviceDisabled"
+    POLICY_CHANGED = "PolicyChanged"
 
 
 @dataclass(frozen=True, slots=True)
