@@ -230,6 +230,20 @@ def test_the_samples_tell_of_a_profile(invoke: Invoke) -> None:
     assert json.loads(invoke("profiles.completion")["body"])["percentage"] == 75
 
 
+def test_the_samples_tell_of_an_approval(invoke: Invoke, world: World) -> None:
+    world.mechanic("mechanic-b", on_shift=False, status="pending")
+    (listed,) = json.loads(invoke("admin.mechanics")["body"])["items"]
+    assert (listed["id"], listed["status"]) == ("mechanic-b", "pending")
+    for name, status in (
+        ("approve", "approved"),
+        ("suspend", "suspended"),
+        ("reinstate", "approved"),
+    ):
+        answer = invoke(f"admin.{name}")
+        assert _status(answer)[0] == 200
+        assert json.loads(answer["body"])["status"] == status
+
+
 QUEUES = ("matching", "timers", "notify", "turns")
 CONSUMERS = (*QUEUES, "feedback", "relay")
 

@@ -271,6 +271,14 @@ def edited(
     return with_completion(replace(before, **changes, is_edited=True), now.date())
 
 
+def is_same_edit(mechanic: Mechanic | None, edit: ProfileEdit, version: int) -> bool:
+    """Whether this very edit of that version was the last one: whoever repeats it, repeats it."""
+    if mechanic is None or mechanic.version != version + 1 or not mechanic.profile.is_edited:
+        return False
+    profile = mechanic.profile
+    return all(getattr(profile, each.name) == getattr(edit, each.name) for each in fields(edit))
+
+
 def _applicant(mechanic_id: str, name: str, now: datetime) -> Profile:
     return Profile(id=mechanic_id, name=name, status=Status.PENDING, status_since=now)
 

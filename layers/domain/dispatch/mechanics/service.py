@@ -126,10 +126,10 @@ def listed(status: Status, limit: int, cursor: str | None) -> tuple[list[Mechani
 
 
 @decides_anew
-def forget_due(mechanic_id: str) -> None:
-    """Nothing is due of this mechanic, unless new capacity is marked."""
+def forget_due(mechanic_id: str, kept: int) -> None:
+    """Who is off duty has the ``kept`` sessions in hand and no other: nothing else is due."""
     mechanic = get(mechanic_id)
-    if mechanic and mechanic.capacity_at is None:
+    if mechanic and mechanic.capacity_at is None and 0 < mechanic.duty.load <= kept:
         with Transaction() as tx:
             store.forget_due(tx, mechanic)
 
@@ -342,10 +342,19 @@ def free_last_and_go_off_shift(
 
 
 def close_shift(
-    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    cause: str,
+    now: datetime,
+    *,
+    stays_due: bool = False,
 ) -> None:
-    """No new offers, provided that there is a session in hand and the shift not closing yet."""
-    store.close_shift(tx, mechanic_id, shift_id, cause, now)
+    """No new offers, provided that there is a session in hand and the shift not closing yet.
+
+    ``stays_due``: something else of this mechanic is still to be done.
+    """
+    store.close_shift(tx, mechanic_id, shift_id, cause, now, stays_due=stays_due)
 
 
 def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:

@@ -428,12 +428,19 @@ def _less_load(*, session_ended: bool, completed: bool) -> str:
 
 
 def close_shift(
-    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    cause: str,
+    now: datetime,
+    *,
+    stays_due: bool = False,
 ) -> None:
     """No new offers; the shift ends with the sessions in hand."""
+    unmark = "#capacity_at" if stays_due else _UNMARK
     tx.update(
         key(mechanic_id),
-        f"SET #closing = :cause, #changed_at = :now REMOVE {_UNMARK}",
+        f"SET #closing = :cause, #changed_at = :now REMOVE {unmark}",
         {":cause": cause, ":one": 1, ":shift_id": shift_id, ":now": format_time(now)},
         when=_IS_ON_SHIFT_LOADED,
     )

@@ -361,12 +361,12 @@ def end_duties(mechanic_id: str, now: datetime) -> bool:
     mechanic = mechanics.get(mechanic_id)
     if mechanic is None or mechanic.profile.status is not MechanicStatus.SUSPENDED:
         return False
+    has_ended = shifts.suspend_shift(mechanic_id, now)
     in_hand = offers.in_hand(mechanic_id)
     taken = [id_ for id_ in in_hand if _take_what_waits(id_, mechanic_id, now)]
     offers.review_offers(mechanic_id, now)
-    has_ended = shifts.suspend_shift(mechanic_id, len(in_hand) - len(taken), now)
-    if mechanic.duty.closing:  # by its own: nothing else says that this was done
-        mechanics.forget_due(mechanic_id)
+    # In the end: until then the sweeper is to find them, whatever happens here.
+    mechanics.forget_due(mechanic_id, kept=len(in_hand) - len(taken))
     return has_ended or bool(taken)
 
 
