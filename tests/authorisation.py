@@ -57,7 +57,7 @@ def town(world: FastWorld) -> Ids:
     """Both mechanics are on shift."""
     for id_ in (MECHANIC, OTHER_MECHANIC):
         world.mechanic(id_, time_zone="America/Toronto")
-        calendar.replace_availability(id_, an_availability("America/Toronto", "0:00-24:00"), 0)
+        calendar.replace_availability(id_, an_availability("America/Toronto", "0:00-24:00"), 0, world.now)
     world.drain()
     return {"mechanic": MECHANIC, "customer": CUSTOMER}
 
@@ -108,7 +108,7 @@ def scheduled(world: FastWorld) -> Ids:
     """With the mechanic, tomorrow; the hour after that is free, too."""
     ids = off_shift(world)
     hours = an_availability("America/Toronto", "0:00-24:00")
-    calendar.replace_availability(MECHANIC, hours, 0)
+    calendar.replace_availability(MECHANIC, hours, 0, world.now)
     start = world.now.replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
     intake = an_intake(preferred_mechanic_id=MECHANIC, scheduled_start=start)
     session = sessions.book_session(intake, CUSTOMER, world.now)

@@ -56,7 +56,8 @@ def joined(world: World) -> Session:
 
 def scheduled(world: World) -> Session:
     world.mechanic("a", on_shift=False)
-    calendar.replace_availability("a", an_availability("America/Toronto", "0:00-24:00"), 0)
+    hours = an_availability("America/Toronto", "0:00-24:00")
+    calendar.replace_availability("a", hours, 0, world.now)
     start = world.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
     intake = an_intake(preferred_mechanic_id="a", scheduled_start=start)
     held = sessions.book_session(intake, "customer", world.now)

@@ -320,7 +320,7 @@ def test_a_profile_written_meanwhile_loses_no_star(world: World) -> None:
     assert found
     rate(world, session, 5)
     with Transaction() as tx:
-        store.put_profile(tx, found[0].profile, found[1], world.now)
+        store.put_profile(tx, found.profile, found, world.now)
     assert stars() == (5, 1)
     (ranked,) = matching.rank(a_request(), 1, Policy(), world.now).top
     assert ranked.mechanic.rating == 5

@@ -15,7 +15,9 @@ import pytest
 from dispatch.calendar import service as calendar
 from dispatch.core import aws, settings
 from dispatch.core.ids import new_id
+from dispatch.mechanics.model import StandingMove
 from dispatch.notifications import service as notifications
+from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
@@ -30,6 +32,7 @@ ENTRY_POINTS = {
     "intake": "intake/api.py",
     "sessions": "sessions/api.py",
     "mechanics": "mechanics/api.py",
+    "profiles": "profiles/api.py",
     "clock": "clock/api.py",
     "queue": "queue/api.py",
     "calendar": "calendar/api.py",
@@ -43,6 +46,7 @@ ENTRY_POINTS = {
     "timers": "timers/consumer.py",
     "sweeper": "timers/sweeper.py",
     "admin": "admin/api.py",
+    "approvals": "approvals/api.py",
     "relay": "relay/consumer.py",
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
@@ -243,6 +247,26 @@ def test_the_samples_tell_of_the_policy(invoke: Invoke) -> None:
     assert _status(invoke("admin.change-policy"))[0] == 409
 
 
+def test_the_samples_tell_of_a_profile(invoke: Invoke) -> None:
+    assert _status(invoke("profiles.edit"))[0] == 200
+    assert json.loads(invoke("profiles.get")["body"])["phone"] == "+14165550142"
+    assert json.loads(invoke("profiles.completion")["body"])["percentage"] == 75
+
+
+def test_the_samples_tell_of_an_approval(invoke: Invoke, world: World) -> None:
+    world.mechanic("mechanic-b", on_shift=False, status="pending")
+    (listed,) = json.loads(invoke("approvals.mechanics")["body"])["items"]
+    assert (listed["id"], listed["status"]) == ("mechanic-b", "pending")
+    for name, status in (
+        ("approve", "approved"),
+        ("suspend", "suspended"),
+        ("reinstate", "approved"),
+    ):
+        answer = invoke(f"approvals.{name}")
+        assert _status(answer)[0] == 200
+        assert json.loads(answer["body"])["status"] == status
+
+
 QUEUES = ("matching", "timers", "notify", "turns")
 CONSUMERS = (*QUEUES, "feedback", "relay")
 
@@ -322,6 +346,9 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
     world.pass_time(minutes=30)
     clock_in(world, "a")
     _keep_a_booking(world)
+    world.mechanic("new", on_shift=False, status="pending")
+    for move in StandingMove:
+        profiles.decide("new", move, "admin", world.now)
     shapes: dict[str, list[set[str]]] = defaultdict(list)
     for fact in world.facts():
         shapes[fact["type"]].append(set(fact))
@@ -334,7 +361,9 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
 def _keep_a_booking(world: World) -> None:
     """Moved, reminded of, called to, begun; but its customer does not come."""
     world.mechanic("own", on_shift=False)
-    calendar.replace_availability("own", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "own", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     start = world.now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
     intake = an_intake(preferred_mechanic_id="own", scheduled_start=start)
     booked = sessions.book_session(intake, "books", world.now)

@@ -110,6 +110,11 @@ def passed_over(outcome: str) -> Case:
     return f"the preferred mechanic: {outcome}", fact, [*told]
 
 
+def decided(type_: str, notice: str) -> Case:
+    fact = a_fact(type_, mechanic_id=MECHANIC, by="admin-1")
+    return f"an admin decides: {type_}", fact, [(MECHANIC, notice, (PUSH,))]
+
+
 VANCOUVER = "America/Vancouver"
 
 
@@ -192,6 +197,14 @@ CASES: list[Case] = [
             (MECHANIC, "mechanic_not_joined", (PUSH,)),
         ],
     ),
+    (
+        "their shift ends by a suspension, which is told by itself",
+        a_fact("MechanicClockedOut", mechanic_id=MECHANIC, shift_id="s", cause="suspended"),
+        [],
+    ),
+    decided("MechanicApproved", "mechanic_approved"),
+    decided("MechanicSuspended", "mechanic_suspended"),
+    decided("MechanicReinstated", "mechanic_reinstated"),
     *map(passed_over, PASSED_OVER),
     (
         "all are offline",

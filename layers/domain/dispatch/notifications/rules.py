@@ -275,9 +275,12 @@ _MAILED_CAUSES = frozenset({"three_misses", "twelve_hours"})
 
 
 def _mechanic_clocked_out(fact: Fact) -> list[Notice]:
-    """Whoever has not clocked out themselves; by mail if nobody may be looking at the app."""
+    """Whoever has not clocked out themselves; by mail if nobody may be looking at the app.
+
+    A suspension is told by itself.
+    """
     cause = fact.get("cause", "self")
-    if cause == "self":
+    if cause in ("self", "suspended"):
         return []
     return [
         _mechanic(
@@ -288,6 +291,11 @@ def _mechanic_clocked_out(fact: Fact) -> list[Notice]:
             channels=_PUSHED_AND_MAILED if cause in _MAILED_CAUSES else (Channel.PUSH,),
         )
     ]
+
+
+def _standing(type_: NoticeType) -> Callable[[Fact], list[Notice]]:
+    """What an admin has decided about the mechanic's account."""
+    return lambda fact: [_mechanic(fact, type_)]
 
 
 # Bookings
@@ -417,6 +425,9 @@ _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.BOOKING_DELAYED: _booking_delayed,
     EventType.BOOKING_BEGAN: _booking_began,
     EventType.BOOKING_CLASH: _booking_clash,
+    EventType.MECHANIC_APPROVED: _standing(NoticeType.MECHANIC_APPROVED),
+    EventType.MECHANIC_SUSPENDED: _standing(NoticeType.MECHANIC_SUSPENDED),
+    EventType.MECHANIC_REINSTATED: _standing(NoticeType.MECHANIC_REINSTATED),
 }
 
 

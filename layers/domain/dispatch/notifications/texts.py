@@ -163,6 +163,15 @@ ENGLISH: Mapping[str, Text] = {
         "Your next booking is near",
         "It starts on {when}. Please bring this session to an end by then.",
     ),
+    "mechanic_approved": Text(
+        "You are approved", "Welcome. Clock in when you are ready for your first session."
+    ),
+    "mechanic_suspended": Text(
+        "Your account is suspended", "You get no sessions for now. What is live, you can finish."
+    ),
+    "mechanic_reinstated": Text(
+        "Your account is active again", "Clock in when you are ready for sessions."
+    ),
     # Not notices: what stands in a calendar.
     "invitation": Text("Dispatch session", "Join it in the Dispatch app. Session: {session_id}"),
     "invitation.customer": Text(
@@ -349,6 +358,17 @@ FRENCH: Mapping[str, Text] = {
     "booking_clash.mechanic": Text(
         "Votre prochaine réservation approche",
         "Elle commence le {when}. Merci de conclure cette session d'ici là.",
+    ),
+    "mechanic_approved": Text(
+        "Votre compte est approuvé",
+        "Bienvenue. Pointez quand vous êtes prêt pour votre première session.",
+    ),
+    "mechanic_suspended": Text(
+        "Votre compte est suspendu",
+        "Vous ne recevez plus de sessions pour le moment. Vous pouvez terminer celle en cours.",
+    ),
+    "mechanic_reinstated": Text(
+        "Votre compte est de nouveau actif", "Pointez quand vous êtes prêt pour des sessions."
     ),
     "invitation": Text(
         "Session Dispatch", "Rejoignez-la dans l'application Dispatch. Session : {session_id}"

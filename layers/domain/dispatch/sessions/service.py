@@ -24,6 +24,7 @@ from dispatch.matching.keywords import find_keywords
 from dispatch.matching.model import WayOn
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
+from dispatch.mechanics.model import Status as MechanicStatus
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import service as offers
 from dispatch.offers.model import (
@@ -386,6 +387,35 @@ def take_back(
         )
         tx.record(facts.pending(again, now))
     return again
+
+
+def end_duties(mechanic_id: str, now: datetime) -> bool:
+    """A suspended mechanic finishes what is live, and has nothing else in hand any more.
+
+    Open offers pass on, what waits for them seeks another, and their shift ends, with the live
+    session if there is one. What is booked with them stays: at its start others are asked. Looks at
+    how things stand: safe at any time. Answers whether there was anything to do.
+    """
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None or mechanic.profile.status is not MechanicStatus.SUSPENDED:
+        return False
+    has_ended = shifts.suspend_shift(mechanic_id, now)
+    in_hand = offers.in_hand(mechanic_id)
+    taken = [id_ for id_ in in_hand if _take_what_waits(id_, mechanic_id, now)]
+    offers.review_offers(mechanic_id, now)
+    # In the end: until then the sweeper is to find them, whatever happens here.
+    mechanics.forget_due(mechanic_id, kept=len(in_hand) - len(taken))
+    return has_ended or bool(taken)
+
+
+def _take_what_waits(session_id: str, mechanic_id: str, now: datetime) -> bool:
+    if get(session_id, now).status is not Status.WAITING:
+        return False
+    try:
+        take_back(session_id, mechanic_id, TakenBack.SUSPENDED, now)
+    except IllegalMove:  # it is live since: they finish it
+        return False
+    return True
 
 
 _TAKEN_BACK: Mapping[TakenBack, tuple[AssignmentMove, str]] = {
