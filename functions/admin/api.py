@@ -5,7 +5,7 @@ from typing import Annotated
 from dispatch.core import http, time
 from dispatch.core.http import Admin, Caller, Cursor, Limit, answers
 from dispatch.core.idempotency import Once
-from dispatch.mechanics.model import Mechanic, StandingMove, Status
+from dispatch.mechanics.model import Mechanic, MechanicStatus, StandingMove
 from dispatch.policy import service as policies
 from dispatch.policy.model import PolicyVersion
 from dispatch.policy.requests import PolicyBody
@@ -45,7 +45,10 @@ OnceProfile = Annotated[Once | None, http.once(200, _profile)]
 
 @app.get("/admin/mechanics")
 async def mechanics(
-    _who: Admin, status: Status = Status.PENDING, limit: Limit = 20, cursor: Cursor = None
+    _who: Admin,
+    status: MechanicStatus = MechanicStatus.PENDING,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> AdminProfileList:
     """Mechanics of one status, who attained it longest ago first, with all that they have said."""
     return AdminProfileList.of(*profiles.listed(status, limit, cursor), time.now())
