@@ -57,7 +57,9 @@ def town(world: FastWorld) -> Ids:
     """Both mechanics are on shift."""
     for id_ in (MECHANIC, OTHER_MECHANIC):
         world.mechanic(id_, time_zone="America/Toronto")
-        calendar.replace_availability(id_, an_availability("America/Toronto", "0:00-24:00"), 0, world.now)
+        calendar.replace_availability(
+            id_, an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+        )
     world.drain()
     return {"mechanic": MECHANIC, "customer": CUSTOMER}
 
@@ -192,8 +194,11 @@ MECHANICS = [
     Row("POST /mechanic/assignments/{offer}/accept", pending, "403 403 200 404 403", {}),
     Row("POST /mechanic/assignments/{offer}/decline", pending, "403 403 200 404 403", _DECLINE),
     Row("POST /mechanic/assignments/{offer}/release", waiting, "403 403 200 404 403", _REASON),
-    Row("GET /mechanic/availability", town, "403 403 200 200 403"),
-    Row("PUT /mechanic/availability", town, "403 403 200 200 403", _AVAILABILITY),
+    Row("GET /mechanic/profile", town, "404 404 200 200 404"),
+    Row("PUT /mechanic/profile", town, "200", {"version": 0, "name": "Jo Driver"}),
+    Row("GET /mechanics/{mechanic}/profile-completion", town, "404 404 200 404 200"),
+    Row("GET /mechanic/availability", town, "404 404 200 200 404"),
+    Row("PUT /mechanic/availability", town, "404 404 200 200 404", _AVAILABILITY),
     Row("POST /mechanic/time-off", town, "403 403 201 201 403", _TIME_OFF),
     Row("DELETE /mechanic/time-off/{time_off}", with_time_off, "403 403 204 404 403"),
     Row("GET /mechanic/bookings", scheduled, "403 403 200 200 403"),
@@ -207,6 +212,10 @@ BOTH_SIDES = [
 ]
 
 ADMINS = [
+    Row("GET /admin/mechanics", town, "403 403 403 403 200"),
+    Row("POST /admin/mechanics/{mechanic}/approve", town, "403 403 403 403 200", {}),
+    Row("POST /admin/mechanics/{mechanic}/suspend", town, "403 403 403 403 200", _REASON),
+    Row("POST /admin/mechanics/{mechanic}/reinstate", town, "403 403 403 403 409", {}),
     Row("GET /admin/policy", town, "403 403 403 403 200"),
     Row("PUT /admin/policy", town, "403 403 403 403 200", POLICY | {"version": 1}),
     Row("POST /admin/sessions/{session}/cancel", waiting, "403 403 403 403 200", _REASON),
@@ -225,14 +234,7 @@ COMING = [
     Row("POST /customer/uploads", town, "201 201 403 403 403"),
     Row("POST /sessions/{session}/checkout", waiting, "409 404 403 403 403", {}),
     Row("POST /payments/stripe/webhook", town, "400", {}, is_open=True),
-    Row("GET /mechanic/profile", town, "404 404 200 200 404"),
-    Row("PUT /mechanic/profile", town, "422"),
     Row("POST /mechanic/profile/photo", town, "422"),
-    Row("GET /mechanics/{mechanic}/profile-completion", town, "404 404 200 404 200"),
-    Row("GET /admin/mechanics", town, "403 403 403 403 200"),
-    Row("POST /admin/mechanics/{mechanic}/approve", town, "403 403 403 403 200", {}),
-    Row("POST /admin/mechanics/{mechanic}/suspend", town, "403 403 403 403 200", _REASON),
-    Row("POST /admin/mechanics/{mechanic}/reinstate", town, "403 403 403 403 409", {}),
     Row("POST /admin/customers/{customer}/credits", town, "403 403 403 403 201", _GRANT),
 ]
 
