@@ -14,10 +14,10 @@ SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 export PYTHONPATH := layers/domain:.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint types format demo run bench cost build build-sizes deploy openapi lock clean
+.PHONY: help setup test test-long lint types format demo run bench bench-starts cost build build-sizes deploy openapi lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .venv-ministack/.ready ## Make the virtualenvs (the other targets do so themselves)
 
@@ -65,6 +65,9 @@ run: setup ## The whole backend on this machine: make run PORT=3000
 
 bench: setup ## Measure ranking, slots and loading; write bench/RESULTS.md
 	$(BIN)/python -m bench
+
+bench-starts: setup ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
+	@$(BIN)/python -m bench.starts
 
 cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/RESULTS.md
 	@$(BIN)/python -m bench.cost
