@@ -6,7 +6,7 @@ how it is to end.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,8 +26,9 @@ from dispatch.notifications.model import Channel, NoticeStatus, Platform
 from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
+from dispatch.policy import service as policies
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Session, Status
+from dispatch.sessions.model import Session, Status, TakenBack
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
@@ -724,7 +725,9 @@ def opened(world: FastWorld) -> datetime:
     world.mechanic("a", on_shift=False)
     world.device("a")
     world.device("customer")
-    calendar.replace_availability("a", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "a", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     world.drain()
     return world.now + timedelta(hours=3)
 
@@ -1645,3 +1648,42 @@ def the_sweeper_finds_capacity_that_was_left(world: FastWorld) -> Plot:
         assert offers.left_at("a") is None
 
     return _swept(world, end, minutes=4)
+
+
+# Admins
+
+
+@story
+def an_admin_changes_the_policy(world: FastWorld) -> Plot:
+    town(world)
+    first = policies.newest().policy
+
+    def change() -> None:
+        wanted = replace(first, offer_s=120)
+        world.call(lambda once: policies.change(wanted, 1, "admin", world.now, once))
+
+    def end() -> None:
+        (fact,) = world.facts("PolicyChanged")
+        assert fact["version"] == 2
+        assert policies.newest().policy == replace(first, version=2, offer_s=120)
+
+    return Plot(change, end)
+
+
+@story
+def a_session_is_taken_from_its_mechanic(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+    world.drain()
+
+    def then() -> None:
+        world.call(
+            lambda once: sessions.take_back(session.id, "a", TakenBack.REASSIGNED, world.now, once)
+        )
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+
+    return Plot(then, end)

@@ -15,7 +15,9 @@ import pytest
 from dispatch.calendar import service as calendar
 from dispatch.core import aws, settings
 from dispatch.core.ids import new_id
+from dispatch.mechanics.model import StandingMove
 from dispatch.notifications import service as notifications
+from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
@@ -30,6 +32,7 @@ ENTRY_POINTS = {
     "intake": "intake/api.py",
     "sessions": "sessions/api.py",
     "mechanics": "mechanics/api.py",
+    "profiles": "profiles/api.py",
     "clock": "clock/api.py",
     "queue": "queue/api.py",
     "calendar": "calendar/api.py",
@@ -216,6 +219,15 @@ def test_the_samples_tell_of_a_calendar(invoke: Invoke) -> None:
 
 def test_the_samples_tell_of_the_policy(invoke: Invoke) -> None:
     assert json.loads(invoke("admin.policy")["body"])["version"] == 1
+    assert _status(invoke("admin.change-policy"))[0] == 200
+    assert json.loads(invoke("admin.policy")["body"])["scoring"]["keyword"] == 20
+    assert _status(invoke("admin.change-policy"))[0] == 409
+
+
+def test_the_samples_tell_of_a_profile(invoke: Invoke) -> None:
+    assert _status(invoke("profiles.edit"))[0] == 200
+    assert json.loads(invoke("profiles.get")["body"])["phone"] == "+14165550142"
+    assert json.loads(invoke("profiles.completion")["body"])["percentage"] == 75
 
 
 QUEUES = ("matching", "timers", "notify", "turns")
@@ -297,6 +309,9 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
     world.pass_time(minutes=30)
     clock_in(world, "a")
     _keep_a_booking(world)
+    world.mechanic("new", on_shift=False, status="pending")
+    for move in StandingMove:
+        profiles.decide("new", move, "admin", world.now)
     shapes: dict[str, list[set[str]]] = defaultdict(list)
     for fact in world.facts():
         shapes[fact["type"]].append(set(fact))
@@ -309,7 +324,9 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
 def _keep_a_booking(world: World) -> None:
     """Moved, reminded of, called to, begun; but its customer does not come."""
     world.mechanic("own", on_shift=False)
-    calendar.replace_availability("own", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "own", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     start = world.now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
     intake = an_intake(preferred_mechanic_id="own", scheduled_start=start)
     booked = sessions.book_session(intake, "books", world.now)

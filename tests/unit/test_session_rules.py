@@ -71,6 +71,7 @@ TABLE = {
     ("pending", "give up"): "unfilled",
     ("waiting", "join"): "waiting",
     ("waiting", "release"): "pending",
+    ("waiting", "reassign"): "pending",
     ("waiting", "cancel"): "cancelled",
     ("waiting", "miss the mechanic"): "pending",
     ("waiting", "miss the customer"): "no_show",
@@ -86,6 +87,7 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
         session, POLICY, mechanic_id=MECHANIC, assignment_id=OFFER, now=now
     ),
     "release": lambda session, now: rules.release(session, POLICY, now),
+    "reassign": lambda session, now: rules.reassign(session, POLICY, now),
     "join": lambda session, now: rules.join(session, Party.MECHANIC, POLICY, now),
     "end": lambda session, now: rules.end(session, Party.CUSTOMER, now),
     "cancel": lambda session, now: rules.cancel(session, Party.CUSTOMER, None, POLICY, now),

@@ -34,6 +34,7 @@ class EventType(StrEnum):
     OFFER_DECLINED = "OfferDeclined"
     OFFERS_EXPIRED = "OffersExpired"
     OFFER_RELEASED = "OfferReleased"
+    SESSION_REASSIGNED = "SessionReassigned"
     BROADCAST_ANNOUNCED = "BroadcastAnnounced"
     MECHANIC_JOINED = "MechanicJoined"
     CUSTOMER_JOINED = "CustomerJoined"
@@ -52,11 +53,15 @@ class EventType(StrEnum):
     MECHANIC_CLOCKED_OUT = "MechanicClockedOut"
     SHIFT_CLOSING = "ShiftClosing"
     MECHANIC_CHANGED = "MechanicChanged"
+    MECHANIC_APPROVED = "MechanicApproved"
+    MECHANIC_SUSPENDED = "MechanicSuspended"
+    MECHANIC_REINSTATED = "MechanicReinstated"
     WAITLIST_JOINED = "WaitlistJoined"
     WAITLIST_TOLD = "WaitlistTold"
     WAITLIST_WOKEN = "WaitlistWoken"
     WAITLIST_ENDED = "WaitlistEnded"
     DEVICE_DISABLED = "DeviceDisabled"
+    POLICY_CHANGED = "PolicyChanged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import msgspec
 from dispatch.core import settings
 from dispatch.core.due import due_keys
 from dispatch.core.table import (
+    BY_CUSTOMER,
     IS_NEW,
     ROSTER,
     SCHEMA,
@@ -41,7 +42,11 @@ _PARTITIONS = Key("ROSTER", "PARTITIONS")
 _UNKNOWN_COUNTRY = "??"
 _PAGE = 1000
 
-_IS_OFF_SHIFT = "#currently_on_shift = :no"
+_SAME_REVISION = "#revision = :revision_read"
+_NEVER_REVISED = "attribute_exists(#pk) AND attribute_not_exists(#revision)"
+_SAME_SHIFT = "#shift_id = :shift_id"
+_NO_SHIFT = "attribute_not_exists(#shift_id)"
+_IS_OFF_SHIFT = "#currently_on_shift = :no AND #status = :approved"
 _IS_ON_SHIFT_UNLOADED = "#currently_on_shift = :yes AND #shift_id = :shift_id AND #load = :none"
 _EXISTS = "attribute_exists(#pk)"
 _HAS_LOAD = "#load >= :one"
@@ -69,10 +74,9 @@ def key(mechanic_id: str) -> Key:
     return Key(subject(mechanic_id))
 
 
-def find(mechanic_id: str) -> tuple[Mechanic, str] | None:
-    """The mechanic, and the index partition they are in."""
+def find(mechanic_id: str) -> Mechanic | None:
     item = get(key(mechanic_id))
-    return (mechanic_of(item), item["roster_pk"]) if item else None
+    return mechanic_of(item) if item else None
 
 
 def find_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
@@ -92,6 +96,9 @@ def mechanic_of(item: Item) -> Mechanic:
         closing=item.get("closing"),
         misses=item.get("misses", 0),
         capacity_at=_instant(item, "capacity_at"),
+        version=item.get("version", 0),
+        revision=item.get("revision", 0),
+        partition=item["roster_pk"],
     )
 
 
@@ -124,11 +131,24 @@ def _marking(mechanic_id: str, now: datetime) -> Item:
     return {":now": format_time(now), ":due_pk": due["due_pk"], ":due_at": due["due_at"]}
 
 
-def put_profile(tx: Transaction, profile: Profile, before: str | None, now: datetime) -> str:
-    """Write a whole profile; presence and load stay as they are. Returns the index partition.
+def put_profile(
+    tx: Transaction,
+    profile: Profile,
+    before: Mechanic | None,
+    now: datetime,
+    *,
+    version: int = 0,
+    with_count: bool = False,
+    off_duty: bool = False,
+) -> str:
+    """Write a whole profile, provided that nobody has since ``before`` was read; None: it is new.
 
-    ``before`` is the partition the mechanic was read in, None for a new one. When the partition
-    changes, a tombstone stays behind under the old one.
+    Presence and load stay as they are, and so does the count of completed sessions, unless it is
+    written ``with_count``. Returns the index partition; when that changes, a tombstone stays behind
+    under the old one. ``version`` is that of the mechanic's edits.
+
+    ``off_duty``: who is on shift, on the one that was read, is to be taken off it, and is due until
+    then, should the message that tells of it be lost.
     """
     entry = roster_entry(Mechanic(profile))
     partition = _partition(entry)
@@ -138,31 +158,69 @@ def put_profile(tx: Transaction, profile: Profile, before: str | None, now: date
         ":profile": msgspec.json.encode(profile).decode(),
         ":status": profile.status,
         ":profile_completion": profile.profile_completion,
-        ":completed_sessions": profile.completed_sessions,
         ":brand_keys": list(entry.brand_keys),
         ":roster_blob": pack_inputs(entry),
         ":roster_pk": partition,
         ":changed_at": format_time(now),
+        ":version": version,
+        ":revision": before.revision + 1 if before else 1,
     }
     if entry.certified_until:
         values[":certified_until"] = entry.certified_until.isoformat()
+    if with_count:
+        values[":completed_sessions"] = profile.completed_sessions
     written = ", ".join(f"#{value[1:]} = {value}" for value in values)
     change = (
         f"SET {written}, #currently_on_shift = if_not_exists(#currently_on_shift, :no),"
         " #load = if_not_exists(#load, :none)"
     )
+    if not with_count:
+        change += ", #completed_sessions = if_not_exists(#completed_sessions, :none)"
+    guards = [_as_read(before)]
+    if off_duty and before:
+        guards.append(_SAME_SHIFT if before.shift_id else _NO_SHIFT)
+        values[":shift_id"] = before.shift_id
+        if before.shift_id:
+            change += ", #due_pk = :due_pk, #due_at = if_not_exists(#due_at, :changed_at)"
+            values[":due_pk"] = due_keys(subject(profile.id), now)["due_pk"]
     if not entry.certified_until:
         change += " REMOVE #certified_until"
-    tx.update(
-        key(profile.id),
-        change,
-        {**values, ":no": False, ":none": 0, ":before": before},
-        when="#roster_pk = :before" if before else IS_NEW,
-    )
-    if before and before != partition:
-        _leave_tombstone(tx, profile.id, before, now)
+    values |= {":no": False, ":none": 0, ":revision_read": before.revision if before else 0}
+    tx.update(key(profile.id), change, values, when=" AND ".join(guards))
+    if before is None or before.profile.status is not profile.status:
+        _list(tx, profile, now)
+    if before and before.partition and before.partition != partition:
+        _leave_tombstone(tx, profile.id, before.partition, now)
         tx.delete(_tombstone_key(profile.id, partition))
     return partition
+
+
+def _as_read(before: Mechanic | None) -> str:
+    """What was written before there were revisions has none."""
+    if before is None:
+        return IS_NEW
+    return _SAME_REVISION if before.revision else _NEVER_REVISED
+
+
+def _list(tx: Transaction, profile: Profile, now: datetime) -> None:
+    """Under their status, by when it was attained: an item of its own, for presence and load change
+    all the time, and lists of everybody of one status would have to follow."""
+    since = profile.status_since or now
+    tx.put(
+        {
+            **Key(subject(profile.id), "LISTING")._asdict(),
+            "entity": "mechanic_listing",
+            "mechanic_id": profile.id,
+            "customer_pk": f"MECHANICS#{profile.status}",
+            "customer_sk": f"{format_time(since)}#{profile.id}",
+        }
+    )
+
+
+def listed(status: Status, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
+    """Ids of mechanics of that status, who attained it longest ago first; and the next cursor."""
+    page = query(f"MECHANICS#{status}", index=BY_CUSTOMER, limit=limit, cursor=cursor)
+    return [item["mechanic_id"] for item in page.items], page.cursor
 
 
 def go_on_shift(
@@ -183,6 +241,7 @@ def go_on_shift(
             ":none": 0,
             ":shift_id": shift_id,
             ":ends_at": format_time(ends_at),
+            ":approved": Status.APPROVED,
             **_marking(mechanic_id, now),
         },
         when=_IS_OFF_SHIFT,

@@ -36,6 +36,7 @@ class Move(StrEnum):
     ABANDON = "abandon"
     ACCEPT = "accept"
     RELEASE = "release"
+    REASSIGN = "reassign"
     JOIN = "join"
     START = "start"
     END = "end"
@@ -51,6 +52,13 @@ class Party(StrEnum):
     CUSTOMER = "customer"
     MECHANIC = "mechanic"
     TIMER = "timer"
+
+
+class TakenBack(StrEnum):
+    """Why a session was taken from the mechanic who had it, before it was live."""
+
+    SUSPENDED = "suspended"
+    REASSIGNED = "reassigned"
 
 
 class Reminder(StrEnum):

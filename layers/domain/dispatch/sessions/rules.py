@@ -42,6 +42,7 @@ TRANSITIONS = {
     (Status.WAITING, Move.JOIN): Status.WAITING,
     (Status.WAITING, Move.START): Status.LIVE,
     (Status.WAITING, Move.RELEASE): Status.PENDING,
+    (Status.WAITING, Move.REASSIGN): Status.PENDING,
     (Status.WAITING, Move.CANCEL): Status.CANCELLED,
     (Status.WAITING, Move.MISS_MECHANIC): Status.PENDING,
     (Status.WAITING, Move.MISS_CUSTOMER): Status.NO_SHOW,
@@ -182,6 +183,11 @@ def was_won_by(session: Session, assignment_id: str, mechanic_id: str) -> bool:
 def release(session: Session, policy: Policy, now: datetime) -> Session:
     """Given back by its mechanic: pending again, in a new period, under the same policy."""
     return _become_pending(_advance(session, Move.RELEASE), policy, now)
+
+
+def reassign(session: Session, policy: Policy, now: datetime) -> Session:
+    """Taken from its mechanic: pending again, in a new period, under the same policy."""
+    return _become_pending(_advance(session, Move.REASSIGN), policy, now)
 
 
 def join(session: Session, party: Party, policy: Policy, now: datetime) -> Session:
