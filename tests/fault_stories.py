@@ -28,7 +28,7 @@ from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.policy import service as policies
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Session, Status, TakenBack
+from dispatch.sessions.model import Review, Session, Status, TakenBack
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
@@ -1648,6 +1648,32 @@ def the_sweeper_finds_capacity_that_was_left(world: FastWorld) -> Plot:
         assert offers.left_at("a") is None
 
     return _swept(world, end, minutes=4)
+
+
+# What is over
+
+
+@story
+def a_customer_rates_a_session(world: FastWorld) -> Plot:
+    town(world, "a", completed_sessions=1)
+    session = live(world)
+    sessions.end_session(session.id, "customer", world.now)
+    world.drain()
+
+    def rate() -> None:
+        review = Review(4, "Quick and kind")
+        world.call(
+            lambda once: sessions.rate_session(session.id, "customer", review, world.now, once)
+        )
+
+    def end() -> None:
+        rated = mechanics.get("a")
+        assert rated
+        assert (str(rated.profile.rating), rated.rating_count) == ("4.45", 2)
+        assert world.session(session.id).rating
+        assert len(world.facts("SessionRated")) == 1
+
+    return Plot(rate, end)
 
 
 # Admins

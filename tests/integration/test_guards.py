@@ -575,6 +575,10 @@ def _misses(tx: Transaction) -> None:
     mechanic_items.count_miss(tx, _MISSING, 1, NOON, is_last=False)
 
 
+def _rates(tx: Transaction) -> None:
+    mechanic_items.add_stars(tx, MECHANIC, 5, NOON)
+
+
 def _forgets_due(tx: Transaction) -> None:
     mechanic_items.forget_due(tx, _MISSING)
 
@@ -600,6 +604,7 @@ def _mechanics() -> Iterator[Case]:
     for clause, shift_id in ((THAT_SHIFT, "shift-2"), ("attribute_not_exists(#shift_id)", None)):
         off_duty = partial(put, before=read(1, shift_id), off_duty=True)
         yield case("put_profile", clause, a_mechanic(), off_duty)
+    yield case("add_stars", EXISTS, nothing, _rates)
     is_off = "#currently_on_shift = :no"
     is_approved = "#status = :approved"
     suspended = a_mechanic(currently_on_shift=False, status="suspended")

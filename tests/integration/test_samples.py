@@ -186,6 +186,19 @@ def test_an_offer_is_released_and_declined_by_the_samples(invoke: Invoke) -> Non
     assert _status(invoke("sessions.end"))[0] == 404
 
 
+def test_a_completed_session_is_rated_by_the_sample(invoke: Invoke, world: World) -> None:
+    for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
+        invoke(name)
+    invoke("queue.accept")
+    session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
+    for party in ("customer-1", "mechanic-a"):
+        sessions.join_session(session_id, party, world.now)
+    assert _status(invoke("sessions.rate"))[0] == 409
+    sessions.end_session(session_id, "customer-1", world.now)
+    assert _status(invoke("sessions.rate"))[0] == 200
+    assert world.session(session_id).rating
+
+
 def test_the_samples_tell_of_waiting_and_of_the_turn(invoke: Invoke) -> None:
     def statuses() -> list[str]:
         return [entry["status"] for entry in json.loads(invoke("waitlist.list")["body"])["items"]]

@@ -160,7 +160,7 @@ def test_the_roster_index_carries_exactly_what_is_read_from_it() -> None:
     indexes = TEMPLATE["Resources"]["DispatchTable"]["Properties"]["GlobalSecondaryIndexes"]
     (roster,) = [index for index in indexes if index["IndexName"] == "roster"]
     keys = {"pk", "sk", *(key["AttributeName"] for key in roster["KeySchema"])}
-    read = keys_read(PACKAGE / "mechanics/store.py", {"_row", "_entry", "_duty_of"})
+    read = keys_read(PACKAGE / "mechanics/store.py", {"_row", "_entry", "_duty_of", "_rating_of"})
     assert set(roster["Projection"]["NonKeyAttributes"]) == read - keys
 
 

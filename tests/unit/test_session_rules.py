@@ -76,6 +76,7 @@ TABLE = {
     ("waiting", "miss the mechanic"): "pending",
     ("waiting", "miss the customer"): "no_show",
     ("live", "end"): "completed",
+    ("completed", "rate"): "completed",
 }
 # The second join makes two moves of the machine at once.
 SECOND_JOIN = {("waiting", "start"): "live"}
@@ -91,6 +92,7 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
     "join": lambda session, now: rules.join(session, Party.MECHANIC, POLICY, now),
     "end": lambda session, now: rules.end(session, Party.CUSTOMER, now),
     "cancel": lambda session, now: rules.cancel(session, Party.CUSTOMER, None, POLICY, now),
+    "rate": lambda session, now: rules.rate(session, 5, now),
     "schedule": lambda session, now: rules.sign(with_slot(session), POLICY, now),
     "be reminded of": lambda session, now: rules.remind(with_slot(session), now),
     "reschedule": lambda session, now: rules.reschedule(session, LATER, LATER, now),
@@ -102,6 +104,7 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
     "miss the customer": rules.miss_customer,
 }
 CLOCKS_MOVES = {"abandon", "give up", "miss the mechanic", "miss the customer"}
+AFTERWARDS = {"rate"}
 OF_BOOKINGS = {
     "schedule",
     "be reminded of",
@@ -844,7 +847,7 @@ class AnyHistory(RuleBasedStateMachine):
         move = data.draw(st.sampled_from(may))
         self._becomes(MOVES[move](self.session, self.now), at=self.now)
 
-    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES - OF_BOOKINGS)))
+    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES - OF_BOOKINGS - AFTERWARDS)))
     def somebody_moves(self, move: str) -> None:
         try:
             after = MOVES[move](self.session, self.now)

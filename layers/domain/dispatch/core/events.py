@@ -41,6 +41,7 @@ class EventType(StrEnum):
     SESSION_STARTED = "SessionStarted"
     SESSION_COMPLETED = "SessionCompleted"
     SESSION_CANCELLED = "SessionCancelled"
+    SESSION_RATED = "SessionRated"
     SESSION_UNFILLED = "SessionUnfilled"
     CUSTOMER_NOT_JOINED = "CustomerNotJoined"
     MECHANIC_NOT_JOINED = "MechanicNotJoined"

@@ -173,6 +173,7 @@ class Mechanic:
 
     ``version`` counts the mechanic's own edits, ``revision`` every change of the profile: it is the
     lock. ``partition`` is where the roster's index has them.
+    ``rating_count`` is of how many stars the profile's rating is the mean.
     """
 
     profile: Profile
@@ -187,6 +188,7 @@ class Mechanic:
     version: int = 0
     revision: int = 0
     partition: str | None = None
+    rating_count: int = 0
 
     @property
     def id(self) -> str:

@@ -76,7 +76,7 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
     profile = rules.recorded(profile, before, now)
     with Transaction() as tx:
         version = before.version + 1 if before and before.version else 0
-        after = put_profile(tx, profile, before, now, version=version, with_count=True)
+        after = put_profile(tx, profile, before, now, version=version, with_counts=True)
         tx.record(changed(profile.id, now))
     return after
 
@@ -156,7 +156,7 @@ def put_profile(
     now: datetime,
     *,
     version: int | None = None,
-    with_count: bool = False,
+    with_counts: bool = False,
     off_duty: bool = False,
 ) -> Mechanic:
     """The whole profile, as in ``store.put_profile``, and the partition it is in, if that is new.
@@ -167,12 +167,17 @@ def put_profile(
     was = before or Mechanic(profile)
     version = was.version if version is None else version
     partition = store.put_profile(
-        tx, profile, before, now, version=version, with_count=with_count, off_duty=off_duty
+        tx, profile, before, now, version=version, with_counts=with_counts, off_duty=off_duty
     )
     if partition not in store.partitions():
         store.list_partition(tx, partition)
     return replace(
-        was, profile=profile, version=version, revision=was.revision + 1, partition=partition
+        was,
+        profile=profile,
+        rating_count=rules.stars_of_record(profile)[1] if with_counts else was.rating_count,
+        version=version,
+        revision=was.revision + 1,
+        partition=partition,
     )
 
 
@@ -197,6 +202,11 @@ def changed(mechanic_id: str, now: datetime) -> Event:
     """The fact that a profile was written."""
     facts = {"mechanic_id": mechanic_id}
     return Event(EventType.MECHANIC_CHANGED, store.subject(mechanic_id), now, facts)
+
+
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """A customer has rated them: the mean is over one more."""
+    store.add_stars(tx, mechanic_id, stars, now)
 
 
 def go_on_shift(

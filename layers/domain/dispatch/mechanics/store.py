@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from sys import intern
 
 import msgspec
@@ -32,7 +33,7 @@ from dispatch.core.table import (
 from dispatch.core.time import format_time, parse_time
 from dispatch.mechanics.model import Duty, Mechanic, Profile, RosterEntry, RosterRow, Status
 from dispatch.mechanics.packing import pack_inputs, unpack_entry
-from dispatch.mechanics.rules import roster_entry
+from dispatch.mechanics.rules import mean_of_stars, roster_entry, stars_of_record
 from dispatch.policy.model import Policy
 
 TOMBSTONES_KEPT = timedelta(days=7)
@@ -86,9 +87,15 @@ def find_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
 
 def mechanic_of(item: Item) -> Mechanic:
     profile = msgspec.json.decode(item["profile"], type=Profile)
+    rating = _rating_of(item)
     return Mechanic(
-        profile=replace(profile, completed_sessions=item["completed_sessions"]),
+        profile=replace(
+            profile,
+            completed_sessions=item["completed_sessions"],
+            rating=profile.rating if rating is None else rating,
+        ),
         duty=_duty_of(item),
+        rating_count=item.get("rating_count", 0),
         shift_id=item.get("shift_id"),
         clocked_in_at=_instant(item, "clocked_in_at"),
         shift_ends_at=_instant(item, "shift_ends_at"),
@@ -104,6 +111,11 @@ def mechanic_of(item: Item) -> Mechanic:
 
 def _instant(item: Item, name: str) -> datetime | None:
     return parse_time(item[name]) if name in item else None
+
+
+def _rating_of(item: Item) -> Decimal | None:
+    """The mean of the stars that were counted; None if none were, whatever the profile says."""
+    return mean_of_stars(Decimal(item.get("rating_sum", 0)), item.get("rating_count", 0))
 
 
 def _duty_of(item: Item) -> Duty:
@@ -138,14 +150,14 @@ def put_profile(
     now: datetime,
     *,
     version: int = 0,
-    with_count: bool = False,
+    with_counts: bool = False,
     off_duty: bool = False,
 ) -> str:
     """Write a whole profile, provided that nobody has since ``before`` was read; None: it is new.
 
-    Presence and load stay as they are, and so does the count of completed sessions, unless it is
-    written ``with_count``. Returns the index partition; when that changes, a tombstone stays behind
-    under the old one. ``version`` is that of the mechanic's edits.
+    Presence and load stay as they are, and so do completed sessions and stars, which are counted
+    apart, unless they are written ``with_counts``. Returns the index partition; when that changes,
+    a tombstone stays behind under the old one. ``version`` is that of the mechanic's edits.
 
     ``off_duty``: who is on shift, on the one that was read, is to be taken off it, and is due until
     then, should the message that tells of it be lost.
@@ -167,14 +179,15 @@ def put_profile(
     }
     if entry.certified_until:
         values[":certified_until"] = entry.certified_until.isoformat()
-    if with_count:
+    if with_counts:
         values[":completed_sessions"] = profile.completed_sessions
+        values[":rating_sum"], values[":rating_count"] = stars_of_record(profile)
     written = ", ".join(f"#{value[1:]} = {value}" for value in values)
     change = (
         f"SET {written}, #currently_on_shift = if_not_exists(#currently_on_shift, :no),"
         " #load = if_not_exists(#load, :none)"
     )
-    if not with_count:
+    if not with_counts:
         change += ", #completed_sessions = if_not_exists(#completed_sessions, :none)"
     guards = [_as_read(before)]
     if off_duty and before:
@@ -221,6 +234,16 @@ def listed(status: Status, limit: int, cursor: str | None) -> tuple[list[str], s
     """Ids of mechanics of that status, who attained it longest ago first; and the next cursor."""
     page = query(f"MECHANICS#{status}", index=BY_CUSTOMER, limit=limit, cursor=cursor)
     return [item["mechanic_id"] for item in page.items], page.cursor
+
+
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """Added where they are kept, so that none is lost however many come at once."""
+    tx.update(
+        key(mechanic_id),
+        "SET #changed_at = :now ADD #rating_sum :stars, #rating_count :one",
+        {":now": format_time(now), ":stars": stars, ":one": 1},
+        when=_EXISTS,
+    )
 
 
 def go_on_shift(
@@ -583,7 +606,11 @@ def _row(item: Item) -> RosterRow:
         partition=intern(item["roster_pk"]),
         changed_at=item["changed_at"],
         entry=unpack_entry(
-            mechanic_id, item["roster_blob"], _duty_of(item), item["completed_sessions"]
+            mechanic_id,
+            item["roster_blob"],
+            _duty_of(item),
+            item["completed_sessions"],
+            _rating_of(item),
         )
         if "roster_blob" in item
         else None,

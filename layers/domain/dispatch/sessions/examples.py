@@ -61,6 +61,7 @@ PENDING: _Example = {
     "ended_by": None,
     "end_reason": None,
     "refund": None,
+    "rating": None,
     "poll_after_s": 2,
 }
 """Just signed, as the customer sees it."""
@@ -90,6 +91,14 @@ COMPLETED = LIVE | {
     "ended_at": "2026-03-02T14:18:07.032Z",
     "ended_by": "customer",
     "poll_after_s": 30,
+}
+
+RATED = COMPLETED | {
+    "rating": {
+        "stars": 5,
+        "comment": "Found it in five minutes",
+        "rated_at": "2026-03-02T14:20:11.340Z",
+    }
 }
 
 CANCELLED = WAITING | {

@@ -41,6 +41,7 @@ class Move(StrEnum):
     START = "start"
     END = "end"
     CANCEL = "cancel"
+    RATE = "rate"
     GIVE_UP = "give up"
     MISS_MECHANIC = "miss the mechanic"
     MISS_CUSTOMER = "miss the customer"
@@ -113,6 +114,7 @@ class Contact:
     concern: str
     waiver_full_name: str | None = None
     waiver_signed_at: datetime | None = None
+    rating_comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,22 @@ class Refund:
     percent: int
     price_cents: int
     credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the customer says of a session: one to five stars, and words if they like."""
+
+    stars: int
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One to five stars by the customer. What they wrote with it stands with the contact."""
+
+    stars: int
+    rated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,3 +201,4 @@ class Session:
     ended_by: Party | None = None
     end_reason: str | None = None
     refund: Refund | None = None
+    rating: Rating | None = None

@@ -16,6 +16,7 @@ from dispatch.sessions.model import (
     Move,
     Party,
     PaymentMethod,
+    Rating,
     Refund,
     Reminder,
     Session,
@@ -47,6 +48,7 @@ TRANSITIONS = {
     (Status.WAITING, Move.MISS_MECHANIC): Status.PENDING,
     (Status.WAITING, Move.MISS_CUSTOMER): Status.NO_SHOW,
     (Status.LIVE, Move.END): Status.COMPLETED,
+    (Status.COMPLETED, Move.RATE): Status.COMPLETED,
 }
 
 
@@ -220,6 +222,26 @@ def has_joined(session: Session, party: Party) -> bool:
 
 def end(session: Session, by: Party, now: datetime) -> Session:
     return replace(_advance(session, Move.END), ended_at=now, ended_by=by)
+
+
+RATED_WITHIN = timedelta(days=14)
+"""Of when it was completed."""
+
+
+def rate(session: Session, stars: int, now: datetime) -> Session:
+    """Rated by its customer, once and for all. Raises Conflict ``illegal_move`` with the reason."""
+    rated = replace(_advance(session, Move.RATE), rating=Rating(stars, now))
+    assert session.ended_at is not None, "set when it was completed"
+    if session.rating:
+        raise _no_rating(session, "You have rated this session already.")
+    if now >= session.ended_at + RATED_WITHIN:
+        days = RATED_WITHIN.days
+        raise _no_rating(session, f"You can rate a session for {days} days after its end.")
+    return rated
+
+
+def _no_rating(session: Session, detail: str) -> Conflict:
+    return Conflict("illegal_move", detail, current_status=session.status)
 
 
 def cancel(
@@ -531,6 +553,7 @@ def _for_outsider(session: Session) -> Session:
         ended_by=None,
         end_reason=None,
         refund=None,
+        rating=None,
     )
 
 

@@ -45,6 +45,7 @@ from dispatch.sessions.model import (
     Contact,
     Intake,
     Party,
+    Review,
     Session,
     Status,
     TakenBack,
@@ -462,6 +463,33 @@ def _complete(ended: Session, now: datetime, once: Once | None = None) -> Sessio
         )
     metrics.add_metric("SessionsCompleted", MetricUnit.Count, 1)
     return ended
+
+
+@decides_anew
+def rate_session(
+    session_id: str, by: str, review: Review, now: datetime, once: Once | None = None
+) -> Session:
+    """The customer rates a completed session, once, within 14 days; the mechanic's mean follows.
+
+    The comment stands with the contact, as what else they wrote. Raises NotFound, and Conflict
+    ``illegal_move``, also for another rating than the first.
+    """
+    session = _settled_of_customer(session_id, by, now)
+    contact = store.find_contact(session.id)
+    if session.rating and review == Review(session.rating.stars, contact.rating_comment):
+        return _as_it_is(session, now, once)
+    rated = rules.rate(session, review.stars, now)
+    with Transaction() as tx:
+        if once:
+            once.remember(tx, rated, now)
+        store.put(tx, rated)
+        if review.comment:
+            store.put_contact(tx, session.id, replace(contact, rating_comment=review.comment))
+        mechanics.add_stars(tx, _mechanic_of(rated), review.stars, now)
+        whose = {"mechanic_id": rated.mechanic_id, "assignment_id": rated.assignment_id}
+        tx.record(facts.event(EventType.SESSION_RATED, rated, now, **whose, stars=review.stars))
+    metrics.add_metric("SessionsRated", MetricUnit.Count, 1)
+    return rated
 
 
 @decides_anew
