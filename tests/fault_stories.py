@@ -19,6 +19,7 @@ from dispatch.core.time import format_time
 from dispatch.customers import service as customers
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import ProfileEdit, StandingMove
 from dispatch.notifications import rules
 from dispatch.notifications import service as notifications
 from dispatch.notifications import store as devices
@@ -27,6 +28,7 @@ from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
 from dispatch.policy import service as policies
+from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Review, Session, Status, TakenBack
 from dispatch.shifts import service as shifts
@@ -1680,6 +1682,39 @@ def a_customer_rates_a_session(world: FastWorld) -> Plot:
 
 
 @story
+def an_admin_calls_a_session_off(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+
+    def call_off() -> None:
+        world.call(lambda once: sessions.call_off_session(session.id, "closed", world.now, once))
+
+    def end() -> None:
+        ends(world, session, Status.CANCELLED)
+        assert world.load("a") == 0
+
+    return Plot(call_off, end)
+
+
+@story
+def an_admin_reassigns_a_session(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+
+    def reassign() -> None:
+        world.call(
+            lambda once: sessions.reassign_session(session.id, "not to be had", world.now, once)
+        )
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+
+    return Plot(reassign, end)
+
+
+@story
 def an_admin_changes_the_policy(world: FastWorld) -> Plot:
     town(world)
     first = policies.newest().policy
@@ -1713,3 +1748,82 @@ def a_session_is_taken_from_its_mechanic(world: FastWorld) -> Plot:
         assert world.offer_to("b").session_id == session.id
 
     return Plot(then, end)
+
+
+# Profiles
+
+
+@story
+def a_mechanic_edits_the_profile(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    world.drain()
+
+    def then() -> None:
+        edit = ProfileEdit(name="Ada Chen", country="FR", email="ada@mechanic.example")
+        world.call(lambda _once: profiles.edit_profile("a", edit, 0, world.now))
+
+    def end() -> None:
+        mechanic = mechanics.get("a")
+        assert mechanic is not None
+        assert (mechanic.version, mechanic.profile.country) == (1, "FR")
+
+    return Plot(then, end, _CHANGED)
+
+
+@story
+def a_photo_completes_a_profile(world: FastWorld) -> Plot:
+    profiles.edit_profile("a", ProfileEdit(name="Ada Chen"), 0, world.now)
+    calendar.replace_availability("a", an_availability(), 0, world.now)
+    world.drain()
+
+    def then() -> None:
+        world.call(lambda _once: mechanics.set_photo("a", "photos/1", world.now))
+
+    def end() -> None:
+        mechanic = mechanics.get("a")
+        assert mechanic is not None
+        assert mechanic.profile.profile_completion == 35
+
+    return Plot(then, end)
+
+
+def decide(world: FastWorld, move: StandingMove) -> None:
+    world.call(lambda once: profiles.decide("a", move, "admin", world.now, reason="why", once=once))
+
+
+@story
+def an_applicant_is_approved(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False, status="pending")
+    world.device("a")
+    world.drain()
+
+    def end() -> None:
+        assert len(world.facts("MechanicApproved")) == 1
+        assert world.pushes_to("a")
+
+    return Plot(lambda: decide(world, StandingMove.APPROVE), end)
+
+
+@story
+def a_mechanic_is_suspended_with_a_session_that_waits_for_them(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+    world.drain()
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+        mechanic = mechanics.get("a")
+        assert mechanic is not None
+        assert not mechanic.duty.on_shift
+
+    return Plot(lambda: decide(world, StandingMove.SUSPEND), end)
+
+
+@story
+def the_sweeper_finds_what_a_suspended_mechanic_has_in_hand(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    profiles.decide("a", StandingMove.SUSPEND, "admin", world.now, reason="why")
+    return _swept(world, lambda: ends(world, session, Status.PENDING), minutes=4)

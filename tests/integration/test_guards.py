@@ -598,13 +598,13 @@ def _mechanics() -> Iterator[Case]:
     yield case(
         "put_profile", "#revision = :revision_read", a_mechanic(), partial(put, before=read(2))
     )
+    yield case("add_stars", EXISTS, nothing, _rates)
     as_of_old = partial(put, before=read(0))
     yield case("put_profile", EXISTS, nothing, as_of_old)
     yield case("put_profile", "attribute_not_exists(#revision)", a_mechanic(), as_of_old)
     for clause, shift_id in ((THAT_SHIFT, "shift-2"), ("attribute_not_exists(#shift_id)", None)):
         off_duty = partial(put, before=read(1, shift_id), off_duty=True)
         yield case("put_profile", clause, a_mechanic(), off_duty)
-    yield case("add_stars", EXISTS, nothing, _rates)
     is_off = "#currently_on_shift = :no"
     is_approved = "#status = :approved"
     suspended = a_mechanic(currently_on_shift=False, status="suspended")

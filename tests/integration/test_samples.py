@@ -46,6 +46,7 @@ ENTRY_POINTS = {
     "timers": "timers/consumer.py",
     "sweeper": "timers/sweeper.py",
     "admin": "admin/api.py",
+    "approvals": "approvals/api.py",
     "relay": "relay/consumer.py",
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
@@ -186,6 +187,15 @@ def test_an_offer_is_released_and_declined_by_the_samples(invoke: Invoke) -> Non
     assert _status(invoke("sessions.end"))[0] == 404
 
 
+def test_admins_move_a_session_by_the_samples(invoke: Invoke) -> None:
+    for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
+        invoke(name)
+    assert _status(invoke("admin.reassign-session"))[0] == 409
+    invoke("queue.accept")
+    assert json.loads(invoke("admin.reassign-session")["body"])["status"] == "pending"
+    assert json.loads(invoke("admin.cancel-session")["body"])["ended_by"] == "admin"
+
+
 def test_a_completed_session_is_rated_by_the_sample(invoke: Invoke, world: World) -> None:
     for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
         invoke(name)
@@ -241,6 +251,20 @@ def test_the_samples_tell_of_a_profile(invoke: Invoke) -> None:
     assert _status(invoke("profiles.edit"))[0] == 200
     assert json.loads(invoke("profiles.get")["body"])["phone"] == "+14165550142"
     assert json.loads(invoke("profiles.completion")["body"])["percentage"] == 75
+
+
+def test_the_samples_tell_of_an_approval(invoke: Invoke, world: World) -> None:
+    world.mechanic("mechanic-b", on_shift=False, status="pending")
+    (listed,) = json.loads(invoke("approvals.mechanics")["body"])["items"]
+    assert (listed["id"], listed["status"]) == ("mechanic-b", "pending")
+    for name, status in (
+        ("approve", "approved"),
+        ("suspend", "suspended"),
+        ("reinstate", "approved"),
+    ):
+        answer = invoke(f"approvals.{name}")
+        assert _status(answer)[0] == 200
+        assert json.loads(answer["body"])["status"] == status
 
 
 QUEUES = ("matching", "timers", "notify", "turns")

@@ -248,6 +248,19 @@ CASES: list[Case] = [
         [(CUSTOMER, "session_cancelled", (PUSH, MAIL))],
     ),
     (
+        "an admin calls off what nobody has accepted",
+        a_fact("SessionCancelled", customer_id=CUSTOMER, mechanic_id=None, cancelled_by="admin"),
+        [(CUSTOMER, "session_cancelled", (PUSH, MAIL))],
+    ),
+    (
+        "an admin calls off what a mechanic has",
+        a_fact("SessionCancelled", cancelled_by="admin", **BOTH),
+        [
+            (MECHANIC, "session_cancelled", (PUSH,)),
+            (CUSTOMER, "session_cancelled", (PUSH, MAIL)),
+        ],
+    ),
+    (
         "the customer ends it",
         a_fact("SessionCompleted", ended_by="customer", **BOTH),
         [(CUSTOMER, "session_completed", (MAIL,)), (MECHANIC, "session_completed", (PUSH,))],

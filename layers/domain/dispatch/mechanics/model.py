@@ -170,10 +170,10 @@ class Mechanic:
     ``shift_ends_at`` is when the latest shift ends by itself, whether that is rung or not.
     ``closing`` is why a shift ends with the session in hand. ``misses`` counts the offers missed in
     a row. ``capacity_at`` marks new capacity that nobody has put to use yet: since when.
+    ``rating_count`` is of how many stars the profile's rating is the mean.
 
     ``version`` counts the mechanic's own edits, ``revision`` every change of the profile: it is the
     lock. ``partition`` is where the roster's index has them.
-    ``rating_count`` is of how many stars the profile's rating is the mean.
     """
 
     profile: Profile
@@ -185,10 +185,10 @@ class Mechanic:
     closing: str | None = None
     misses: int = 0
     capacity_at: datetime | None = None
+    rating_count: int = 0
     version: int = 0
     revision: int = 0
     partition: str | None = None
-    rating_count: int = 0
 
     @property
     def id(self) -> str:

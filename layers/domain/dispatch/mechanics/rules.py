@@ -143,6 +143,39 @@ def roster_entry(mechanic: Mechanic) -> RosterEntry:
     )
 
 
+# Stars
+
+RATING_DIGITS = 18
+"""Behind the point of a mean, cut off there. Exact for whatever is done with it.
+
+A mean reaches a threshold of no more digits if and only if its cut does. Two means of ``m`` and
+``n`` stars differ by at least ``1 / (m * n)`` or not at all: below a thousand million stars each
+their cuts stand in the same order, and are equal if and only if they are.
+"""
+
+_EXACTLY = Context(prec=60)
+
+
+@lru_cache(10_000)
+def mean_of_stars(total: Decimal, count: int) -> Decimal | None:
+    """The mean of so many stars, exact as ``RATING_DIGITS`` says; None before the first."""
+    if not count:
+        return None
+    units = _EXACTLY.divide_int(_EXACTLY.scaleb(total, RATING_DIGITS), Decimal(count))
+    return _EXACTLY.normalize(_EXACTLY.scaleb(units, -RATING_DIGITS))
+
+
+def stars_of_record(profile: Profile) -> tuple[Decimal, int]:
+    """Sum and count of the stars behind a rating that came with a record, which tells none.
+
+    It weighs as if each of the sessions completed by then had been rated, and at least one.
+    """
+    if profile.rating is None:
+        return Decimal(0), 0
+    count = max(1, profile.completed_sessions)
+    return _EXACTLY.multiply(profile.rating, Decimal(count)), count
+
+
 # What a complete profile has
 
 ENOUGH_KEYWORDS = 3
@@ -272,6 +305,14 @@ def edited(
     return with_completion(replace(before, **changes, is_edited=True), now.date())
 
 
+def is_same_edit(mechanic: Mechanic | None, edit: ProfileEdit, version: int) -> bool:
+    """Whether this very edit of that version was the last one: whoever repeats it, repeats it."""
+    if mechanic is None or mechanic.version != version + 1 or not mechanic.profile.is_edited:
+        return False
+    profile = mechanic.profile
+    return all(getattr(profile, each.name) == getattr(edit, each.name) for each in fields(edit))
+
+
 def _applicant(mechanic_id: str, name: str, now: datetime) -> Profile:
     return Profile(id=mechanic_id, name=name, status=Status.PENDING, status_since=now)
 
@@ -315,39 +356,6 @@ def moved(
         is_reinstated=move is StandingMove.REINSTATE,
     )
     return replace(mechanic, profile=after)
-
-
-# Stars
-
-RATING_DIGITS = 18
-"""Behind the point of a mean, cut off there. Exact for whatever is done with it.
-
-A mean reaches a threshold of no more digits if and only if its cut does. Two means of ``m`` and
-``n`` stars differ by at least ``1 / (m * n)`` or not at all: below a thousand million stars each
-their cuts stand in the same order, and are equal if and only if they are.
-"""
-
-_EXACTLY = Context(prec=60)
-
-
-@lru_cache(10_000)
-def mean_of_stars(total: Decimal, count: int) -> Decimal | None:
-    """The mean of so many stars, exact as ``RATING_DIGITS`` says; None before the first."""
-    if not count:
-        return None
-    units = _EXACTLY.divide_int(_EXACTLY.scaleb(total, RATING_DIGITS), Decimal(count))
-    return _EXACTLY.normalize(_EXACTLY.scaleb(units, -RATING_DIGITS))
-
-
-def stars_of_record(profile: Profile) -> tuple[Decimal, int]:
-    """Sum and count of the stars behind a rating that came with a record, which tells none.
-
-    It weighs as if each of the sessions completed by then had been rated, and at least one.
-    """
-    if profile.rating is None:
-        return Decimal(0), 0
-    count = max(1, profile.completed_sessions)
-    return _EXACTLY.multiply(profile.rating, Decimal(count)), count
 
 
 # Records of operators and the local stack

@@ -76,7 +76,7 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
     profile = rules.recorded(profile, before, now)
     with Transaction() as tx:
         version = before.version + 1 if before and before.version else 0
-        after = put_profile(tx, profile, before, now, version=version, with_counts=True)
+        after = put_profile(tx, profile, before, now, version=version, with_count=True)
         tx.record(changed(profile.id, now))
     return after
 
@@ -126,10 +126,10 @@ def listed(status: Status, limit: int, cursor: str | None) -> tuple[list[Mechani
 
 
 @decides_anew
-def forget_due(mechanic_id: str) -> None:
-    """Nothing is due of this mechanic, unless new capacity is marked."""
+def forget_due(mechanic_id: str, kept: int) -> None:
+    """Who is off duty has the ``kept`` sessions in hand and no other: nothing else is due."""
     mechanic = get(mechanic_id)
-    if mechanic and mechanic.capacity_at is None:
+    if mechanic and mechanic.capacity_at is None and 0 < mechanic.duty.load <= kept:
         with Transaction() as tx:
             store.forget_due(tx, mechanic)
 
@@ -149,6 +149,11 @@ def has_new_capacity(mechanic_id: str) -> bool:
 # Clauses of other use cases' transactions
 
 
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """A customer has rated them: the mean is over one more."""
+    store.add_stars(tx, mechanic_id, stars, now)
+
+
 def put_profile(
     tx: Transaction,
     profile: Profile,
@@ -156,7 +161,7 @@ def put_profile(
     now: datetime,
     *,
     version: int | None = None,
-    with_counts: bool = False,
+    with_count: bool = False,
     off_duty: bool = False,
 ) -> Mechanic:
     """The whole profile, as in ``store.put_profile``, and the partition it is in, if that is new.
@@ -167,17 +172,12 @@ def put_profile(
     was = before or Mechanic(profile)
     version = was.version if version is None else version
     partition = store.put_profile(
-        tx, profile, before, now, version=version, with_counts=with_counts, off_duty=off_duty
+        tx, profile, before, now, version=version, with_count=with_count, off_duty=off_duty
     )
     if partition not in store.partitions():
         store.list_partition(tx, partition)
     return replace(
-        was,
-        profile=profile,
-        rating_count=rules.stars_of_record(profile)[1] if with_counts else was.rating_count,
-        version=version,
-        revision=was.revision + 1,
-        partition=partition,
+        was, profile=profile, version=version, revision=was.revision + 1, partition=partition
     )
 
 
@@ -202,11 +202,6 @@ def changed(mechanic_id: str, now: datetime) -> Event:
     """The fact that a profile was written."""
     facts = {"mechanic_id": mechanic_id}
     return Event(EventType.MECHANIC_CHANGED, store.subject(mechanic_id), now, facts)
-
-
-def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
-    """A customer has rated them: the mean is over one more."""
-    store.add_stars(tx, mechanic_id, stars, now)
 
 
 def go_on_shift(
@@ -352,10 +347,19 @@ def free_last_and_go_off_shift(
 
 
 def close_shift(
-    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    cause: str,
+    now: datetime,
+    *,
+    stays_due: bool = False,
 ) -> None:
-    """No new offers, provided that there is a session in hand and the shift not closing yet."""
-    store.close_shift(tx, mechanic_id, shift_id, cause, now)
+    """No new offers, provided that there is a session in hand and the shift not closing yet.
+
+    ``stays_due``: something else of this mechanic is still to be done.
+    """
+    store.close_shift(tx, mechanic_id, shift_id, cause, now, stays_due=stays_due)
 
 
 def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:

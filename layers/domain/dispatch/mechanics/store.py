@@ -150,14 +150,14 @@ def put_profile(
     now: datetime,
     *,
     version: int = 0,
-    with_counts: bool = False,
+    with_count: bool = False,
     off_duty: bool = False,
 ) -> str:
     """Write a whole profile, provided that nobody has since ``before`` was read; None: it is new.
 
-    Presence and load stay as they are, and so do completed sessions and stars, which are counted
-    apart, unless they are written ``with_counts``. Returns the index partition; when that changes,
-    a tombstone stays behind under the old one. ``version`` is that of the mechanic's edits.
+    Presence and load stay as they are, and so do the count of completed sessions and the stars,
+    unless they are written ``with_count``. Returns the index partition; when that changes, a
+    tombstone stays behind under the old one. ``version`` is that of the mechanic's edits.
 
     ``off_duty``: who is on shift, on the one that was read, is to be taken off it, and is due until
     then, should the message that tells of it be lost.
@@ -179,7 +179,7 @@ def put_profile(
     }
     if entry.certified_until:
         values[":certified_until"] = entry.certified_until.isoformat()
-    if with_counts:
+    if with_count:
         values[":completed_sessions"] = profile.completed_sessions
         values[":rating_sum"], values[":rating_count"] = stars_of_record(profile)
     written = ", ".join(f"#{value[1:]} = {value}" for value in values)
@@ -187,7 +187,7 @@ def put_profile(
         f"SET {written}, #currently_on_shift = if_not_exists(#currently_on_shift, :no),"
         " #load = if_not_exists(#load, :none)"
     )
-    if not with_counts:
+    if not with_count:
         change += ", #completed_sessions = if_not_exists(#completed_sessions, :none)"
     guards = [_as_read(before)]
     if off_duty and before:
@@ -206,6 +206,16 @@ def put_profile(
         _leave_tombstone(tx, profile.id, before.partition, now)
         tx.delete(_tombstone_key(profile.id, partition))
     return partition
+
+
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """Added where they are kept, so that none is lost however many come at once."""
+    tx.update(
+        key(mechanic_id),
+        "SET #changed_at = :now ADD #rating_sum :stars, #rating_count :one",
+        {":now": format_time(now), ":stars": stars, ":one": 1},
+        when=_EXISTS,
+    )
 
 
 def _as_read(before: Mechanic | None) -> str:
@@ -234,16 +244,6 @@ def listed(status: Status, limit: int, cursor: str | None) -> tuple[list[str], s
     """Ids of mechanics of that status, who attained it longest ago first; and the next cursor."""
     page = query(f"MECHANICS#{status}", index=BY_CUSTOMER, limit=limit, cursor=cursor)
     return [item["mechanic_id"] for item in page.items], page.cursor
-
-
-def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
-    """Added where they are kept, so that none is lost however many come at once."""
-    tx.update(
-        key(mechanic_id),
-        "SET #changed_at = :now ADD #rating_sum :stars, #rating_count :one",
-        {":now": format_time(now), ":stars": stars, ":one": 1},
-        when=_EXISTS,
-    )
 
 
 def go_on_shift(
@@ -451,12 +451,19 @@ def _less_load(*, session_ended: bool, completed: bool) -> str:
 
 
 def close_shift(
-    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    cause: str,
+    now: datetime,
+    *,
+    stays_due: bool = False,
 ) -> None:
     """No new offers; the shift ends with the sessions in hand."""
+    unmark = "#capacity_at" if stays_due else _UNMARK
     tx.update(
         key(mechanic_id),
-        f"SET #closing = :cause, #changed_at = :now REMOVE {_UNMARK}",
+        f"SET #closing = :cause, #changed_at = :now REMOVE {unmark}",
         {":cause": cause, ":one": 1, ":shift_id": shift_id, ":now": format_time(now)},
         when=_IS_ON_SHIFT_LOADED,
     )

@@ -223,7 +223,16 @@ def _session_cancelled(fact: Fact) -> list[Notice]:
     if fact.get("mechanic_id"):
         told.append(_mechanic(fact, type_, wording=Side.MECHANIC))
     if fact["cancelled_by"] != Side.CUSTOMER:
-        told.append(_customer(fact, type_, wording=Side.CUSTOMER, channels=_PUSHED_AND_MAILED))
+        by_admin = fact["cancelled_by"] == "admin"
+        told.append(
+            _customer(
+                fact,
+                type_,
+                wording="customer_called_off" if by_admin else Side.CUSTOMER,
+                data={"cancelled_by": fact["cancelled_by"]} if by_admin else {},
+                channels=_PUSHED_AND_MAILED,
+            )
+        )
     return told
 
 

@@ -94,6 +94,9 @@ ENGLISH: Mapping[str, Text] = {
     "session_cancelled.customer": Text(
         "Session cancelled", "It was not confirmed in time. Book again any time."
     ),
+    "session_cancelled.customer_called_off": Text(
+        "Session cancelled", "We had to call it off. All that you paid for it is given back."
+    ),
     "session_cancelled.mechanic": Text(
         "Session cancelled", "The session was called off, and you are free again."
     ),
@@ -268,6 +271,10 @@ FRENCH: Mapping[str, Text] = {
     "session_cancelled.customer": Text(
         "Session annulée",
         "Elle n'a pas été confirmée à temps. Réservez de nouveau quand vous voulez.",
+    ),
+    "session_cancelled.customer_called_off": Text(
+        "Session annulée",
+        "Nous avons dû l'annuler. Tout ce que vous avez payé vous est rendu.",
     ),
     "session_cancelled.mechanic": Text(
         "Session annulée", "La session a été annulée et vous êtes de nouveau libre."

@@ -23,10 +23,12 @@ listed = mechanics.listed
 def edit_profile(mechanic_id: str, edit: ProfileEdit, version: int, now: datetime) -> Mechanic:
     """The editable part of a profile anew, as a whole; the first makes an applicant of the user.
 
-    The status stays, and matching follows at once. Raises Conflict ``stale_version`` unless
-    ``version`` is the one in force, 0 before the first.
+    The status stays, and matching follows at once. Repeating the last edit changes nothing.
+    Raises Conflict ``stale_version`` unless ``version`` is the one in force, 0 before the first.
     """
     before = mechanics.get(mechanic_id)
+    if before and rules.is_same_edit(before, edit, version):
+        return before
     profile = rules.edited(before, mechanic_id, edit, version, now)
     with Transaction() as tx:
         after = mechanics.put_profile(tx, profile, before, now, version=version + 1)

@@ -48,10 +48,11 @@ class Move(StrEnum):
 
 
 class Party(StrEnum):
-    """Who did something: a side of the session, or the clock."""
+    """Who did something: a side of the session, an admin, or the clock."""
 
     CUSTOMER = "customer"
     MECHANIC = "mechanic"
+    ADMIN = "admin"
     TIMER = "timer"
 
 

@@ -181,6 +181,14 @@ class ReasonBody(Body):
     reason: Line
 
 
+class AdminReasonBody(Body):
+    """Why, in the admin's words. Of a cancellation both sides are shown it."""
+
+    model_config = by_example({"reason": "The driver has called us: it is an emergency"})
+
+    reason: Line
+
+
 class CancelBody(Body):
     """Why, if the customer wants to say."""
 

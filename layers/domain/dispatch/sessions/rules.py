@@ -279,10 +279,10 @@ def _end_by_timer(
 def refund_on_cancel(session: Session, by: Party, policy: Policy, now: datetime) -> Refund:
     """What cancelling gives back (domain.md, Session).
 
-    All by the mechanic. By the customer all before the mechanic has joined, then nothing; of a
-    scheduled session the less the nearer its start is.
+    All by the mechanic or an admin. By the customer all before the mechanic has joined, then
+    nothing; of a scheduled session the less the nearer its start is.
     """
-    if by is Party.MECHANIC:
+    if by is not Party.CUSTOMER:
         return _refund(session, 100)
     if session.status is Status.SCHEDULED and session.scheduled_start:
         ahead_s = (session.scheduled_start - now).total_seconds()

@@ -44,6 +44,7 @@ from dispatch.sessions.model import (
     ACTIVE,
     Contact,
     Intake,
+    Move,
     Party,
     Review,
     Session,
@@ -306,11 +307,45 @@ def release_session(
 
 
 @decides_anew
+def call_off_session(
+    session_id: str, reason: str, now: datetime, once: Once | None = None
+) -> Session:
+    """An admin cancels what is not live yet, whosever it is: all comes back.
+
+    Raises NotFound, IllegalMove.
+    """
+    session = _settled(session_id, now)
+    if session.status is Status.CANCELLED:
+        return _as_it_is(session, now, once)
+    policy = _policy_of(session, now)
+    return _cancel(session, rules.cancel(session, Party.ADMIN, reason, policy, now), now, once)
+
+
+def reassign_session(
+    session_id: str, reason: str, now: datetime, once: Once | None = None
+) -> Session:
+    """An admin takes an accepted session from its mechanic: another one is sought.
+
+    Raises NotFound, IllegalMove for what nobody has accepted, and once it is live.
+    """
+    session = _settled(session_id, now)
+    if session.status is not Status.WAITING:
+        raise IllegalMove(Move.REASSIGN, session.status)
+    return take_back(session.id, _mechanic_of(session), TakenBack.REASSIGNED, now, once, reason)
+
+
+@decides_anew
 def take_back(
-    session_id: str, mechanic_id: str, why: TakenBack, now: datetime, once: Once | None = None
+    session_id: str,
+    mechanic_id: str,
+    why: TakenBack,
+    now: datetime,
+    once: Once | None = None,
+    reason: str | None = None,
 ) -> Session:
     """The session is taken from this mechanic before it is live: pending again, without them.
 
+    The ``reason`` is kept with the mechanic's row, as that of a release is.
     Where they do not have it any more nothing changes. Raises NotFound, IllegalMove (also for a
     booking that has not begun, and for what is over).
     """
@@ -325,7 +360,9 @@ def take_back(
         if once:
             once.remember(tx, again, now)
         store.put(tx, again)
-        told = {"cause": outcome} if move is AssignmentMove.EXPIRE else None
+        told = {"cause": outcome} if move is AssignmentMove.EXPIRE else {}
+        if reason:
+            told["release_reason"] = reason
         offers.move_on(tx, assignment, move, now=now, facts=told)
         offers.reopen_dispatch(
             tx,
@@ -362,12 +399,12 @@ def end_duties(mechanic_id: str, now: datetime) -> bool:
     mechanic = mechanics.get(mechanic_id)
     if mechanic is None or mechanic.profile.status is not MechanicStatus.SUSPENDED:
         return False
+    has_ended = shifts.suspend_shift(mechanic_id, now)
     in_hand = offers.in_hand(mechanic_id)
     taken = [id_ for id_ in in_hand if _take_what_waits(id_, mechanic_id, now)]
     offers.review_offers(mechanic_id, now)
-    has_ended = shifts.suspend_shift(mechanic_id, len(in_hand) - len(taken), now)
-    if mechanic.duty.closing:  # by its own: nothing else says that this was done
-        mechanics.forget_due(mechanic_id)
+    # In the end: until then the sweeper is to find them, whatever happens here.
+    mechanics.forget_due(mechanic_id, kept=len(in_hand) - len(taken))
     return has_ended or bool(taken)
 
 

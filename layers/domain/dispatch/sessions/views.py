@@ -283,6 +283,28 @@ def _common(session: Session, viewer_id: str) -> dict[str, Any]:
     }
 
 
+class AdminSessionView(View):
+    """A session as admins see it: ids, states and money; nothing of who the customer is."""
+
+    model_config = by_example(examples.CALLED_OFF)
+
+    id: str
+    status: Status
+    customer_id: str
+    mechanic_id: str | None
+    plan: str
+    payment_method: PaymentMethod
+    price_cents: int
+    credits: int
+    created_at: Instant
+    scheduled_start: Instant | None
+    pending_until: Instant | None
+    ended_at: Instant | None
+    ended_by: Party | None
+    end_reason: str | None
+    refund: RefundView | None
+
+
 class TimelineEntry(View):
     """One fact of a session's timeline; ``detail`` holds ids and codes only."""
 

@@ -142,7 +142,8 @@ def _close_with_session(
         if mechanic.duty.closing:
             mechanics.check_shift(tx, mechanic.id, shift.id)
         else:
-            mechanics.close_shift(tx, mechanic.id, shift.id, cause, now)
+            stays_due = cause is Cause.SUSPENDED
+            mechanics.close_shift(tx, mechanic.id, shift.id, cause, now, stays_due=stays_due)
             tx.record(_event(EventType.SHIFT_CLOSING, shift, now, cause=cause))
     return state
 
@@ -221,14 +222,14 @@ def clock_out_if_absent(mechanic_id: str, now: datetime) -> bool:
 
 
 @decides_anew
-def suspend_shift(mechanic_id: str, kept: int, now: datetime) -> bool:
-    """The shift of a suspended mechanic ends, or closes with the ``kept`` sessions in hand.
+def suspend_shift(mechanic_id: str, now: datetime) -> bool:
+    """The shift of a suspended mechanic ends, or closes with what is in hand.
 
-    Not while they have more in hand than those: others are about to be taken from them. Answers
-    whether there was anything to do.
+    In that case they stay due, until somebody has looked at that. Answers whether there was
+    anything to do.
     """
     mechanic = mechanics.get(mechanic_id)
-    if mechanic is None or not rules.is_to_go_off_shift(mechanic) or mechanic.duty.load > kept:
+    if mechanic is None or not rules.is_to_go_off_shift(mechanic):
         return False
     if mechanic.duty.load > 0:
         _close_with_session(mechanic, Cause.SUSPENDED, now)
