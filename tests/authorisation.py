@@ -57,7 +57,9 @@ def town(world: FastWorld) -> Ids:
     """Both mechanics are on shift."""
     for id_ in (MECHANIC, OTHER_MECHANIC):
         world.mechanic(id_, time_zone="America/Toronto")
-        calendar.replace_availability(id_, an_availability("America/Toronto", "0:00-24:00"), 0, world.now)
+        calendar.replace_availability(
+            id_, an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+        )
     world.drain()
     return {"mechanic": MECHANIC, "customer": CUSTOMER}
 

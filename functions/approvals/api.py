@@ -5,7 +5,7 @@ from typing import Annotated
 from dispatch.core import http, time
 from dispatch.core.http import Admin, Caller, Cursor, Limit, answers
 from dispatch.core.idempotency import Once
-from dispatch.mechanics.model import Mechanic, StandingMove, Status
+from dispatch.mechanics.model import Mechanic, MechanicStatus, StandingMove
 from dispatch.profiles import service as profiles
 from dispatch.profiles.requests import SuspensionBody
 from dispatch.profiles.views import AdminProfileList, AdminProfileView
@@ -22,7 +22,10 @@ OnceProfile = Annotated[Once | None, http.once(200, _profile)]
 
 @app.get("/admin/mechanics")
 async def mechanics(
-    _who: Admin, status: Status = Status.PENDING, limit: Limit = 20, cursor: Cursor = None
+    _who: Admin,
+    status: MechanicStatus = MechanicStatus.PENDING,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> AdminProfileList:
     """Mechanics of one status, who attained it longest ago first, with all that they have said."""
     return AdminProfileList.of(*profiles.listed(status, limit, cursor), time.now())

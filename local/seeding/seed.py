@@ -13,7 +13,7 @@ from dispatch.core.errors import Invalid
 from dispatch.customers import service as customers
 from dispatch.customers.rules import customer_of
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import Status
+from dispatch.mechanics.model import MechanicStatus
 from dispatch.mechanics.rules import profile_from
 from dispatch.shifts import service as shifts
 
@@ -71,8 +71,8 @@ def _profile(record: Record) -> Record:
 def _seed_mechanic(record: Record, now: datetime) -> None:
     """Who is on shift by the record clocks in while they are approved, as only such do."""
     profile, wanted = _profile(record), record.get("currently_on_shift")
-    if wanted and profile.get("status", Status.APPROVED) != Status.APPROVED:
-        _seed_mechanic(record | {"status": Status.APPROVED}, now)
+    if wanted and profile.get("status", MechanicStatus.APPROVED) != MechanicStatus.APPROVED:
+        _seed_mechanic(record | {"status": MechanicStatus.APPROVED}, now)
     mechanic = mechanics.upsert(profile, now)
     if wanted and not mechanic.duty.on_shift:
         shifts.clock_in(mechanic.id, now)

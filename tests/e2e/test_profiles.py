@@ -13,7 +13,11 @@ HOURS = {
     "weekly": [{"weekday": "monday", "start": "09:00", "end": "17:00"}],
     "overrides": [],
 }
-ASKED: Document = {"requested_brand": BRAND, "customer_city": "Reykjavik"}
+ASKED: Document = {
+    "requested_brand": BRAND,
+    "customer_city": "Reykjavik",
+    "concern": "The check engine light is on",
+}
 
 
 def edited(person: Person, version: int, **fields: object) -> Document:
@@ -65,11 +69,16 @@ def test_who_registers_is_approved_and_wins_a_match_by_the_table(town: Town) -> 
     answer(mechanic.clock("clock_in"))
     session_id = town.seek(customer, **ASKED)
     row, other = mechanic.offer(session_id), rival.offer(session_id)
-    assert set(row["match_reasons"]) > set(other["match_reasons"])
-    assert {"Same city - Reykjavik", "10+ years experience", "Professionally Certified"} <= set(
-        row["match_reasons"]
-    )
-    assert row["match_score"] > other["match_score"]
+    assert row["match_reasons"] == [
+        "Available now",
+        "Same city - Reykjavik",
+        "10+ years experience",
+        "Professionally Certified",
+        "Keyword match: check engine light",
+        f"Brand specialist - {BRAND}",
+    ]
+    assert row["match_score"] == 50 + 25 + 35 + 20 + 10 + 15 + 30
+    assert other["match_score"] == 50 + 25 + 30
     assert answer(mechanic.accept(row))["status"] == "waiting"
 
     suspend = f"/admin/mechanics/{person.id}/suspend"

@@ -13,11 +13,11 @@ from dispatch.core.errors import Conflict, IllegalMove
 from dispatch.mechanics import rules
 from dispatch.mechanics.model import (
     Mechanic,
+    MechanicStatus,
     Profile,
     ProfileEdit,
     SpecialistTier,
     StandingMove,
-    Status,
 )
 from dispatch.mechanics.rules import ENOUGH_KEYWORDS, PARTS
 from dispatch.policy.model import Policy
@@ -181,7 +181,7 @@ def test_what_an_operator_says_stands_until_the_mechanic_edits() -> None:
 def test_an_edit_replaces_what_is_the_mechanics_and_nothing_else() -> None:
     before = replace(
         a_profile(set(FILLED)),
-        status=Status.SUSPENDED,
+        status=MechanicStatus.SUSPENDED,
         completed_sessions=7,
         suspension_reason="why",
         photo_key="photos/1",
@@ -195,7 +195,7 @@ def test_an_edit_replaces_what_is_the_mechanics_and_nothing_else() -> None:
 
 def test_the_first_edit_makes_an_applicant() -> None:
     applicant = rules.edited(None, "mechanic-1", ProfileEdit(name="Bo"), 0, NOON)
-    assert (applicant.id, applicant.status) == ("mechanic-1", Status.PENDING)
+    assert (applicant.id, applicant.status) == ("mechanic-1", MechanicStatus.PENDING)
     assert applicant.status_since == NOON
 
 
@@ -215,8 +215,8 @@ MOVES = {
 }
 
 
-@pytest.mark.parametrize(("status", "move"), list(product(Status, StandingMove)))
-def test_every_move_from_every_status(status: Status, move: StandingMove) -> None:
+@pytest.mark.parametrize(("status", "move"), list(product(MechanicStatus, StandingMove)))
+def test_every_move_from_every_status(status: MechanicStatus, move: StandingMove) -> None:
     before = Mechanic(replace(EMPTY, status=status))
     target = MOVES.get((status, move))
     if target is None:
@@ -231,13 +231,13 @@ def test_every_move_from_every_status(status: Status, move: StandingMove) -> Non
 REPEATS = {("approved", "approve"), ("suspended", "suspend")}
 
 
-@pytest.mark.parametrize(("status", "move"), list(product(Status, StandingMove)))
-def test_what_has_been_done_is_a_repeat(status: Status, move: StandingMove) -> None:
+@pytest.mark.parametrize(("status", "move"), list(product(MechanicStatus, StandingMove)))
+def test_what_has_been_done_is_a_repeat(status: MechanicStatus, move: StandingMove) -> None:
     assert rules.is_repeat(replace(EMPTY, status=status), move) is ((status, move) in REPEATS)
 
 
 def test_reinstating_again_is_a_repeat_too() -> None:
-    suspended = Mechanic(replace(EMPTY, status=Status.SUSPENDED))
+    suspended = Mechanic(replace(EMPTY, status=MechanicStatus.SUSPENDED))
     reinstated = rules.moved(suspended, StandingMove.REINSTATE, NOON)
     assert rules.is_repeat(reinstated.profile, StandingMove.REINSTATE)
     again = rules.moved(reinstated, StandingMove.SUSPEND, NOON, "why")

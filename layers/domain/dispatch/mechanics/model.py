@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class MechanicStatus(StrEnum):
     """Where an account stands. Only an approved one is active."""
 
     PENDING = "pending"
@@ -62,7 +62,7 @@ class Profile:
 
     id: str
     name: str
-    status: Status = Status.APPROVED
+    status: MechanicStatus = MechanicStatus.APPROVED
     email: str | None = None
     phone: str | None = None
     photo_url: str | None = None

@@ -14,6 +14,7 @@ from dispatch.mechanics.model import (
     Completion,
     Duty,
     Mechanic,
+    MechanicStatus,
     Missing,
     Presence,
     Profile,
@@ -21,7 +22,6 @@ from dispatch.mechanics.model import (
     RosterEntry,
     SpecialistTier,
     StandingMove,
-    Status,
     Unavailable,
 )
 from dispatch.policy.model import Policy
@@ -61,7 +61,7 @@ def is_id(text: str) -> bool:
 
 def is_visible(mechanic: Mechanic) -> bool:
     """Whether others than the mechanic may see the public profile."""
-    return mechanic.profile.status is Status.APPROVED
+    return mechanic.profile.status is MechanicStatus.APPROVED
 
 
 def duty_at(mechanic: Mechanic, now: datetime) -> Duty:
@@ -123,7 +123,7 @@ def roster_entry(mechanic: Mechanic) -> RosterEntry:
     profile = mechanic.profile
     return RosterEntry(
         id=profile.id,
-        approved=profile.status is Status.APPROVED,
+        approved=profile.status is MechanicStatus.APPROVED,
         duty=mechanic.duty,
         country=profile.country,
         subdivision=places.subdivision(profile.country, profile.state_province),
@@ -314,15 +314,15 @@ def is_same_edit(mechanic: Mechanic | None, edit: ProfileEdit, version: int) -> 
 
 
 def _applicant(mechanic_id: str, name: str, now: datetime) -> Profile:
-    return Profile(id=mechanic_id, name=name, status=Status.PENDING, status_since=now)
+    return Profile(id=mechanic_id, name=name, status=MechanicStatus.PENDING, status_since=now)
 
 
 # Approval
 
 TRANSITIONS = {
-    (Status.PENDING, StandingMove.APPROVE): Status.APPROVED,
-    (Status.APPROVED, StandingMove.SUSPEND): Status.SUSPENDED,
-    (Status.SUSPENDED, StandingMove.REINSTATE): Status.APPROVED,
+    (MechanicStatus.PENDING, StandingMove.APPROVE): MechanicStatus.APPROVED,
+    (MechanicStatus.APPROVED, StandingMove.SUSPEND): MechanicStatus.SUSPENDED,
+    (MechanicStatus.SUSPENDED, StandingMove.REINSTATE): MechanicStatus.APPROVED,
 }
 
 
@@ -330,11 +330,11 @@ def is_repeat(profile: Profile, move: StandingMove) -> bool:
     """Whether that has been done to this account, and nothing else since."""
     match move:
         case StandingMove.APPROVE:
-            return profile.status is Status.APPROVED
+            return profile.status is MechanicStatus.APPROVED
         case StandingMove.SUSPEND:
-            return profile.status is Status.SUSPENDED
+            return profile.status is MechanicStatus.SUSPENDED
         case StandingMove.REINSTATE:
-            return profile.status is Status.APPROVED and profile.is_reinstated
+            return profile.status is MechanicStatus.APPROVED and profile.is_reinstated
 
 
 def moved(
@@ -465,11 +465,11 @@ def _day(value: Any) -> date:
         raise _Wrong("must be a day such as 2026-07-01") from None
 
 
-def _status(value: Any) -> Status:
+def _status(value: Any) -> MechanicStatus:
     try:
-        return Status(value)
+        return MechanicStatus(value)
     except ValueError:
-        raise _Wrong(f"must be one of {', '.join(Status)}") from None
+        raise _Wrong(f"must be one of {', '.join(MechanicStatus)}") from None
 
 
 def _country(value: Any) -> str:

@@ -14,9 +14,9 @@ from dispatch.core.table import Item, Otherwise, Transaction, decides_anew
 from dispatch.mechanics import rules, store
 from dispatch.mechanics.model import (
     Mechanic,
+    MechanicStatus,
     Profile,
     RosterRow,
-    Status,
     Unavailable,
 )
 from dispatch.policy.model import Policy
@@ -114,7 +114,9 @@ def existing(mechanic_id: str) -> Mechanic:
     return mechanic
 
 
-def listed(status: Status, limit: int, cursor: str | None) -> tuple[list[Mechanic], str | None]:
+def listed(
+    status: MechanicStatus, limit: int, cursor: str | None
+) -> tuple[list[Mechanic], str | None]:
     """Mechanics of that status, who attained it longest ago first, and the cursor of the next page.
 
     The list may lag by a moment: whoever has another status by now is left out.

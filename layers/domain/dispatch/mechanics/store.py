@@ -31,7 +31,7 @@ from dispatch.core.table import (
     query,
 )
 from dispatch.core.time import format_time, parse_time
-from dispatch.mechanics.model import Duty, Mechanic, Profile, RosterEntry, RosterRow, Status
+from dispatch.mechanics.model import Duty, Mechanic, MechanicStatus, Profile, RosterEntry, RosterRow
 from dispatch.mechanics.packing import pack_inputs, unpack_entry
 from dispatch.mechanics.rules import mean_of_stars, roster_entry, stars_of_record
 from dispatch.policy.model import Policy
@@ -240,7 +240,7 @@ def _list(tx: Transaction, profile: Profile, now: datetime) -> None:
     )
 
 
-def listed(status: Status, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
+def listed(status: MechanicStatus, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
     """Ids of mechanics of that status, who attained it longest ago first; and the next cursor."""
     page = query(f"MECHANICS#{status}", index=BY_CUSTOMER, limit=limit, cursor=cursor)
     return [item["mechanic_id"] for item in page.items], page.cursor
@@ -264,7 +264,7 @@ def go_on_shift(
             ":none": 0,
             ":shift_id": shift_id,
             ":ends_at": format_time(ends_at),
-            ":approved": Status.APPROVED,
+            ":approved": MechanicStatus.APPROVED,
             **_marking(mechanic_id, now),
         },
         when=_IS_OFF_SHIFT,
@@ -344,7 +344,7 @@ def _available(
 
 def _eligible(policy: Policy, now: datetime) -> Item:
     return {
-        ":approved": Status.APPROVED,
+        ":approved": MechanicStatus.APPROVED,
         ":min_profile_completion": policy.min_profile_completion,
         ":today": now.date().isoformat(),
     }

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from dispatch.core.examples import MECHANIC_ID
 from dispatch.core.views import Instant, View, by_example
-from dispatch.mechanics.model import Completion, Mechanic, SpecialistTier, Status
+from dispatch.mechanics.model import Completion, Mechanic, MechanicStatus, SpecialistTier
 from dispatch.profiles import service
 from dispatch.profiles.requests import EXAMPLE
 
@@ -46,7 +46,7 @@ class ProfileView(View):
 
     id: str
     version: int
-    status: Status = Field(description="`pending` until an admin approves")
+    status: MechanicStatus = Field(description="`pending` until an admin approves")
     profile_completion: int = Field(
         description="Percent; from 80 on a mechanic may be matched. See "
         "`GET /mechanics/{id}/profile-completion`"

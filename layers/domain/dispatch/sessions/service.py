@@ -23,8 +23,7 @@ from dispatch.customers.model import Location
 from dispatch.matching.keywords import find_keywords
 from dispatch.matching.model import WayOn
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import Mechanic
-from dispatch.mechanics.model import Status as MechanicStatus
+from dispatch.mechanics.model import Mechanic, MechanicStatus
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import service as offers
 from dispatch.offers.model import (

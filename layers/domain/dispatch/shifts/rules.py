@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from dispatch.core.errors import Conflict
 from dispatch.core.time import format_time
-from dispatch.mechanics.model import Mechanic, Status
+from dispatch.mechanics.model import Mechanic, MechanicStatus
 from dispatch.offers.model import Tally
 from dispatch.policy.model import Policy
 from dispatch.shifts.model import Cause, Shift
@@ -13,7 +13,7 @@ from dispatch.shifts.model import Cause, Shift
 
 def why_not_clock_in(mechanic: Mechanic) -> Conflict | None:
     """Only whoever is approved works; who is suspended has their live sessions, and no shift."""
-    if mechanic.profile.status is not Status.APPROVED:
+    if mechanic.profile.status is not MechanicStatus.APPROVED:
         return Conflict("not_eligible", "You are not approved, or not any more.")
     if mechanic.duty.on_shift and mechanic.clocked_in_at:
         return Conflict(
@@ -83,7 +83,7 @@ def closes_with_session(mechanic: Mechanic) -> bool:
 
 def is_to_go_off_shift(mechanic: Mechanic) -> bool:
     """Whether a mechanic is suspended, and on a shift that goes on all the same."""
-    is_suspended = mechanic.profile.status is Status.SUSPENDED
+    is_suspended = mechanic.profile.status is MechanicStatus.SUSPENDED
     return is_suspended and mechanic.duty.on_shift and not mechanic.duty.closing
 
 
