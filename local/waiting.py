@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-import urllib3
+from local.errors import LocalStackError
+
+_ANSWERED_IN_S = 60
+_MOST_READ_AHEAD = 1 << 20
+_LENGTH = re.compile(r"\r\ncontent-length: *(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +50,9 @@ class MotoEngine:
     """The questions ``moto_engine`` answers beside AWS's APIs."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._connections = urllib3.PoolManager(retries=False)
+        self._address = urlsplit(url)
+        self._asking = asyncio.Lock()
+        self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def waiting(self) -> Waiting:
         """What waits now."""
@@ -68,11 +76,36 @@ class MotoEngine:
         return list(await self._get("mails"))
 
     async def _get(self, what: str) -> Any:
-        def get() -> Any:
-            url = f"{self._url}/_engine/{what}"
-            return json.loads(self._connections.request("GET", url, timeout=60).data)
+        async with self._asking:
+            try:
+                return json.loads(await self._asked(what))
+            except BaseException:
+                self._leave()  # whatever else comes over this connection answers nobody
+                raise
 
-        return await asyncio.to_thread(get)
+    async def _asked(self, what: str) -> bytes:
+        """The answer's body. Several questions in a row share a connection."""
+        if self._connection is None:
+            self._connection = await asyncio.open_connection(
+                self._address.hostname, self._address.port, limit=_MOST_READ_AHEAD
+            )
+        reader, writer = self._connection
+        writer.write(
+            f"GET /_engine/{what} HTTP/1.1\r\nhost: {self._address.netloc}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(_ANSWERED_IN_S):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin1").lower()
+            status = head.split(" ", 2)[1]
+            body = await reader.readexactly(int(_LENGTH.findall(head)[0]))
+        if status != "200":
+            raise LocalStackError(f"moto's process answered {status} for {what}; the log says why.")
+        return body
+
+    def _leave(self) -> None:
+        if self._connection:
+            with suppress(RuntimeError):  # the loop may be closed by now
+                self._connection[1].close()
+            self._connection = None
 
 
 def _time(text: str | None) -> datetime | None:
