@@ -57,6 +57,10 @@ class EventType(StrEnum):
     WAITLIST_WOKEN = "WaitlistWoken"
     WAITLIST_ENDED = "WaitlistEnded"
     DEVICE_DISABLED = "DeviceDisabled"
+    PAYMENT_RECEIVED = "PaymentReceived"
+    REFUND_DUE = "RefundDue"
+    REFUND_MADE = "RefundMade"
+    REFUND_FAILED = "RefundFailed"
 
 
 @dataclass(frozen=True, slots=True)
