@@ -14,10 +14,10 @@ SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 export PYTHONPATH := layers/domain:.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint types format demo run bench build deploy openapi lock clean
+.PHONY: help setup test test-long lint types format demo run bench build build-sizes deploy openapi lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .venv-ministack/.ready ## Make the virtualenvs (the other targets do so themselves)
 
@@ -66,16 +66,16 @@ run: setup ## The whole backend on this machine: make run PORT=3000
 bench: .venv/.ready ## Measure the ranking, write bench/RESULTS.md
 	$(BIN)/python -m bench
 
-# Lambda's file system is read-only: without bytecode that stays valid whatever happens to timestamps, every cold start
-# compiles everything again.
 build: .venv-sam/.ready ## Validate the template and build what gets deployed (needs Python 3.13)
 	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
 	echo "Building with $$python313/python3.13 for $(ARCHITECTURE)"; \
 	PATH="$$python313:$$PATH"; unset PYTHONPATH; set -ex; \
 	$(SAM) validate --lint --template template.yaml; \
 	$(SAM) build --template template.yaml --parameter-overrides Architecture=$(ARCHITECTURE); \
-	find .aws-sam/build -name __pycache__ -prune -exec rm -r {} +; \
-	python3.13 -m compileall -q --invalidation-mode unchecked-hash -s .aws-sam/build .aws-sam/build
+	PYTHONHASHSEED=0 python3.13 tools/finish_build.py .aws-sam/build $(RECORD)
+
+build-sizes: ## As `build`; what it built is what later builds are measured by
+	@$(MAKE) build RECORD=--record
 
 deploy: build ## Deploy what `build` built: make deploy ENV=staging
 	@test $(ARCHITECTURE) = arm64 || grep -q "Architecture=$(ARCHITECTURE)" samconfig.toml || { \

@@ -42,6 +42,7 @@ ENTRY_POINTS = {
     "snapshot": "matching/snapshot.py",
     "timers": "timers/consumer.py",
     "sweeper": "timers/sweeper.py",
+    "admin": "admin/api.py",
     "relay": "relay/consumer.py",
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
@@ -211,6 +212,10 @@ def test_the_samples_tell_of_a_calendar(invoke: Invoke) -> None:
     assert _status(invoke("calendar.bookings"))[0] == 200
     assert _status(invoke("calendar.end-time-off"))[0] == 204
     assert slots() == 29
+
+
+def test_the_samples_tell_of_the_policy(invoke: Invoke) -> None:
+    assert json.loads(invoke("admin.policy")["body"])["version"] == 1
 
 
 QUEUES = ("matching", "timers", "notify", "turns")

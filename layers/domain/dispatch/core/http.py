@@ -273,6 +273,7 @@ class _MemberOf:
 AnyCaller = Annotated[Caller, Depends(_any_caller)]
 Customer = Annotated[Caller, Depends(_MemberOf("customer"))]
 Mechanic = Annotated[Caller, Depends(_MemberOf("mechanic"))]
+Admin = Annotated[Caller, Depends(_MemberOf("admin"))]
 
 
 # Paging, ETags, repeats

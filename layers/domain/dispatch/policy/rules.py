@@ -7,6 +7,9 @@ from typing import Any
 
 from dispatch.policy.model import Plan, Policy, Scoring, SessionType
 
+STEPS = ("experience_years", "rating", "completed_sessions", "complete_profile")
+"""The criteria of the score that are worth the more the higher a threshold is reached."""
+
 
 def to_document(policy: Policy) -> dict[str, Any]:
     """The policy in JSON's own types; ratings are texts, so that they stay exact."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from dispatch.core.table import decides_anew
 from dispatch.policy import store
-from dispatch.policy.model import Policy
+from dispatch.policy.model import Policy, PolicyVersion
 
 CACHED_FOR = timedelta(seconds=60)
 
@@ -23,11 +23,25 @@ def current(now: datetime) -> Policy:
 def of_version(version: int) -> Policy:
     """A stored version: what a session that became pending under it goes by."""
     if version not in _by_version:
-        policy = store.find(version)
-        if policy is None:
-            raise LookupError(f"policy version {version} was never stored")
-        _by_version[version] = policy
+        _by_version[version] = _stored(version).policy
     return _by_version[version]
+
+
+@decides_anew
+def newest() -> PolicyVersion:
+    """The newest policy as it is now. The very first call stores version 1."""
+    version = store.newest_version()
+    if version is None:
+        store.add_first(Policy())
+        return PolicyVersion(Policy())
+    return _stored(version)
+
+
+def _stored(version: int) -> PolicyVersion:
+    found = store.find(version)
+    if found is None:
+        raise LookupError(f"policy version {version} was never stored")
+    return found
 
 
 @decides_anew

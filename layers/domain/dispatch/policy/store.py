@@ -3,7 +3,8 @@
 import json
 
 from dispatch.core.table import IS_NEW, Key, Transaction, get
-from dispatch.policy.model import Policy
+from dispatch.core.time import parse_time
+from dispatch.policy.model import Policy, PolicyVersion
 from dispatch.policy.rules import from_document, to_document
 
 _NEWEST = Key("POLICY", "NEWEST")
@@ -19,9 +20,16 @@ def newest_version() -> int | None:
     return item["newest"] if item else None
 
 
-def find(version: int) -> Policy | None:
+def find(version: int) -> PolicyVersion | None:
     item = get(_version_key(version))
-    return from_document(json.loads(item["document"])) if item else None
+    if item is None:
+        return None
+    changed_at = item.get("changed_at")
+    return PolicyVersion(
+        from_document(json.loads(item["document"])),
+        changed_at=parse_time(changed_at) if changed_at else None,
+        changed_by=item.get("changed_by"),
+    )
 
 
 def add_first(policy: Policy) -> None:

@@ -3,10 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
@@ -15,35 +12,24 @@ from pydantic import (
 )
 
 from dispatch.core.examples import CITY, CONCERN, NAME, SCHEDULED_START, VEHICLE
-from dispatch.core.views import Body, Country, GivenInstant, Line, NotYet, by_example, wrong
+from dispatch.core.views import (
+    Body,
+    Country,
+    Email,
+    GivenInstant,
+    Line,
+    NotYet,
+    by_example,
+    e164,
+    wrong,
+)
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.sessions.model import Intake, PaymentMethod, Vehicle
 
-HOME_REGION = "CA"
-"""Where a phone number without a country code is dialled, unless the customer's country says."""
-
 MIN_CONCERN = 10
 MIN_CONCERN_URGENT = 5
 MAX_CONCERN = 10_000
-
-
-def _email(text: str) -> str:
-    """Syntax alone: whether a domain takes mail shows when mail is sent."""
-    try:
-        checked = validate_email(text, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        raise wrong("is not an email address") from None
-    return checked.normalized
-
-
-Email = Annotated[Line, AfterValidator(_email)]
-
-
-def _can_be_called(number: phonenumbers.PhoneNumber) -> bool:
-    """From anywhere: a number without its area code is possible within a town alone."""
-    possible = phonenumbers.is_possible_number_with_reason(number)
-    return bool(possible == phonenumbers.ValidationResult.IS_POSSIBLE)
 
 
 class VehicleBody(Body):
@@ -108,13 +94,7 @@ class IntakeBody(Body):
     @field_validator("phone")
     @classmethod
     def _e164(cls, text: str, info: ValidationInfo) -> str:
-        try:
-            number = phonenumbers.parse(text, info.data.get("customer_country") or HOME_REGION)
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is None or not _can_be_called(number):
-            raise wrong("is not a phone number; write it as +1 416 555 0100")
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return e164(text, info.data.get("customer_country"))
 
     @field_validator("concern")
     @classmethod
