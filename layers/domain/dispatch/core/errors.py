@@ -72,9 +72,7 @@ class TooFewCredits(Refusal):
     slug, title, status = "insufficient-credits", "Too few credits", 402
 
     def __init__(self, detail: str, *, balance: int, missing: int) -> None:
-        super().__init__(
-            detail, reason="insufficient_credits", balance=balance, missing=missing
-        )
+        super().__init__(detail, reason="insufficient_credits", balance=balance, missing=missing)
 
 
 class BadSignature(Refusal):

@@ -46,7 +46,7 @@ def customer_of(record: Mapping[str, Any]) -> Customer:
 
 
 def credits_of(record: Mapping[str, Any]) -> int | None:
-    """How many credits the customer of a record that was checked is to have; None: as many as now."""
+    """How many credits the customer of a checked record is to have; None: as many as now."""
     credits_: int | None = record.get("credits")
     return credits_
 

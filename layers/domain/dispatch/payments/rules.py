@@ -11,8 +11,8 @@ from dispatch.payments.model import (
     Balance,
     Entry,
     EntryKind,
-    NotReturned,
     Notice,
+    NotReturned,
     Paid,
     Payment,
     PaymentMove,
@@ -55,19 +55,19 @@ def entry_id(session_id: str, kind: EntryKind) -> str:
     return f"{session_id}-{kind}"
 
 
-def too_few(credits: int, needed: int) -> TooFewCredits:
+def too_few(there: int, needed: int) -> TooFewCredits:
     """The refusal, with what is missing."""
     return TooFewCredits(
-        f"You have {credits} credits; this takes {needed}. Choose another way to pay, or another "
+        f"You have {there} credits; this takes {needed}. Choose another way to pay, or another "
         "plan.",
-        balance=credits,
-        missing=needed - credits,
+        balance=there,
+        missing=needed - there,
     )
 
 
-def below_zero(credits: int) -> Invalid:
+def below_zero(there: int) -> Invalid:
     """Nobody owes us credits."""
-    return Invalid.field("/amount", f"takes more than there is; the balance is {credits}")
+    return Invalid.field("/amount", f"takes more than there is; the balance is {there}")
 
 
 # Payments
@@ -202,7 +202,7 @@ def has_arrived(payment: Payment | None) -> bool:
 
 
 SESSION_KEY = "dispatch_session_id"
-"""What is ours has the session's id under this in its metadata: an account may serve others, too."""
+"""What is ours names its session by this in its metadata: an account may serve others, too."""
 
 
 def notice_of(event: Any) -> Notice:

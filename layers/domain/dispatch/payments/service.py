@@ -23,8 +23,8 @@ from dispatch.payments.model import (
     Checkout,
     Entry,
     EntryKind,
-    NotReturned,
     Notice,
+    NotReturned,
     Paid,
     Payment,
     PaymentMove,
@@ -36,9 +36,7 @@ from dispatch.payments.model import (
 # Credits: parts of other use cases' transactions
 
 
-def debit(
-    tx: Transaction, customer_id: str, session_id: str, credits_: int, now: datetime
-) -> None:
+def debit(tx: Transaction, customer_id: str, session_id: str, credits_: int, now: datetime) -> None:
     """Take what a session costs; nothing for nothing.
 
     On commit: TooFewCredits with what is missing, StaleVersion.
@@ -286,9 +284,7 @@ def remind_of_refund(key: Key, now: datetime) -> bool:
         "session_id": payment.session_id,
         "payment_id": payment.id,
     }
-    aws.sqs().send_message(
-        QueueUrl=settings.refunds_queue_url(), MessageBody=json.dumps(message)
-    )
+    aws.sqs().send_message(QueueUrl=settings.refunds_queue_url(), MessageBody=json.dumps(message))
     with Transaction() as tx:
         store.put_payment(tx, rules.ask_again(payment, now))
     return True

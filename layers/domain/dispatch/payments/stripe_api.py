@@ -79,30 +79,28 @@ def open_checkout(
     is the same.
     """
     mark = {SESSION_KEY: session_id}
-    with _asking(now) as stripe:
-        made = stripe.v1.checkout.sessions.create(
+    wanted: Any = {
+        "mode": "payment",
+        "payment_method_types": ["card"],  # which is paid at once, or not at all
+        "line_items": [
             {
-                "mode": "payment",
-                "payment_method_types": ["card"],  # which is paid at once, or not at all
-                "line_items": [
-                    {
-                        "quantity": 1,
-                        "price_data": {
-                            "currency": settings.payment_currency(),
-                            "unit_amount": price_cents,
-                            "product_data": {"name": name},
-                        },
-                    }
-                ],
-                "client_reference_id": session_id,
-                "metadata": mark,
-                "payment_intent_data": {"metadata": mark},
-                "expires_at": int(expires_at.timestamp()),
-                "success_url": _with_session(settings.payment_success_url(), session_id),
-                "cancel_url": _with_session(settings.payment_cancel_url(), session_id),
-            },
-            {"idempotency_key": key},
-        )
+                "quantity": 1,
+                "price_data": {
+                    "currency": settings.payment_currency(),
+                    "unit_amount": price_cents,
+                    "product_data": {"name": name},
+                },
+            }
+        ],
+        "client_reference_id": session_id,
+        "metadata": mark,
+        "payment_intent_data": {"metadata": mark},
+        "expires_at": int(expires_at.timestamp()),
+        "success_url": _with_session(settings.payment_success_url(), session_id),
+        "cancel_url": _with_session(settings.payment_cancel_url(), session_id),
+    }
+    with _asking(now) as stripe:
+        made = stripe.v1.checkout.sessions.create(wanted, {"idempotency_key": key})
     assert made.url is not None, "an open checkout has a page"
     return Checkout(session_id, made.id, made.url)
 

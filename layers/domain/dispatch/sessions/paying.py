@@ -14,8 +14,8 @@ from dispatch.payments import service as payments
 from dispatch.payments import stripe_api
 from dispatch.payments.model import (
     Checkout,
-    NotReturned,
     Notice,
+    NotReturned,
     Paid,
     Payment,
     RefundReason,

@@ -431,7 +431,7 @@ def _cancel(
 
 
 def _give_back(tx: Transaction, ended: Session, now: datetime) -> None:
-    """What a session that is off gives back of what was paid for it, in the means it was paid by."""
+    """What is given back for a session that is off, in the means it was paid by."""
     if ended.refund:
         payments.give_back(tx, ended.customer_id, ended.id, ended.refund.credits, now)
         payments.owe(tx, ended.id, ended.payment_id, ended.refund.price_cents, now)
