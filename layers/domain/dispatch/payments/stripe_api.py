@@ -163,4 +163,3 @@ def _signed_at(signature: str) -> int:
 def forget() -> None:
     """Build the client anew. For tests, which change what it talks to."""
     _client_of.cache_clear()
-    _http.cache_clear()
