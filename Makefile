@@ -14,7 +14,7 @@ SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 export PYTHONPATH := layers/domain:.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint types format demo run bench build build-sizes deploy openapi lock clean
+.PHONY: help setup test test-long lint types format demo run bench cost build build-sizes deploy openapi lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,8 +63,11 @@ demo: setup ## A driver in Toronto gets a mechanic: the whole story, told in the
 run: setup ## The whole backend on this machine: make run PORT=3000
 	@PORT=$(PORT) $(BIN)/python -m local
 
-bench: .venv/.ready ## Measure the ranking, write bench/RESULTS.md
+bench: setup ## Measure ranking, slots and loading; write bench/RESULTS.md
 	$(BIN)/python -m bench
+
+cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/RESULTS.md
+	@$(BIN)/python -m bench.cost
 
 build: .venv-sam/.ready ## Validate the template and build what gets deployed (needs Python 3.13)
 	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from local.clock import VirtualClock
+from local.meter import Meter
 
 LENGTH = struct.Struct("!I")
 """What goes before each message on a worker's socket."""
@@ -32,7 +33,7 @@ class Spec:
     """Everything a worker needs to become an instance of a function.
 
     ``code`` and ``layers`` are folders, ``environment`` is the whole of it, ``clock`` is the file
-    of the stack's clock.
+    of the stack's clock, ``meter`` that of what is counted, empty where nothing is.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Spec:
     environment: dict[str, str]
     memory_mb: int
     clock: str
+    meter: str = ""
 
     def to_json(self) -> str:
         """For the way to the zygote."""
@@ -83,14 +85,18 @@ def serve(spec: Spec, connection: socket.socket) -> None:
     except Exception as error:  # noqa: BLE001 - whatever the function's module raises
         connection.sendall(framed(_failure(error)))
         return
+    meter = _metered(spec)
     connection.sendall(framed({"ready": True}))
     while (invocation := receive(connection)) is not None:
-        deadline = time.monotonic() + invocation["timeout_s"]
+        started = time.monotonic()
+        deadline = started + invocation["timeout_s"]
         context = Context(spec, invocation["request_id"], deadline)
         try:
             answer = framed({"result": handler(invocation["event"], context)})
         except Exception as error:  # noqa: BLE001 - an error of this invocation only
             answer = framed(_failure(error))
+        if meter:
+            meter.invoked(invocation["event"], time.monotonic() - started)
         sys.stdout.flush()
         connection.sendall(answer)
 
@@ -109,6 +115,14 @@ def _become(spec: Spec) -> Handler:
     module = importlib.import_module(module_name)
     handler: Handler = getattr(module, attribute)
     return handler
+
+
+def _metered(spec: Spec) -> Meter | None:
+    if not spec.meter:
+        return None
+    meter = Meter(Path(spec.meter), spec.name, spec.memory_mb)
+    meter.watch(importlib.import_module("dispatch.core.aws").session())
+    return meter
 
 
 def _run_on(clock: VirtualClock) -> None:

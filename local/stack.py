@@ -92,10 +92,12 @@ def running_stack(
     template: Path | None = None,
     table_engine: TableEngine | None = None,
     log: Path | None = None,
+    meter: Path | None = None,
 ) -> Iterator[RunningStack]:
     """Start a stack with fresh state, and stop it when the block ends; it dies with its parent.
 
-    Port 0 takes a free one. Raises LocalStackError, with what the stack said, if it does not start.
+    Port 0 takes a free one. ``meter`` is where to count what AWS would bill
+    (``local.meter``). Raises LocalStackError, with what the stack said, if it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="dispatch-stack-") as folder:
         log = log or Path(folder) / "stack.log"
@@ -108,7 +110,11 @@ def running_stack(
         child = processes.start(
             command,
             cwd=processes.ROOT,
-            env={**os.environ, "PYTHONPATH": str(processes.ROOT)},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(processes.ROOT),
+                "METER": str(meter) if meter else "",
+            },
             stdout=subprocess.PIPE,
             stderr=terminal,
         )

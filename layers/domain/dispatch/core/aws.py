@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 @cache
-def _session() -> Any:
+def session() -> Any:
+    """The one boto3 session of the process, whose clients share what they load."""
     import boto3.session
 
     return boto3.session.Session()
@@ -31,7 +32,7 @@ def _client(service: str, attempts: int = 4) -> Any:
         parameter_validation=False,
         account_id_endpoint_mode="disabled",
     )
-    return _session().client(service, config=config)
+    return session().client(service, config=config)
 
 
 def dynamodb() -> "DynamoDBClient":
@@ -77,4 +78,4 @@ def ssm() -> "SSMClient":
 def forget() -> None:
     """Build every client anew. For tests, which change engines."""
     _client.cache_clear()
-    _session.cache_clear()
+    session.cache_clear()
