@@ -4,7 +4,8 @@ Started by ``engines`` as ``python -m local.moto_engine CLOCK_FILE``; announces 
 of JSON on standard output and stops when its standard input closes.
 
 Beside AWS's APIs it answers ``GET /_engine/...``: what waits in queues and schedules, and what was
-pushed and mailed. One request at a time also means that such an answer is never half a change.
+pushed and mailed. One request at a time also means that such an answer is never half a change. The
+stand-in for Stripe lives here, too, for the same reason: under ``/_stripe/``.
 """
 
 import asyncio
@@ -25,10 +26,12 @@ import uvicorn
 
 from local import processes
 from local.clock import VirtualClock
+from local.stripe import PREFIX as STRIPE
+from local.stripe import StandIn, served
 from local.template import ACCOUNT, REGION
 
 # Made ready at once rather than by the first request of each, while the stack reads its template.
-_SERVICES = ("sqs", "sns", "s3", "scheduler", "sesv2", "cognitoidp")
+_SERVICES = ("sqs", "sns", "s3", "scheduler", "sesv2", "cognitoidp", "ssm")
 
 # Clients, too, keep what they have open: who closes it while the other writes breaks a call.
 _KEEP_ALIVE_S = 24 * 3600
@@ -187,9 +190,12 @@ class _Application:
     under threads.
     """
 
-    def __init__(self, moto_application: Any, questions: dict[str, Answer]) -> None:
+    def __init__(
+        self, moto_application: Any, questions: dict[str, Answer], stripe: StandIn
+    ) -> None:
         self._moto_application = moto_application
         self._questions = questions
+        self._stripe = stripe
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         body, more = bytearray(), True
@@ -198,11 +204,14 @@ class _Application:
             body += part.get("body", b"")
             more = part.get("more_body", False)
         question = self._questions.get(scope["path"])
-        if question is None:
-            status, headers, answer = self._asked_of_moto(scope, bytes(body))
-        else:
-            status, headers = 200, [("content-type", "application/json")]
+        status, headers = 200, [("content-type", "application/json")]
+        if question is not None:
             answer = json.dumps(question()).encode()
+        elif scope["path"].startswith(STRIPE):
+            status, document = served(self._stripe, scope, bytes(body))
+            answer = json.dumps(document).encode()
+        else:
+            status, headers, answer = self._asked_of_moto(scope, bytes(body))
         headers = [each for each in headers if each[0].lower() not in {"connection", "date"}]
         encoded = [(name.encode("latin1"), value.encode("latin1")) for name, value in headers]
         await send({"type": "http.response.start", "status": status, "headers": encoded})
@@ -282,6 +291,7 @@ def main(clock_file: str) -> None:
             "/_engine/pushes": lambda: outbox.pushes,
             "/_engine/mails": lambda: outbox.mails,
         },
+        StandIn(clock.now),
     )
     config = uvicorn.Config(
         application,

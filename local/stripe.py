@@ -17,6 +17,9 @@ from urllib.parse import parse_qsl
 
 Document = dict[str, Any]
 
+PREFIX = "/_stripe"
+"""Where the stand-in is served, its API below it and its hooks under ``/_stripe/_hook/``."""
+
 _SHORTEST_S, _LONGEST_S = 30 * 60, 24 * 3600
 """How long a page may be open."""
 
@@ -193,6 +196,15 @@ class StandIn:
         self._happens("payment_intent.succeeded", payment)
         return self._happens("checkout.session.completed", checkout)
 
+    def open_page(self, asked: Document) -> str:
+        """The page of that id, or the latest of that session. Raises StripeError without one."""
+        if "checkout_id" in asked:
+            return str(asked["checkout_id"])
+        for checkout in reversed(self.checkouts.values()):
+            if checkout["client_reference_id"] == asked.get("session_id"):
+                return str(checkout["id"])
+        raise StripeError(404, "invalid_request_error", "There is no page for this session.")
+
     def give_back(self, payment_id: str, amount: int | None = None) -> Document:
         """Somebody refunds by hand, all that is left or so much. Answers the event."""
         asked: Document = {"payment_intent": payment_id}
@@ -201,7 +213,9 @@ class StandIn:
 
     def fail_refund(self, refund_id: str) -> Document:
         """The customer's bank does not take a refund. Answers the event."""
-        refund = self.refunds[refund_id]
+        refund = self.refunds.get(refund_id)
+        if refund is None:
+            raise StripeError(404, "invalid_request_error", f"No such refund: '{refund_id}'")
         refund["status"] = "failed"
         return self._happens("refund.failed", refund)
 
@@ -293,3 +307,41 @@ def parameters(form: str) -> Document:
             place = place.setdefault(step, {})
         place[last] = value
     return found
+
+
+# Served to other processes
+
+
+def served(account: StandIn, scope: Mapping[str, Any], body: bytes) -> tuple[int, Document]:
+    """Status and document for an ASGI request under ``PREFIX``: a call of the API, or a hook."""
+    path = scope["path"].removeprefix(PREFIX)
+    if path.startswith("/_hook/"):
+        try:
+            return 200, hook(account, path.removeprefix("/_hook/"), json.loads(body or b"{}"))
+        except StripeError as error:
+            return error.status, error.document
+    query = scope["query_string"].decode()
+    headers = {name.decode(): value.decode("latin1") for name, value in scope["headers"]}
+    return account.answer(
+        scope["method"], f"{path}?{query}" if query else path, body.decode(), headers
+    )
+
+
+def hook(account: StandIn, name: str, asked: Document) -> Document:
+    """What people and banks do, and what there is to see. Raises StripeError for what cannot be."""
+    match name:
+        case "told":
+            return account.told()
+        case "down":
+            account.down = bool(asked["down"])
+            return {"down": account.down}
+        case "pay":
+            return account.pay(account.open_page(asked))
+        case "refund":
+            return account.give_back(asked["payment_intent"], asked.get("amount"))
+        case "fail":
+            return account.fail_refund(asked["refund"])
+        case "delivered":
+            account.note_delivery(asked["event_id"])
+            return {}
+    raise StripeError(404, "invalid_request_error", f"There is no hook {name}.")

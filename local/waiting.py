@@ -8,6 +8,8 @@ from typing import Any
 
 import urllib3
 
+from local import stripe
+
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
@@ -66,6 +68,16 @@ class MotoEngine:
     async def mails(self) -> list[dict[str, Any]]:
         """What left through SES, oldest first."""
         return list(await self._get("mails"))
+
+    async def stripe(self, hook: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a hook of the stand-in for Stripe (``local.stripe.hook``)."""
+
+        def post() -> tuple[int, dict[str, Any]]:
+            url = f"{self._url}{stripe.PREFIX}/_hook/{hook}"
+            answer = self._connections.request("POST", url, body=json.dumps(asked), timeout=60)
+            return answer.status, json.loads(answer.data)
+
+        return await asyncio.to_thread(post)
 
     async def _get(self, what: str) -> Any:
         def get() -> Any:
