@@ -19,6 +19,7 @@ from dispatch.notifications import service as notifications
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
+from local.stripe import StandIn
 from tests.calendar_builders import an_availability
 from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
@@ -43,6 +44,8 @@ ENTRY_POINTS = {
     "timers": "timers/consumer.py",
     "sweeper": "timers/sweeper.py",
     "admin": "admin/api.py",
+    "payments": "payments/api.py",
+    "refunds": "payments/consumer.py",
     "relay": "relay/consumer.py",
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
@@ -216,6 +219,32 @@ def test_the_samples_tell_of_a_calendar(invoke: Invoke) -> None:
 
 def test_the_samples_tell_of_the_policy(invoke: Invoke) -> None:
     assert json.loads(invoke("admin.policy")["body"])["version"] == 1
+
+
+def test_the_samples_tell_of_paying_and_of_the_money_back(
+    invoke: Invoke, world: World, stripe_account: StandIn
+) -> None:
+    assert _status(invoke("admin.credits"))[0] == 201
+    assert json.loads(invoke("payments.credits")["body"])["balance"] == 25
+    assert _status(invoke("intake.start-stripe"))[0] == 201
+    assert _status(invoke("payments.checkout"))[0] == 409
+    assert json.loads(invoke("sessions.waiver")["body"])["next"] == "pay"
+    assert _status(invoke("payments.checkout"))[0] == 200
+    stripe_account.pay(next(iter(stripe_account.checkouts)))
+    (payment,) = stripe_account.payments.values()
+    stripe_account.payments["pi_sample"] = payment | {"id": "pi_sample"}
+    for _ in range(2):
+        assert _status(invoke("payments.webhook"))[0] == 200
+    session = json.loads(invoke("sessions.get")["body"])
+    assert session["status"] == "pending"
+    cancelled = json.loads(invoke("sessions.cancel")["body"])
+    assert cancelled["refund"] == {"percent": 100, "price_cents": 999, "credits": 0}
+    for _ in range(2):
+        assert invoke("refunds.RefundDue") == {"batchItemFailures": []}
+    assert [refund["amount"] for refund in stripe_account.refunds.values()] == [999]
+    assert [fact["returned_cents"] for fact in world.facts("RefundMade")] == [999]
+    (due,) = world.facts("RefundDue")
+    assert set(due) == set(_body("refunds.RefundDue"))
 
 
 QUEUES = ("matching", "timers", "notify", "turns")
