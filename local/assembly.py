@@ -20,9 +20,10 @@ from local.gateway import Gateway
 from local.log import Log
 from local.pumps import Bell, Pumps
 from local.queues import Queue
-from local.resources import Resources, given_parameters, on_engines
+from local.resources import Resources, given_parameters, on_engines, stripe_webhook_secret
 from local.schedules import OneTime, Regular
 from local.streams import Stream
+from local.stripe_account import StripeAccount
 from local.waiting import MotoEngine
 
 _SEEDING = processes.ROOT / "local" / "seeding"
@@ -73,6 +74,8 @@ async def assembled(
         }
         if len(plan.api.authorizers) != 1:
             raise LocalStackError("The local stack makes tokens for exactly one JWT authorizer.")
+        gateway = Gateway(plan.api, functions, authorizers, clock.now, bell, log)
+        secret = await asyncio.to_thread(stripe_webhook_secret, clients, translated)
         control = Control(
             clock=clock,
             pumps=pumps,
@@ -85,8 +88,8 @@ async def assembled(
             ],
             seed=workers.function(_seeding(plan), running_engines.environment, clock, zygote, log),
             describe=lambda: openapi.described(plan.api, plan.functions, zygote, log),
+            stripe=StripeAccount(moto, gateway, secret, clock.now),
         )
-        gateway = Gateway(plan.api, functions, authorizers, clock.now, bell, log)
         routes = [*control.routes(), Route("/{path:path}", gateway.answer, methods=_METHODS)]
         yield Stack(Starlette(routes=routes), pumps)
 

@@ -165,3 +165,5 @@ class Clients:
         self.scheduler = client("scheduler", engines.moto_url)
         self.ses = client("sesv2", engines.moto_url)
         self.cognito = client("cognito-idp", engines.moto_url)
+        self.ssm = client("ssm", engines.moto_url)
+        self.moto_url = engines.moto_url

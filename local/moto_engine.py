@@ -4,7 +4,8 @@ Started by ``engines`` as ``python -m local.moto_engine CLOCK_FILE``; announces 
 of JSON on standard output and stops when its standard input closes.
 
 Beside AWS's APIs it answers ``GET /_engine/...``: what waits in queues and schedules, and what was
-pushed and mailed. One request at a time also means that such an answer is never half a change.
+pushed and mailed. One request at a time also means that such an answer is never half a change. The
+stand-in for Stripe lives here, too, for the same reason: under ``/_stripe/``.
 """
 
 import functools
@@ -24,10 +25,12 @@ import moto.core.utils
 from local import processes
 from local.clock import VirtualClock
 from local.plain_http import Answer, Request, listener, serve
+from local.stripe import PREFIX as STRIPE
+from local.stripe import StandIn, served
 from local.template import ACCOUNT, REGION
 
 # Made ready at once rather than by the first request of each, while the stack reads its template.
-_SERVICES = ("sqs", "sns", "s3", "scheduler", "sesv2", "cognitoidp")
+_SERVICES = ("sqs", "sns", "s3", "scheduler", "sesv2", "cognitoidp", "ssm")
 
 
 def run_on(clock: VirtualClock) -> None:
@@ -194,16 +197,21 @@ class _Application:
     One request at a time, for moto is not atomic under threads.
     """
 
-    def __init__(self, moto_application: Any, questions: dict[str, Callable[[], Any]]) -> None:
+    def __init__(
+        self,
+        moto_application: Any,
+        questions: dict[str, Callable[[], Any]],
+        stripe: StandIn,
+    ) -> None:
         self._moto_application = moto_application
         self._questions = questions
+        self._stripe = stripe
 
     def __call__(self, request: Request) -> Answer:
+        if request.target.startswith(STRIPE):
+            return _as_json(*served(self._stripe, request))
         question = self._questions.get(request.target)
-        if question is None:
-            return self._asked_of_moto(request)
-        answer = json.dumps(question()).encode()
-        return Answer(200, [("content-type", "application/json")], answer)
+        return self._asked_of_moto(request) if question is None else _as_json(200, question())
 
     def _asked_of_moto(self, request: Request) -> Answer:
         started: list[Any] = []
@@ -218,6 +226,10 @@ class _Application:
                 parts.close()
         status, headers = started
         return Answer(int(status.split()[0]), headers, answer)
+
+
+def _as_json(status: int, document: Any) -> Answer:
+    return Answer(status, [("content-type", "application/json")], json.dumps(document).encode())
 
 
 def _wsgi_environ(request: Request) -> dict[str, Any]:
@@ -277,6 +289,7 @@ def main(clock_file: str) -> None:
             "/_engine/pushes": lambda: outbox.pushes,
             "/_engine/mails": lambda: outbox.mails,
         },
+        StandIn(clock.now),
     )
     listening = listener()
     print(json.dumps({"port": listening.getsockname()[1]}), flush=True)

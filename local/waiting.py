@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from local import stripe
 from local.errors import LocalStackError
 
 _ANSWERED_IN_S = 60
@@ -75,31 +76,38 @@ class MotoEngine:
         """What left through SES, oldest first."""
         return list(await self._get("mails"))
 
+    async def stripe(self, hook: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a hook of the stand-in for Stripe (``local.stripe.hook``)."""
+        status, body = await self._ask("POST", f"{stripe.PREFIX}/_hook/{hook}", json.dumps(asked))
+        return status, json.loads(body)
+
     async def _get(self, what: str) -> Any:
+        status, body = await self._ask("GET", f"/_engine/{what}")
+        if status != 200:
+            raise LocalStackError(f"moto's process answered {status} for {what}; the log says why.")
+        return json.loads(body)
+
+    async def _ask(self, method: str, path: str, text: str = "") -> tuple[int, bytes]:
         async with self._asking:
             try:
-                return json.loads(await self._asked(what))
+                return await self._asked(method, path, text.encode())
             except BaseException:
                 self._leave()  # whatever else comes over this connection answers nobody
                 raise
 
-    async def _asked(self, what: str) -> bytes:
-        """The answer's body. Several questions in a row share a connection."""
+    async def _asked(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """The answer's status and body. Several questions in a row share a connection."""
         if self._connection is None:
             self._connection = await asyncio.open_connection(
                 self._address.hostname, self._address.port, limit=_MOST_READ_AHEAD
             )
         reader, writer = self._connection
-        writer.write(
-            f"GET /_engine/{what} HTTP/1.1\r\nhost: {self._address.netloc}\r\n\r\n".encode()
-        )
+        head = f"{method} {path} HTTP/1.1\r\nhost: {self._address.netloc}\r\n"
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
         async with asyncio.timeout(_ANSWERED_IN_S):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin1").lower()
-            status = head.split(" ", 2)[1]
-            body = await reader.readexactly(int(_LENGTH.findall(head)[0]))
-        if status != "200":
-            raise LocalStackError(f"moto's process answered {status} for {what}; the log says why.")
-        return body
+            length = int(_LENGTH.findall(head)[0])
+            return int(head.split(" ", 2)[1]), await reader.readexactly(length)
 
     def _leave(self) -> None:
         if self._connection:

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from dispatch.core.events import Event, EventType
 from dispatch.core.table import Transaction
 from dispatch.customers import service as customers
+from tests import money_stories  # noqa: F401 - tells more of them
 from tests.clock import Clock
 from tests.fast.faults import Fault
 from tests.fast.state import State, differences, state_of
