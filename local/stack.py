@@ -71,6 +71,14 @@ class RunningStack:
         """What was mailed to a user, oldest first."""
         return list(self._call("GET", f"/_local/mails?user_id={quote(user_id)}"))
 
+    def stripe(self, hook: str, **asked: Any) -> Document:
+        """What customers and banks do at Stripe: ``pay``, ``refund``, ``fail``, ``deliver`` ..."""
+        return dict(self._call("POST", f"/_local/stripe/{hook}", asked))
+
+    def stripe_told(self) -> Document:
+        """Everything that Stripe was told."""
+        return dict(self._call("GET", "/_local/stripe"))
+
     def schedules(self) -> list[Document]:
         """One-time schedules that have not fired."""
         return list(self._call("GET", "/_local/schedules"))

@@ -43,11 +43,14 @@ _PRELOADED = (
     "pycountry",
     "pydantic",
     "pydantic.v1",  # FastAPI looks at it
+    "requests",
+    "stripe",
+    "stripe.checkout",
     "ulid",
     "zoneinfo",
 )
 
-_CLIENTS = ("dynamodb", "s3", "scheduler", "sesv2", "sns", "sqs")
+_CLIENTS = ("dynamodb", "s3", "scheduler", "sesv2", "sns", "sqs", "ssm")
 
 _PR_SET_PDEATHSIG = 1
 _MAX_MESSAGE = 1 << 20
@@ -61,6 +64,9 @@ def main(control_fd: int) -> None:
             importlib.import_module(name)
     with contextlib.suppress(ModuleNotFoundError):
         _remember_descriptions()
+        from local import short_way
+
+        short_way.take()
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=control_fd)

@@ -11,7 +11,9 @@ from moto.sqs.models import sqs_backends
 
 from dispatch.core import aws as clients
 from dispatch.core import time
+from local.stripe import StandIn
 from tests.clock import Clock
+from tests.fast import stripe
 from tests.fast.table import FastTable
 from tests.fast.world import FastWorld, running
 from tests.instances import forget_everything
@@ -51,6 +53,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
         "SCHEDULE_GROUP": "dispatch-test",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
         "POWERTOOLS_SERVICE_NAME": "test",
+        **stripe.ENVIRONMENT,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -78,7 +81,7 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
     s3_backends[ACCOUNT]["aws"].create_bucket(environment["SNAPSHOT_BUCKET"], REGION)
     scheduler_backends[ACCOUNT][REGION].create_schedule_group(environment["SCHEDULE_GROUP"], [])
     made = {"TIMERS_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:timers-dead"}
-    for name in ("timers", "notify", "matching"):
+    for name in ("timers", "notify", "matching", "refunds"):
         queue = sqs_backends[ACCOUNT][REGION].create_queue(name)
         made[f"{name.upper()}_QUEUE_ARN"] = queue.queue_arn
         made[f"{name.upper()}_QUEUE_URL"] = (
@@ -101,6 +104,16 @@ def mail(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAIL_SENDER", MAIL_SENDER)
     monkeypatch.setenv("MAIL_CONFIGURATION_SET", "dispatch-test")
     clients.ses().create_email_identity(EmailIdentity=MAIL_SENDER)
+
+
+@pytest.fixture
+def stripe_account(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """The stand-in that the functions take for Stripe."""
+    for name, value in stripe.SECRETS.items():
+        clients.ssm().put_parameter(Name=name, Value=value, Type="SecureString")
+    account = StandIn(clock)
+    monkeypatch.setattr("dispatch.payments.stripe_api._http", lambda: stripe.FastStripe(account))
+    return account
 
 
 @pytest.fixture

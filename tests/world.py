@@ -24,6 +24,7 @@ from dispatch.notifications.model import Platform
 from dispatch.offers import service as offers
 from dispatch.offers import store as offer_rows
 from dispatch.offers.model import Assignment, AssignmentStatus, MatchType
+from dispatch.payments import refunds
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Intake, PaymentMethod, Session, Vehicle
 from dispatch.shifts import service as shifts
@@ -74,6 +75,7 @@ class World:
             "TimersSubscription": timers.handle,
             "NotifySubscription": notifications.notify,
             "TurnsSubscription": waitlist.hear,
+            "RefundsSubscription": refunds.hear,
         }
 
     @property

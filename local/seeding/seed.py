@@ -11,10 +11,11 @@ from typing import Any
 from dispatch.core import time
 from dispatch.core.errors import Invalid
 from dispatch.customers import service as customers
-from dispatch.customers.rules import customer_of
+from dispatch.customers.rules import credits_of, customer_of
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import MechanicStatus
 from dispatch.mechanics.rules import profile_from
+from dispatch.payments import service as payments
 from dispatch.shifts import service as shifts
 
 Record = dict[str, Any]
@@ -34,7 +35,7 @@ def handler(event: dict[str, list[Record]], _context: object) -> dict[str, Any]:
     latest = {record["id"]: record for record in event["mechanics"]}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda record: _seed_mechanic(record, now), latest.values()))
-        list(pool.map(customers.upsert, event["customers"]))
+        list(pool.map(lambda record: _seed_customer(record, now), event["customers"]))
     return {"mechanics": len(event["mechanics"]), "customers": len(event["customers"])}
 
 
@@ -66,6 +67,14 @@ def _profile(record: Record) -> Record:
     defaults = {"name": record.get("id"), "profile_completion": 100}
     told = {name: value for name, value in record.items() if name != "currently_on_shift"}
     return defaults | told
+
+
+def _seed_customer(record: Record, now: datetime) -> None:
+    """The credits, if the record tells, are entered into the ledger."""
+    customer = customers.upsert(record)
+    wanted = credits_of(record)
+    if wanted is not None:
+        payments.adjust(customer.id, wanted, now)
 
 
 def _seed_mechanic(record: Record, now: datetime) -> None:

@@ -238,3 +238,18 @@ class FastBucket:
         if request["Key"] not in self.objects:
             raise refusal("GetObject", "NoSuchKey", "The specified key does not exist.", 404)
         return {"Body": BytesIO(self.objects[request["Key"]])}
+
+
+# Secrets
+
+
+@dataclass(slots=True)
+class FastParameters:
+    """SSM's Parameter Store, which is only read from."""
+
+    values: dict[str, str]
+
+    def get_parameters(self, **request: Any) -> dict[str, Any]:
+        assert request["WithDecryption"], "they are SecureStrings"
+        found = [name for name in request["Names"] if name in self.values]
+        return {"Parameters": [{"Name": name, "Value": self.values[name]} for name in found]}

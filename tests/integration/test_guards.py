@@ -9,7 +9,7 @@ import ast
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -26,7 +26,7 @@ from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
 from dispatch.core import aws as clients
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, Invalid, StaleVersion
+from dispatch.core.errors import Conflict, Invalid, StaleVersion, TooFewCredits
 from dispatch.core.idempotency import KEPT_FOR, AlreadyAnswered, Once
 from dispatch.core.table import Item, Key, Transaction, decode, get
 from dispatch.core.time import format_time
@@ -48,6 +48,10 @@ from dispatch.notifications.model import Entry as LedgerEntry
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
 from dispatch.offers.model import AssignmentStatus, LeftCapacity
+from dispatch.payments import rules as payment_rules
+from dispatch.payments import service as payments
+from dispatch.payments import store as payment_items
+from dispatch.payments.model import Balance, Checkout, EntryKind, Notice, Paid
 from dispatch.policy import rules as policy_rules
 from dispatch.policy import store as policy_items
 from dispatch.policy.model import Policy, PolicyVersion
@@ -65,6 +69,7 @@ from tests.builders import (
     ONE_MS,
     ONE_SECOND,
     RIVAL,
+    SESSION,
 )
 from tests.calendar_builders import QUARTER, TEN, a_booking, a_calendar, a_hold
 from tests.clock import NOON
@@ -1013,6 +1018,67 @@ def _others() -> Iterator[Case]:
     )
 
 
+def _enters(
+    tx: Transaction, amount: int, number: int, *, entry_id: str = "entry", balance: int = 5
+) -> None:
+    entry = payment_rules.entry(
+        Balance(CUSTOMER, balance - amount, number - 1),
+        EntryKind.GRANT,
+        amount,
+        entry_id=entry_id,
+        now=NOON,
+    )
+    payment_items.put_entry(
+        tx,
+        entry,
+        otherwise=lambda old: payments._why_not_taken(old, -amount, Balance(CUSTOMER)),
+    )
+
+
+def _pays(tx: Transaction, version: int) -> None:
+    paid = Paid(SESSION, "pi_1", 999, "cad")
+    payment = payment_rules.receive(paid, CUSTOMER, NOON)
+    payment_items.put_payment(tx, replace(payment, version=version))
+
+
+def _hears(tx: Transaction) -> None:
+    payments.hear(tx, Notice("evt_1", "charge.refunded", None), NOON)
+
+
+def _opens_checkout(tx: Transaction) -> None:
+    payment_items.put_checkout(tx, Checkout(SESSION, "cs_1", "https://pay.example"))
+
+
+def _payments() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
+        where = f"payments.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, **more)
+
+    five = written(partial(_enters, amount=5, number=1))
+    six = written(
+        partial(_enters, amount=5, number=1),
+        partial(_enters, amount=1, number=2, entry_id="second", balance=6),
+    )
+    takes = partial(_enters, number=2, entry_id="another")
+    yield case("put_entry/2", "#entries = :entries_read", six, partial(takes, amount=-1, balance=4))
+    yield case(
+        "put_entry/2",
+        "#credits >= :taken",
+        five,
+        partial(takes, amount=-6, balance=-1),
+        refusal=TooFewCredits,
+    )
+    gives = partial(_enters, amount=1, entry_id="another", balance=6)
+    yield case("put_entry/3", IS_NEW, five, partial(gives, number=1))
+    yield case("put_entry/3", "#entries = :entries_read", six, partial(gives, number=2))
+    yield case("put_entry/1", IS_NEW, five, partial(_enters, amount=1, number=2, balance=6))
+    first = written(partial(_pays, version=1))
+    yield case("put_payment", IS_NEW, first, partial(_pays, version=1))
+    yield case("put_payment", SAME_VERSION, first, partial(_pays, version=3))
+    yield case("put_checkout", IS_NEW, written(_opens_checkout), _opens_checkout)
+    yield case("put_heard", IS_NEW, written(_hears), _hears, refusal=payments.AlreadyHeard)
+
+
 REFUSED = [
     *_mechanics(),
     *_availability(),
@@ -1024,6 +1090,7 @@ REFUSED = [
     *_calendars(),
     *_others(),
     *_policies(),
+    *_payments(),
 ]
 
 

@@ -21,6 +21,7 @@ from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
+from local.stripe import StandIn
 from tests.calendar_builders import an_availability
 from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
@@ -47,6 +48,8 @@ ENTRY_POINTS = {
     "sweeper": "timers/sweeper.py",
     "admin": "admin/api.py",
     "approvals": "approvals/api.py",
+    "payments": "payments/api.py",
+    "refunds": "payments/consumer.py",
     "relay": "relay/consumer.py",
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
@@ -265,6 +268,32 @@ def test_the_samples_tell_of_an_approval(invoke: Invoke, world: World) -> None:
         answer = invoke(f"approvals.{name}")
         assert _status(answer)[0] == 200
         assert json.loads(answer["body"])["status"] == status
+
+
+def test_the_samples_tell_of_paying_and_of_the_money_back(
+    invoke: Invoke, world: World, stripe_account: StandIn
+) -> None:
+    assert _status(invoke("payments.grant"))[0] == 201
+    assert json.loads(invoke("payments.credits")["body"])["balance"] == 25
+    assert _status(invoke("intake.start-stripe"))[0] == 201
+    assert _status(invoke("payments.checkout"))[0] == 409
+    assert json.loads(invoke("sessions.waiver")["body"])["next"] == "pay"
+    assert _status(invoke("payments.checkout"))[0] == 200
+    stripe_account.pay(next(iter(stripe_account.checkouts)))
+    (payment,) = stripe_account.payments.values()
+    stripe_account.payments["pi_sample"] = payment | {"id": "pi_sample"}
+    for _ in range(2):
+        assert _status(invoke("payments.webhook"))[0] == 200
+    session = json.loads(invoke("sessions.get")["body"])
+    assert session["status"] == "pending"
+    cancelled = json.loads(invoke("sessions.cancel")["body"])
+    assert cancelled["refund"] == {"percent": 100, "price_cents": 999, "credits": 0}
+    for _ in range(2):
+        assert invoke("refunds.RefundDue") == {"batchItemFailures": []}
+    assert [refund["amount"] for refund in stripe_account.refunds.values()] == [999]
+    assert [fact["returned_cents"] for fact in world.facts("RefundMade")] == [999]
+    (due,) = world.facts("RefundDue")
+    assert set(due) == set(_body("refunds.RefundDue"))
 
 
 QUEUES = ("matching", "timers", "notify", "turns")

@@ -156,11 +156,13 @@ def test_a_field_of_a_later_feature_is_refused_by_name(name: str, value: Any) ->
     assert intake(**{name: None})
 
 
-@pytest.mark.parametrize("method", ["credits", "stripe"])
-def test_a_payment_method_of_a_later_feature_is_refused(method: str) -> None:
-    assert problems(an_intake_body(payment_method=method)) == {
-        "/payment_method": "is not available yet; use free"
-    }
+@pytest.mark.parametrize("method", ["free", "credits", "stripe"])
+def test_there_are_three_ways_to_pay(method: str) -> None:
+    assert intake(payment_method=method).payment_method == method
+
+
+def test_another_way_to_pay_is_refused() -> None:
+    assert problems(an_intake_body(payment_method="cash")).keys() == {"/payment_method"}
 
 
 # Where the customer is

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sesv2.client import SESV2Client
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_ssm.client import SSMClient
 
 
 @cache
@@ -66,6 +67,11 @@ def sns() -> "SNSClient":
 
 def sqs() -> "SQSClient":
     client: SQSClient = _client("sqs")
+    return client
+
+
+def ssm() -> "SSMClient":
+    client: SSMClient = _client("ssm")
     return client
 
 

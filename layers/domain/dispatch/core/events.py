@@ -63,6 +63,10 @@ class EventType(StrEnum):
     WAITLIST_ENDED = "WaitlistEnded"
     DEVICE_DISABLED = "DeviceDisabled"
     POLICY_CHANGED = "PolicyChanged"
+    PAYMENT_RECEIVED = "PaymentReceived"
+    REFUND_DUE = "RefundDue"
+    REFUND_MADE = "RefundMade"
+    REFUND_FAILED = "RefundFailed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,4 +21,3 @@ class Customer:
     phone: str | None = None
     location: Location = Location()
     locale: str | None = None
-    credits: int = 0

@@ -42,8 +42,13 @@ def customer_of(record: Mapping[str, Any]) -> Customer:
             city=record.get("city"),
             postal_code=record.get("postal_code"),
         ),
-        credits=balance,
     )
+
+
+def credits_of(record: Mapping[str, Any]) -> int | None:
+    """How many credits the customer of a checked record is to have; None: as many as now."""
+    credits_: int | None = record.get("credits")
+    return credits_
 
 
 def _is_text(value: object, longest: int) -> bool:

@@ -11,6 +11,7 @@ from dispatch.policy.model import SessionType
 
 class Status(StrEnum):
     AWAITING_WAIVER = "awaiting_waiver"
+    AWAITING_PAYMENT = "awaiting_payment"
     SCHEDULED = "scheduled"
     PENDING = "pending"
     WAITING = "waiting"
@@ -21,13 +22,18 @@ class Status(StrEnum):
     NO_SHOW = "no_show"
 
 
-ACTIVE = frozenset({Status.AWAITING_WAIVER, Status.PENDING, Status.WAITING, Status.LIVE})
+AWAITING = frozenset({Status.AWAITING_WAIVER, Status.AWAITING_PAYMENT})
+"""Not signed or not paid yet. One deadline, ``awaiting_until``, ends both."""
+
+ACTIVE = AWAITING | {Status.PENDING, Status.WAITING, Status.LIVE}
 """A customer has at most one session in these. A scheduled one counts from its start on."""
 
 
 class Move(StrEnum):
     SIGN = "sign"
     SCHEDULE = "schedule"
+    BILL = "sign and pay for"
+    PAY = "pay for"
     REMIND = "be reminded of"
     RESCHEDULE = "reschedule"
     DELAY = "delay"
@@ -120,7 +126,10 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """What a cancelled session gives back: the share, and what that is of the price paid."""
+    """What a session that is off gives back: the share, and what that is of what was paid for it.
+
+    In the means that it was paid by, and nothing of what was never paid.
+    """
 
     percent: int
     price_cents: int
@@ -156,6 +165,9 @@ class Session:
     ``scheduled_end``, the buffer not included. ``booking_version`` counts the changes of that: who
     was told of an older one is out of date. ``reminded`` were sent or were past when it was booked.
     ``delayed_until`` is when a start that had to wait is looked at again.
+
+    ``paid_at`` is when it was paid, of credits when it was booked; ``payment_id`` is the payment by
+    Stripe that counts for it. The free plan is never paid.
     """
 
     id: str
@@ -177,6 +189,8 @@ class Session:
     concern_preview: str
     created_at: datetime
     awaiting_until: datetime
+    paid_at: datetime | None = None
+    payment_id: str | None = None
     version: int = 1
     policy_version: int | None = None
     period: int = 0

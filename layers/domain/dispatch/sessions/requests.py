@@ -52,7 +52,7 @@ class IntakeBody(Body):
 
     # The order matters: a validator sees the fields above its own.
     plan: Line
-    payment_method: PaymentMethod
+    payment_method: PaymentMethod = Field(description="`free` for the free plan, and for no other")
     name: Line
     email: Email
     customer_country: Country | None = Field(None, description="ISO 3166-1 code or English name")
@@ -93,13 +93,6 @@ class IntakeBody(Body):
             "concern": CONCERN,
         }
     )
-
-    @field_validator("payment_method")
-    @classmethod
-    def _free_only(cls, method: PaymentMethod) -> PaymentMethod:
-        if method is not PaymentMethod.FREE:
-            raise wrong("is not available yet; use free")
-        return method
 
     @field_validator("phone")
     @classmethod

@@ -9,9 +9,11 @@ from dispatch.core.errors import Conflict, IllegalMove, Invalid
 from dispatch.matching.model import MatchRequest, WayOn
 from dispatch.matching.rules import match_request
 from dispatch.offers.model import SessionBrief, VehicleBrief
+from dispatch.payments.model import Paid, RefundReason
 from dispatch.policy.model import Plan, Policy
 from dispatch.sessions.model import (
     ACTIVE,
+    AWAITING,
     Intake,
     Move,
     Party,
@@ -28,8 +30,13 @@ PREVIEW_LENGTH = 140
 TRANSITIONS = {
     (Status.AWAITING_WAIVER, Move.SIGN): Status.PENDING,
     (Status.AWAITING_WAIVER, Move.SCHEDULE): Status.SCHEDULED,
+    (Status.AWAITING_WAIVER, Move.BILL): Status.AWAITING_PAYMENT,
     (Status.AWAITING_WAIVER, Move.ABANDON): Status.CANCELLED,
     (Status.AWAITING_WAIVER, Move.CANCEL): Status.CANCELLED,
+    (Status.AWAITING_PAYMENT, Move.PAY): Status.PENDING,
+    (Status.AWAITING_PAYMENT, Move.SCHEDULE): Status.SCHEDULED,
+    (Status.AWAITING_PAYMENT, Move.ABANDON): Status.CANCELLED,
+    (Status.AWAITING_PAYMENT, Move.CANCEL): Status.CANCELLED,
     (Status.SCHEDULED, Move.REMIND): Status.SCHEDULED,
     (Status.SCHEDULED, Move.RESCHEDULE): Status.SCHEDULED,
     (Status.SCHEDULED, Move.DELAY): Status.SCHEDULED,
@@ -74,7 +81,8 @@ def book(
     Raises Invalid where plan and payment method do not go together: ``free`` if and only if the
     plan is free.
     """
-    if (plan.price_cents == 0) is not (intake.payment_method is PaymentMethod.FREE):
+    is_free = plan.price_cents == plan.credits == 0
+    if is_free is not (intake.payment_method is PaymentMethod.FREE):
         raise Invalid.field("/payment_method", f"does not pay for the plan {plan.id}")
     return Session(
         id=session_id,
@@ -97,7 +105,13 @@ def book(
         concern_preview=preview(intake.concern),
         created_at=now,
         awaiting_until=now + timedelta(seconds=policy.awaiting_s),
+        paid_at=now if intake.payment_method is PaymentMethod.CREDITS else None,
     )
+
+
+def credits_due(session: Session) -> int:
+    """What booking it takes off the customer's credits."""
+    return session.credits if session.payment_method is PaymentMethod.CREDITS else 0
 
 
 def with_slot(session: Session, start: datetime, end: datetime, held_until: datetime) -> Session:
@@ -114,9 +128,24 @@ def preview(concern: str) -> str:
 
 
 def sign(session: Session, policy: Policy, now: datetime) -> Session:
-    """Signed: it becomes pending, under the policy of this moment; or, with a slot, scheduled."""
+    """Signed: what is yet to be paid for awaits that, all else goes ahead."""
+    if session.payment_method is PaymentMethod.STRIPE and session.paid_at is None:
+        return _advance(session, Move.BILL)
+    return _go_ahead(session, Move.SIGN, policy, now)
+
+
+def pay(session: Session, payment_id: str, policy: Policy, now: datetime) -> Session:
+    """Paid by Stripe: it goes ahead."""
+    if session.status is not Status.AWAITING_PAYMENT:
+        raise IllegalMove(Move.PAY, session.status)
+    paid = _go_ahead(session, Move.PAY, policy, now)
+    return replace(paid, paid_at=now, payment_id=payment_id)
+
+
+def _go_ahead(session: Session, move: Move, policy: Policy, now: datetime) -> Session:
+    """It becomes pending, under the policy of this moment; or, with a slot, scheduled."""
     if session.scheduled_start is None:
-        return _become_pending(_under(policy, _advance(session, Move.SIGN)), policy, now)
+        return _become_pending(_under(policy, _advance(session, move)), policy, now)
     return replace(
         _advance(session, Move.SCHEDULE),
         mechanic_id=session.preferred_mechanic_id,
@@ -125,8 +154,31 @@ def sign(session: Session, policy: Policy, now: datetime) -> Session:
     )
 
 
+def why_not_counted(
+    session: Session, paid: Paid, currency: str, *, returned_early: bool
+) -> RefundReason | None:
+    """Why a payment by Stripe is not what the session waits for; None if it is.
+
+    ``returned_early``: it was given back before we were told that it was paid.
+    """
+    if session.payment_method is not PaymentMethod.STRIPE:
+        return RefundReason.NOT_OWED
+    if session.payment_id is not None:
+        return RefundReason.SECOND
+    if session.status is not Status.AWAITING_PAYMENT:
+        is_over = session.ended_at is not None
+        return RefundReason.LATE if is_over else RefundReason.NOT_OWED
+    if returned_early:
+        return RefundReason.RETURNED_EARLY
+    if (paid.amount_cents, paid.currency) != (session.price_cents, currency):
+        return RefundReason.WRONG_AMOUNT
+    return None
+
+
 def is_signed(session: Session) -> bool:
     """Whether signing it again changes nothing."""
+    if session.status is Status.AWAITING_PAYMENT:
+        return True
     was_signed = session.pending_since is not None or session.booking_version > 0
     return was_signed and (session.status in ACTIVE or session.status is Status.SCHEDULED)
 
@@ -260,8 +312,10 @@ def cancel(
 
 
 def abandon(session: Session, now: datetime) -> Session:
-    """Never signed: cancelled by the timer, everything back."""
-    return _end_by_timer(session, Move.ABANDON, "not_signed_in_time", 100, now)
+    """Never signed, or never paid: cancelled by the timer, everything back."""
+    is_signed = session.status is Status.AWAITING_PAYMENT
+    reason = "not_paid_in_time" if is_signed else "not_signed_in_time"
+    return _end_by_timer(session, Move.ABANDON, reason, 100, now)
 
 
 def _end_by_timer(
@@ -295,7 +349,11 @@ def _refund(session: Session, percent: int) -> Refund:
     def share(amount: int) -> int:
         return (amount * percent + 50) // 100  # halves round up
 
-    return Refund(percent, share(session.price_cents), share(session.credits))
+    return Refund(percent, share(_paid_cents(session)), share(credits_due(session)))
+
+
+def _paid_cents(session: Session) -> int:
+    return session.price_cents if session.payment_id else 0
 
 
 # Booked sessions
@@ -401,7 +459,7 @@ def start_of(session: Session) -> datetime:
 def due_at(session: Session) -> datetime | None:
     """When the clock makes the next move, unless somebody else does before."""
     match session.status:
-        case Status.AWAITING_WAIVER:
+        case Status.AWAITING_WAIVER | Status.AWAITING_PAYMENT:
             return session.awaiting_until
         case Status.SCHEDULED:
             return session.delayed_until or _next_of_booking(session)
@@ -432,7 +490,7 @@ def clock_move(session: Session, policy: Policy, now: datetime) -> Session | Non
     if at is None or now < at or session.status is Status.SCHEDULED:
         return None
     match session.status:
-        case Status.AWAITING_WAIVER:
+        case Status.AWAITING_WAIVER | Status.AWAITING_PAYMENT:
             return abandon(session, at)
         case Status.PENDING:
             return give_up(session, at)
@@ -514,8 +572,8 @@ def knows_customer(session: Session, user_id: str) -> bool:
 
 def next_step(session: Session, party: Party) -> str | None:
     """What this side has to do for the session to go on, if anything."""
-    if session.status is Status.AWAITING_WAIVER and party is Party.CUSTOMER:
-        return "sign_waiver"
+    if session.status in AWAITING and party is Party.CUSTOMER:
+        return "sign_waiver" if session.status is Status.AWAITING_WAIVER else "pay"
     if session.status is Status.WAITING and not has_joined(session, party):
         return "join"
     return None
@@ -557,7 +615,7 @@ def _for_outsider(session: Session) -> Session:
     )
 
 
-_POLL_AFTER_S = {Status.PENDING: 2, Status.WAITING: 2, Status.LIVE: 5}
+_POLL_AFTER_S = {Status.AWAITING_PAYMENT: 2, Status.PENDING: 2, Status.WAITING: 2, Status.LIVE: 5}
 
 
 def poll_after_s(session: Session) -> int:

@@ -36,6 +36,7 @@ from dispatch.offers.model import (
     OpenOffer,
 )
 from dispatch.offers.model import Move as AssignmentMove
+from dispatch.payments import service as payments
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 from dispatch.sessions import bookings, facts, rules, store
@@ -59,13 +60,13 @@ from dispatch.shifts import service as shifts
 def book_session(
     intake: Intake, customer_id: str, now: datetime, once: Once | None = None
 ) -> Session:
-    """A new session of this customer, awaiting the waiver.
+    """A new session of this customer, awaiting the waiver; what it costs in credits is taken.
 
     A location without any part is taken from the profile as a whole. With a ``scheduled_start`` the
     preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
     preferred mechanic who is the customer, or whom nobody may see, and for a start that is no
     slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, or
-    ``slot_taken``.
+    ``slot_taken``, or TooFewCredits.
     """
     policy = policies.current(now)
     plan = policy.plan(intake.plan)
@@ -97,6 +98,7 @@ def book_session(
         store.lock(tx, session, otherwise=_has_active_session)
         store.put(tx, session)
         store.put_contact(tx, session.id, contact)
+        payments.debit(tx, customer_id, session.id, rules.credits_due(session), now)
         tx.record(
             facts.event(
                 EventType.SESSION_BOOKED,
@@ -141,7 +143,10 @@ def _has_active_session(lock: Item | None) -> Conflict:
 def sign_waiver(
     session_id: str, by: str, full_name: str, now: datetime, once: Once | None = None
 ) -> Session:
-    """The customer accepts the waiver; the search for a mechanic begins, or the slot is booked."""
+    """The customer accepts the waiver; the search for a mechanic begins, or the slot is booked.
+
+    What is to be paid by Stripe awaits that first.
+    """
     session = _settled_of_customer(session_id, by, now)
     if rules.is_signed(session):
         return _as_it_is(session, now, once)
@@ -156,10 +161,7 @@ def sign_waiver(
             tx, session.id, replace(contact, waiver_full_name=full_name, waiver_signed_at=now)
         )
         tx.record(facts.event(EventType.WAIVER_SIGNED, signed, now))
-        if signed.status is Status.SCHEDULED:
-            bookings.confirm(tx, signed, now)
-            return signed
-        bookings.open_search(tx, signed, policy, now)
+        bookings.go_ahead(tx, signed, policy, now)
     return signed
 
 
@@ -566,6 +568,7 @@ def _cancel(
         if session.status is Status.WAITING:
             offers.move_on(tx, _assignment_of(session), AssignmentMove.CANCEL, now=now)
             shifts.free_load(tx, _mechanic_of(session), now, completed=False)
+        _give_back(tx, cancelled, now)
         tx.record(
             facts.event(
                 EventType.SESSION_CANCELLED,
@@ -578,6 +581,13 @@ def _cancel(
             )
         )
     return cancelled
+
+
+def _give_back(tx: Transaction, ended: Session, now: datetime) -> None:
+    """What is given back for a session that is off, in the means it was paid by."""
+    if ended.refund:
+        payments.give_back(tx, ended.customer_id, ended.id, ended.refund.credits, now)
+        payments.owe(tx, ended.id, ended.payment_id, ended.refund.price_cents, now)
 
 
 @decides_anew
@@ -648,6 +658,7 @@ def _give_up(unfilled: Session, now: datetime) -> None:
         store.put(tx, unfilled)
         store.unlock(tx, unfilled)
         lost = offers.give_up(tx, dispatch, now)
+        _give_back(tx, unfilled, now)
         tx.record(
             facts.event(
                 EventType.SESSION_UNFILLED,
@@ -760,6 +771,16 @@ def _settled_of_customer(session_id: str, by: str, now: datetime) -> Session:
     if _party(_stored(session_id), by) is not Party.CUSTOMER:
         raise NotFound("There is no such session of yours.")
     return _settled(session_id, now)
+
+
+def settled(session_id: str, now: datetime) -> Session:
+    """The session, once what its deadlines have made of it is written. Raises NotFound."""
+    return _settled(session_id, now)
+
+
+def settled_of_customer(session_id: str, by: str, now: datetime) -> Session:
+    """The same for its customer alone; anybody else gets NotFound."""
+    return _settled_of_customer(session_id, by, now)
 
 
 def for_party(session_id: str, by: str, now: datetime) -> Session:

@@ -23,7 +23,7 @@ from dispatch.matching.model import RequestType, WayOn
 from dispatch.mechanics.views import PublicMechanic
 from dispatch.policy.model import SessionType
 from dispatch.sessions import examples, rules
-from dispatch.sessions.model import Party, PaymentMethod, Session, Status
+from dispatch.sessions.model import AWAITING, Party, PaymentMethod, Session, Status
 from dispatch.sessions.service import Details, Sessions
 
 
@@ -73,7 +73,7 @@ class VehicleView(View):
 
 
 class RefundView(View):
-    """What a cancelled session gives back."""
+    """What a session that is off gives back, in the means it was paid by."""
 
     percent: int
     price_cents: int
@@ -212,7 +212,7 @@ class SessionView(View):
     def of(cls, details: Details) -> "SessionView":
         session, contact = details.session, details.contact
         for_mechanic = details.viewer_id != session.customer_id
-        awaits = session.status is Status.AWAITING_WAIVER
+        awaits = session.status in AWAITING
         return cls(
             **_common(session, details.viewer_id),
             minutes=session.minutes,

@@ -11,6 +11,7 @@ from dispatch.core.errors import NotFound
 from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.mechanics import service as mechanics
 from dispatch.offers import service as offers
+from dispatch.payments import service as payments
 from dispatch.sessions import service as sessions
 from dispatch.shifts import service as shifts
 from dispatch.timers.model import Kind, Ring
@@ -100,6 +101,10 @@ def _capacity_left(item: Overdue, now: datetime) -> bool:
     return waitlist.deal_with_left(_id(item), now)
 
 
+def _payment(item: Overdue, now: datetime) -> bool:
+    return payments.remind_of_refund(item.key, now)
+
+
 def _id(item: Overdue) -> str:
     return item.key.pk.partition("#")[2]
 
@@ -115,4 +120,5 @@ _REPAIRS: Mapping[str, Callable[[Overdue, datetime], bool]] = {
     "shift": _shift,
     "waitlist_entry": _waitlist_entry,
     "capacity_left": _capacity_left,
+    "payment": _payment,
 }
