@@ -21,11 +21,16 @@ Fresh = Callable[[str], str]
 SHARE_A_STACK = frozenset(
     {
         "test_bad_input",
+        "test_bad_minutes",
         "test_browse",
         "test_calendar",
         "test_devices",
+        "test_fallback",
+        "test_idempotency_keys",
         "test_main_job",
+        "test_notices",
         "test_races",
+        "test_waitlist",
     }
 )
 LONGEST_FIRST = ("test_bad_minutes", "test_races", "test_local_stack", "test_notices")
