@@ -1,6 +1,5 @@
 """The samples of ``events/``, handed to the real entry points, tell one whole story."""
 
-import importlib.util
 import itertools
 import json
 from collections import defaultdict
@@ -22,6 +21,7 @@ from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from local.stripe import StandIn
+from tests import entry_points
 from tests.calendar_builders import an_availability
 from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
@@ -58,14 +58,7 @@ Invoke = Callable[[str], Any]
 
 
 def _handler(path: str) -> Callable[[Any, Any], Any]:
-    """An entry point's handler; by file, since many are called ``api.py``."""
-    name = "entry_point_" + path.removesuffix(".py").replace("/", "_")
-    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler: Callable[[Any, Any], Any] = module.handler
+    handler: Callable[[Any, Any], Any] = entry_points.load(path.removesuffix(".py")).handler
     return handler
 
 
