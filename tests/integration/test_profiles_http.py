@@ -7,6 +7,7 @@ import pytest
 
 from dispatch.calendar import service as calendar
 from dispatch.matching import service as matching
+from dispatch.matching.views import AvailableMechanic
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
 from dispatch.mechanics.views import MechanicView, PublicMechanic
@@ -32,6 +33,15 @@ EVERYBODY_MAY_KNOW = {
     "country",
     "presence_status",
     "last_seen_at",
+}
+OF_NOW = {"presence_status", "last_seen_at"}
+OF_A_LIST = {
+    "match_score",
+    "match_reasons",
+    "badge",
+    "is_local_match",
+    "is_brand_specialist",
+    "next_slot_at",
 }
 Answer = tuple[int, Any]
 
@@ -271,7 +281,8 @@ def test_a_public_profile_is_these_members_and_no_other(editor: Editor, world: W
     status, shown = editor.public(ADA)
     assert (status, set(shown)) == (200, EVERYBODY_MAY_KNOW)
     assert set(MechanicView.model_fields) == EVERYBODY_MAY_KNOW
-    assert set(PublicMechanic.model_fields) < EVERYBODY_MAY_KNOW
+    assert set(PublicMechanic.model_fields) == EVERYBODY_MAY_KNOW - OF_NOW
+    assert set(AvailableMechanic.model_fields) == EVERYBODY_MAY_KNOW | OF_A_LIST
     told = str(shown)
     for private in ("email", "phone", "street_address", "postal_code", "about_me"):
         assert EXAMPLE[private] not in told
