@@ -14,10 +14,10 @@ SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 export PYTHONPATH := layers/domain:.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint types format demo run bench cost build build-sizes deploy openapi lock clean
+.PHONY: help setup test test-long lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .venv-ministack/.ready ## Make the virtualenvs (the other targets do so themselves)
 
@@ -35,6 +35,8 @@ endef
 	$(call virtualenv,.venv,$<)
 .venv-ministack/.ready: requirements-ministack.txt
 	$(call virtualenv,.venv-ministack,$<)
+.venv-load/.ready: requirements-load.txt
+	$(call virtualenv,.venv-load,$<)
 .venv-sam/.ready: requirements-sam.txt
 	$(call virtualenv,.venv-sam,$<)
 
@@ -66,8 +68,14 @@ run: setup ## The whole backend on this machine: make run PORT=3000
 bench: setup ## Measure ranking, slots and loading; write bench/RESULTS.md
 	$(BIN)/python -m bench
 
+bench-starts: setup ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
+	@$(BIN)/python -m bench.starts
+
 cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/RESULTS.md
 	@$(BIN)/python -m bench.cost
+
+load: setup .venv-load/.ready ## A morning of drivers and mechanics on the local stack: make load ARGS="--drivers 40 --seconds 300"
+	@$(BIN)/python -m bench.load $(ARGS)
 
 build: .venv-sam/.ready ## Validate the template and build what gets deployed (needs Python 3.13)
 	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
@@ -93,8 +101,9 @@ lock: .venv/.ready ## Pin the newest versions of everything in the requirements*
 	$(LOCK) --upgrade --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(LOCK) --upgrade --python-version 3.13 layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-ministack.in -o requirements-ministack.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-load.in -o requirements-load.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-sam.in -o requirements-sam.txt
 
 clean: ## Remove everything that was made here, virtualenvs too
-	rm -rf .venv .venv-ministack .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-ministack .venv-load .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -r {} +

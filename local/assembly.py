@@ -51,9 +51,7 @@ async def assembled(
         zygote = running.enter_context(workers.zygote(log))
         starting = running.enter_context(engines.starting(table_engine, clock, folder, log.file))
         keys = Keys()
-        translated = await asyncio.to_thread(
-            lambda: template.translate(template.read(template_file))
-        )
+        translated = await asyncio.to_thread(template.translated, template_file)
         running_engines = await starting.ready()
         clients = await asyncio.to_thread(Clients, running_engines)
         resources = Resources(

@@ -15,6 +15,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from local.plain_http import Request
+
 Document = dict[str, Any]
 
 PREFIX = "/_stripe"
@@ -305,19 +307,16 @@ def parameters(form: str) -> Document:
 # Served to other processes
 
 
-def served(account: StandIn, scope: Mapping[str, Any], body: bytes) -> tuple[int, Document]:
-    """Status and document for an ASGI request under ``PREFIX``: a call of the API, or a hook."""
-    path = scope["path"].removeprefix(PREFIX)
-    if path.startswith("/_hook/"):
+def served(account: StandIn, request: Request) -> tuple[int, Document]:
+    """Status and document for a request under ``PREFIX``: a call of the API, or a hook."""
+    target = request.target.removeprefix(PREFIX)
+    if target.startswith("/_hook/"):
         try:
-            return 200, hook(account, path.removeprefix("/_hook/"), json.loads(body or b"{}"))
+            name = target.partition("?")[0].removeprefix("/_hook/")
+            return 200, hook(account, name, json.loads(request.body or b"{}"))
         except StripeError as error:
             return error.status, error.document
-    query = scope["query_string"].decode()
-    headers = {name.decode(): value.decode("latin1") for name, value in scope["headers"]}
-    return account.answer(
-        scope["method"], f"{path}?{query}" if query else path, body.decode(), headers
-    )
+    return account.answer(request.method, target, request.body.decode(), dict(request.headers))
 
 
 def hook(account: StandIn, name: str, asked: Document) -> Document:

@@ -64,6 +64,9 @@ def main(control_fd: int) -> None:
             importlib.import_module(name)
     with contextlib.suppress(ModuleNotFoundError):
         _remember_descriptions()
+        from local import short_way
+
+        short_way.take()
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=control_fd)

@@ -359,6 +359,17 @@ def a_session_is_told_of_once(picture: Picture) -> None:
         assert over[session.id] == (session.status not in _GOES_ON), session.id
 
 
+def a_session_is_rated_once(picture: Picture) -> None:
+    """And its stars are among those of its mechanic, who may have come with some."""
+    told = {fact["session_id"]: fact["stars"] for fact in picture.facts_of("SessionRated")}
+    rated = {each.id: each.rating.stars for each in picture.sessions.values() if each.rating}
+    assert rated == told
+    assert len(told) == sum(1 for _ in picture.facts_of("SessionRated"))
+    counts = Counter(picture.sessions[id_].mechanic_id for id_ in rated)
+    for mechanic_id, count in counts.items():
+        assert picture.mechanics[mechanic_id or ""].rating_count >= count
+
+
 def a_session_remembers_who_came(picture: Picture) -> None:
     """Since the last accept: who has joined, and that it began with the second."""
     since: dict[str, str] = {}
@@ -457,6 +468,7 @@ RULES = (
     whatever_has_a_deadline_is_found_by_the_sweeper,
     who_is_on_shift_has_one_open_shift,
     a_session_is_told_of_once,
+    a_session_is_rated_once,
     a_session_remembers_who_came,
     no_more_turns_than_capacity,
     a_balance_is_the_sum_of_its_ledger,

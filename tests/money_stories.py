@@ -181,7 +181,8 @@ def stripe_tells_of_a_payment(world: FastWorld) -> Plot:
 @story
 def stripe_tells_of_a_payment_for_a_slot(world: FastWorld) -> Plot:
     world.mechanic("a", on_shift=False)
-    calendar.replace_availability("a", an_availability("America/Toronto", "0:00-24:00"), 0)
+    hours = an_availability("America/Toronto", "0:00-24:00")
+    calendar.replace_availability("a", hours, 0, world.now)
     start = world.now.replace(minute=0, second=0) + timedelta(days=2)
     session = owing(world, preferred_mechanic_id="a", scheduled_start=start)
     event = pays(world, session)

@@ -167,8 +167,11 @@ class World:
             "service_keywords": ["engine diagnostic"],
             "profile_completion": 90,
         }
+        if on_shift and "status" in fields:  # only who is approved clocks in
+            mechanics.upsert(record | fields | {"status": "approved"}, self.now)
+            shifts.clock_in(id_, self.now)
         mechanics.upsert(record | fields, self.now)
-        if on_shift:
+        if on_shift and "status" not in fields:
             shifts.clock_in(id_, self.now)
         return id_
 

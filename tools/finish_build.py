@@ -20,6 +20,7 @@ import importlib.util
 import json
 import marshal
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,12 +36,13 @@ LIMIT = 250 * 1024 * 1024
 
 UNUSED = (
     "*/tests",
-    "boto3/docs",
     "boto3/examples",
     "phonenumbers/carrierdata",
     "phonenumbers/geodata",
     "pycountry/locales",
 )
+STILL_WORKS = "import boto3, phonenumbers.timezone, pycountry; boto3.session.Session()"
+"""What was cut into is loaded once: pure Python, whatever machine it was built for."""
 WEB = {"fastapi", "mangum", "starlette", "pydantic"}
 UNCHECKED_HASH = 0b01
 """The flags of bytecode that is taken without a look at its source (PEP 552)."""
@@ -64,6 +66,7 @@ def main(build: Path, record: bool) -> int:
         SIZES.write_text(json.dumps(sizes, indent=2) + "\n")
     faults = [
         *(fault for path in sorted(build.rglob("*.py")) for fault in bytecode_faults(path, build)),
+        *import_faults(dependencies),
         *web_faults(build),
         *size_faults(sizes, json.loads(SIZES.read_text())),
     ]
@@ -123,6 +126,16 @@ def path_in(compiled: bytes) -> str:
     code = marshal.loads(compiled[16:])
     assert isinstance(code, CodeType)
     return code.co_filename
+
+
+def import_faults(packages: Path) -> Iterator[str]:
+    """Whether too much was left out."""
+    program = f"import sys; sys.path.insert(0, {str(packages)!r}); {STILL_WORKS}"
+    ran = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", program], capture_output=True, text=True, check=False
+    )
+    if ran.returncode:
+        yield f"packages no longer load: {ran.stderr.strip().splitlines()[-1]}; see UNUSED"
 
 
 def web_faults(build: Path) -> Iterator[str]:

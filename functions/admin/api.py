@@ -3,16 +3,23 @@
 from typing import Annotated
 
 from dispatch.core import http, time
-from dispatch.core.http import Admin, Caller
+from dispatch.core.http import Admin, Caller, answers
 from dispatch.core.idempotency import Once
-from dispatch.payments import service as payments
-from dispatch.payments.model import Entry
-from dispatch.payments.requests import GrantBody, GrantedTo
-from dispatch.payments.views import CreditEntryView
 from dispatch.policy import service as policies
+from dispatch.policy.model import PolicyVersion
+from dispatch.policy.requests import PolicyBody
 from dispatch.policy.views import PolicyView
+from dispatch.sessions import service as sessions
+from dispatch.sessions.examples import REASSIGNED
+from dispatch.sessions.model import Session
+from dispatch.sessions.requests import AdminReasonBody
+from dispatch.sessions.views import AdminSessionView
 
 app = http.create_app("Admin")
+
+
+def _policy(made: PolicyVersion, _who: Caller) -> PolicyView:
+    return PolicyView.of(made)
 
 
 @app.get("/admin/policy")
@@ -21,20 +28,36 @@ async def policy(_who: Admin) -> PolicyView:
     return PolicyView.of(policies.newest())
 
 
-def _granted(entry: Entry, _who: Caller) -> CreditEntryView:
-    return CreditEntryView.of(entry)
+@app.put("/admin/policy", responses=answers(409))
+async def change_policy(
+    body: PolicyBody, who: Admin, once: Annotated[Once | None, http.once(200, _policy)]
+) -> PolicyView:
+    """A new version, in force everywhere within a minute. Refused whole, with what is wrong."""
+    made = policies.change(body.to_policy(), body.version, who.id, time.now(), once)
+    return PolicyView.of(made)
 
 
-@app.post("/admin/customers/{customer_id}/credits", status_code=201)
-async def grant_credits(
-    customer_id: GrantedTo,
-    body: GrantBody,
-    who: Admin,
-    once: Annotated[Once | None, http.once(201, _granted)],
-) -> CreditEntryView:
-    """Give a customer credits, or take some away; never more than there are."""
-    entry = payments.grant(customer_id, body.amount, body.reason, who.id, time.now(), once)
-    return CreditEntryView.of(entry)
+def _session(session: Session, _who: Caller) -> AdminSessionView:
+    return AdminSessionView.model_validate(session)
+
+
+Keyed = Annotated[Once | None, http.once(200, _session)]
+
+
+@app.post("/admin/sessions/{session_id}/cancel", responses=answers(404, 409))
+async def cancel(
+    session_id: str, body: AdminReasonBody, who: Admin, once: Keyed
+) -> AdminSessionView:
+    """Cancel what is not live yet. All that was paid is given back."""
+    return _session(sessions.call_off_session(session_id, body.reason, time.now(), once), who)
+
+
+@app.post("/admin/sessions/{session_id}/reassign", responses=answers(404, 409, example=REASSIGNED))
+async def reassign(
+    session_id: str, body: AdminReasonBody, who: Admin, once: Keyed
+) -> AdminSessionView:
+    """Take an accepted session from its mechanic before it is live: another one is sought."""
+    return _session(sessions.reassign_session(session_id, body.reason, time.now(), once), who)
 
 
 handler = http.lambda_handler(app)

@@ -5,10 +5,13 @@ from typing import Annotated
 from fastapi import Header, Request
 
 from dispatch.core import http, time
-from dispatch.core.http import Cursor, Customer, Limit, answers
+from dispatch.core.http import Admin, Caller, Cursor, Customer, Limit, answers
+from dispatch.core.idempotency import Once
 from dispatch.core.views import NoBody
 from dispatch.payments import service
-from dispatch.payments.views import CheckoutView, CreditsView, HeardView
+from dispatch.payments.model import Entry
+from dispatch.payments.requests import GrantBody, GrantedTo
+from dispatch.payments.views import CheckoutView, CreditEntryView, CreditsView, HeardView
 from dispatch.sessions import paying
 
 app = http.create_app("Payments")
@@ -18,6 +21,22 @@ app = http.create_app("Payments")
 async def credits(who: Customer, limit: Limit = 20, cursor: Cursor = None) -> CreditsView:  # noqa: A001
     """The caller's credits, and how they came and went, newest first."""
     return CreditsView.of(service.ledger_of(who.id, limit, cursor))
+
+
+def _granted(entry: Entry, _who: Caller) -> CreditEntryView:
+    return CreditEntryView.of(entry)
+
+
+@app.post("/admin/customers/{customer_id}/credits", status_code=201)
+async def grant_credits(
+    customer_id: GrantedTo,
+    body: GrantBody,
+    who: Admin,
+    once: Annotated[Once | None, http.once(201, _granted)],
+) -> CreditEntryView:
+    """Give a customer credits, or take some away; never more than there are."""
+    entry = service.grant(customer_id, body.amount, body.reason, who.id, time.now(), once)
+    return CreditEntryView.of(entry)
 
 
 @app.post("/sessions/{session_id}/checkout", responses=answers(404, 409))

@@ -13,6 +13,7 @@ from dispatch.core.errors import Invalid
 from dispatch.customers import service as customers
 from dispatch.customers.rules import credits_of, customer_of
 from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import MechanicStatus
 from dispatch.mechanics.rules import profile_from
 from dispatch.payments import service as payments
 from dispatch.shifts import service as shifts
@@ -77,8 +78,11 @@ def _seed_customer(record: Record, now: datetime) -> None:
 
 
 def _seed_mechanic(record: Record, now: datetime) -> None:
-    mechanic = mechanics.upsert(_profile(record), now)
-    wanted = record.get("currently_on_shift")
+    """Who is on shift by the record clocks in while they are approved, as only such do."""
+    profile, wanted = _profile(record), record.get("currently_on_shift")
+    if wanted and profile.get("status", MechanicStatus.APPROVED) != MechanicStatus.APPROVED:
+        _seed_mechanic(record | {"status": MechanicStatus.APPROVED}, now)
+    mechanic = mechanics.upsert(profile, now)
     if wanted and not mechanic.duty.on_shift:
         shifts.clock_in(mechanic.id, now)
     elif wanted is False and mechanic.duty.on_shift and not mechanic.duty.load:

@@ -20,16 +20,18 @@ Fresh = Callable[[str], str]
 
 SHARE_A_STACK = frozenset(
     {
+        "test_admin",
         "test_bad_input",
         "test_browse",
         "test_calendar",
         "test_devices",
+        "test_profiles",
         "test_main_job",
         "test_races",
     }
 )
 LONGEST_FIRST = ("test_bad_minutes", "test_races", "test_local_stack", "test_notices")
-LAST = ("test_bad_input", "test_devices", "test_calendar", "test_browse")
+LAST = ("test_bad_input", "test_devices", "test_calendar", "test_browse", "test_profiles")
 
 
 @pytest.hookimpl(trylast=True)

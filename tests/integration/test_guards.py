@@ -52,8 +52,9 @@ from dispatch.payments import rules as payment_rules
 from dispatch.payments import service as payments
 from dispatch.payments import store as payment_items
 from dispatch.payments.model import Balance, Checkout, EntryKind, Notice, Paid
+from dispatch.policy import rules as policy_rules
 from dispatch.policy import store as policy_items
-from dispatch.policy.model import Policy
+from dispatch.policy.model import Policy, PolicyVersion
 from dispatch.sessions import service as sessions
 from dispatch.sessions import store as session_items
 from dispatch.waitlist import store as waitlist_items
@@ -579,6 +580,10 @@ def _misses(tx: Transaction) -> None:
     mechanic_items.count_miss(tx, _MISSING, 1, NOON, is_last=False)
 
 
+def _rates(tx: Transaction) -> None:
+    mechanic_items.add_stars(tx, MECHANIC, 5, NOON)
+
+
 def _forgets_due(tx: Transaction) -> None:
     mechanic_items.forget_due(tx, _MISSING)
 
@@ -588,18 +593,28 @@ def _mechanics() -> Iterator[Case]:
         where = f"mechanics.store.{function}"
         return Case(where=where, clause=clause, given=given, write=write, **more)
 
-    def put(tx: Transaction, before: str | None) -> None:
-        mechanic_items.put_profile(tx, _PROFILE, before, NOON)
+    def put(tx: Transaction, before: Mechanic | None, *, off_duty: bool = False) -> None:
+        mechanic_items.put_profile(tx, _PROFILE, before, NOON, off_duty=off_duty)
+
+    def read(revision: int, shift_id: str | None = None) -> Mechanic:
+        return Mechanic(_PROFILE, revision=revision, shift_id=shift_id)
 
     yield case("put_profile", IS_NEW, a_mechanic(), partial(put, before=None))
     yield case(
-        "put_profile", "#roster_pk = :before", a_mechanic(), partial(put, before="ROSTER#US#0")
+        "put_profile", "#revision = :revision_read", a_mechanic(), partial(put, before=read(2))
     )
+    yield case("add_stars", EXISTS, nothing, _rates)
+    as_of_old = partial(put, before=read(0))
+    yield case("put_profile", EXISTS, nothing, as_of_old)
+    yield case("put_profile", "attribute_not_exists(#revision)", a_mechanic(), as_of_old)
+    for clause, shift_id in ((THAT_SHIFT, "shift-2"), ("attribute_not_exists(#shift_id)", None)):
+        off_duty = partial(put, before=read(1, shift_id), off_duty=True)
+        yield case("put_profile", clause, a_mechanic(), off_duty)
     is_off = "#currently_on_shift = :no"
+    is_approved = "#status = :approved"
+    suspended = a_mechanic(currently_on_shift=False, status="suspended")
+    yield case("go_on_shift", is_approved, suspended, _goes_on, refusal="already_clocked_in")
     yield case("go_on_shift", is_off, a_mechanic(), _goes_on, refusal="already_clocked_in")
-    yield case(
-        "go_on_shift", is_off, nothing, _goes_on, refusal="already_clocked_in", note="nobody"
-    )
     yield case("go_off_shift", ON_SHIFT, off_shift(), _goes_off)
     yield case("go_off_shift", THAT_SHIFT, a_mechanic(shift_id="shift-2"), _goes_off)
     yield case("go_off_shift", "#load = :none", a_mechanic(load=1), _goes_off)
@@ -952,6 +967,33 @@ def _has_policy_item(sk: str) -> Given:
     return written(lambda tx: tx.put({"pk": "POLICY", "sk": sk, "entity": "of another"}))
 
 
+def _changes_policy(tx: Transaction) -> None:
+    policy_items.add(tx, PolicyVersion(Policy(version=2)), otherwise=policy_rules.stale)
+
+
+def _has_newest_policy(version: int) -> Write:
+    return lambda tx: tx.put({"pk": "POLICY", "sk": "NEWEST", "newest": version})
+
+
+def _policies() -> Iterator[Case]:
+    yield Case(
+        where="policy.store.add/1",
+        clause="#newest = :version_read",
+        given=written(_has_newest_policy(7)),
+        write=_changes_policy,
+        refusal="stale_version",
+    )
+    yield Case(
+        where="policy.store.add/2",
+        clause=IS_NEW,
+        given=written(
+            _has_newest_policy(1),
+            lambda tx: tx.put({"pk": "POLICY", "sk": "VERSION#00000002", "entity": "of another"}),
+        ),
+        write=_changes_policy,
+    )
+
+
 def _others() -> Iterator[Case]:
     yield Case(
         where="matching.store.count_response",
@@ -1047,6 +1089,7 @@ REFUSED = [
     *_waitlist(),
     *_calendars(),
     *_others(),
+    *_policies(),
     *_payments(),
 ]
 

@@ -120,7 +120,9 @@ def test_a_slot_that_is_taken_takes_no_credits(fast_world: FastWorld) -> None:
 
 def open_calendar(world: FastWorld, **ahead: float) -> Any:
     world.mechanic("own", on_shift=False)
-    calendar.replace_availability("own", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "own", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     hour = world.now.replace(minute=0, second=0, microsecond=0)
     return hour + timedelta(**ahead or {"days": 2})
 

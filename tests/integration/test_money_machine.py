@@ -74,7 +74,8 @@ class Till(RuleBasedStateMachine):
         world = self.world
         world.mechanic("kim")
         world.mechanic("own", on_shift=False)
-        calendar.replace_availability("own", an_availability("America/Toronto", "0:00-24:00"), 0)
+        hours = an_availability("America/Toronto", "0:00-24:00")
+        calendar.replace_availability("own", hours, 0, world.now)
         world.drain()
         self._grant("ann", amount)
 

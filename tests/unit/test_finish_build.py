@@ -34,6 +34,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     monkeypatch.setattr(finish_build, "SIZES", tmp_path / "sizes.json")
+    monkeypatch.setattr(finish_build, "STILL_WORKS", "import pycountry.db")
     assert finish_build.main(root, record=True) == 0
     return root
 
@@ -44,6 +45,12 @@ def test_what_no_function_uses_is_left_out(build: Path) -> None:
     assert kept == {"dynamodb", "endpoints.json"}
     assert not (packages / "pycountry" / "tests").exists()
     assert (packages / "pycountry" / "db.py").exists()
+
+
+def test_leaving_out_too_much_is_told(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finish_build, "STILL_WORKS", "import pycountry.tests.test_all")
+    (fault,) = finish_build.import_faults(build / "DependenciesLayer" / "python")
+    assert "No module named 'pycountry.tests" in fault
 
 
 def test_a_build_repeated_is_the_same_to_the_byte(build: Path) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from stripe import SignatureVerificationError, WebhookSignature
 
+from local.plain_http import Request
 from local.stripe import PREFIX, StandIn, StripeError, hook, parameters, served, signed
 from tests.clock import NOON, Clock
 
@@ -140,25 +141,20 @@ def test_stripes_own_library_takes_its_signatures(account: StandIn) -> None:
         WebhookSignature.verify_header(body, signature, "whsec_y")
 
 
-def scope(method: str, path: str, query: str = "") -> dict[str, Any]:
-    headers = [(b"authorization", b"Bearer sk_test_x")]
-    return {
-        "method": method,
-        "path": f"{PREFIX}{path}",
-        "query_string": query.encode(),
-        "headers": headers,
-    }
+def request(method: str, path: str, body: bytes = b"") -> Request:
+    headers = [("authorization", "Bearer sk_test_x")]
+    return Request(method, f"{PREFIX}{path}", headers, body)
 
 
 def test_it_is_served_with_its_hooks(account: StandIn) -> None:
-    status, page = served(account, scope("POST", "/v1/checkout/sessions"), form().encode())
+    status, page = served(account, request("POST", "/v1/checkout/sessions", form().encode()))
     assert status == 200
     asked = b'{"session_id": "s-1"}'
-    status, event = served(account, scope("POST", "/_hook/pay"), asked)
+    status, event = served(account, request("POST", "/_hook/pay", asked))
     assert (status, event["data"]["object"]["id"]) == (200, page["id"])
-    assert served(account, scope("POST", "/_hook/pay"), asked)[0] == 409
-    query = "payment_intent=pi_000001"
-    assert served(account, scope("GET", "/v1/refunds", query), b"")[1]["data"] == []
+    assert served(account, request("POST", "/_hook/pay", asked))[0] == 409
+    path = "/v1/refunds?payment_intent=pi_000001"
+    assert served(account, request("GET", path))[1]["data"] == []
     assert hook(account, "refund", {"payment_intent": "pi_000001", "amount": 5})
     assert hook(account, "fail", {"refund": "re_000001"})["type"] == "refund.failed"
     hook(account, "delivered", {"event_id": event["id"]})

@@ -80,10 +80,12 @@ TABLE = {
     ("pending", "give up"): "unfilled",
     ("waiting", "join"): "waiting",
     ("waiting", "release"): "pending",
+    ("waiting", "reassign"): "pending",
     ("waiting", "cancel"): "cancelled",
     ("waiting", "miss the mechanic"): "pending",
     ("waiting", "miss the customer"): "no_show",
     ("live", "end"): "completed",
+    ("completed", "rate"): "completed",
 }
 # The second join makes two moves of the machine at once.
 SECOND_JOIN = {("waiting", "start"): "live"}
@@ -95,9 +97,11 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
         session, POLICY, mechanic_id=MECHANIC, assignment_id=OFFER, now=now
     ),
     "release": lambda session, now: rules.release(session, POLICY, now),
+    "reassign": lambda session, now: rules.reassign(session, POLICY, now),
     "join": lambda session, now: rules.join(session, Party.MECHANIC, POLICY, now),
     "end": lambda session, now: rules.end(session, Party.CUSTOMER, now),
     "cancel": lambda session, now: rules.cancel(session, Party.CUSTOMER, None, POLICY, now),
+    "rate": lambda session, now: rules.rate(session, 5, now),
     "sign and pay for": lambda session, now: rules.sign(by_stripe(session), POLICY, now),
     "pay for": lambda session, now: rules.pay(session, PAYMENT, POLICY, now),
     "schedule": lambda session, now: (
@@ -115,6 +119,7 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
     "miss the customer": rules.miss_customer,
 }
 CLOCKS_MOVES = {"abandon", "give up", "miss the mechanic", "miss the customer"}
+AFTERWARDS = {"rate"}
 OF_BOOKINGS = {
     "schedule",
     "be reminded of",
@@ -980,7 +985,7 @@ class AnyHistory(RuleBasedStateMachine):
         move = data.draw(st.sampled_from(may))
         self._becomes(MOVES[move](self.session, self.now), at=self.now)
 
-    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES - OF_BOOKINGS)))
+    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES - OF_BOOKINGS - AFTERWARDS)))
     def somebody_moves(self, move: str) -> None:
         try:
             after = MOVES[move](self.session, self.now)

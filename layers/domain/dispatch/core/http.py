@@ -260,6 +260,10 @@ class Caller:
     id: str
     groups: frozenset[str]
 
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.groups
+
 
 def caller(request: Request) -> Caller:
     """From the claims as API Gateway hands them over: an array is the text ``[customer admin]``."""

@@ -45,7 +45,7 @@ class PlanList(View):
 class StepView(View):
     """Points for reaching a threshold."""
 
-    at_least: float = Field(examples=[4.5])
+    at_least: int | float = Field(examples=[4.5])
     points: int = Field(examples=[15])
 
 
@@ -176,4 +176,5 @@ class PolicyView(View):
 
 
 def _step(step: Sequence[Any]) -> dict[str, Any]:
-    return {"at_least": step[0], "points": step[1]}
+    at_least = float(step[0]) if isinstance(step[0], str) else step[0]
+    return {"at_least": at_least, "points": step[1]}

@@ -42,21 +42,31 @@ class Move(StrEnum):
     ABANDON = "abandon"
     ACCEPT = "accept"
     RELEASE = "release"
+    REASSIGN = "reassign"
     JOIN = "join"
     START = "start"
     END = "end"
     CANCEL = "cancel"
+    RATE = "rate"
     GIVE_UP = "give up"
     MISS_MECHANIC = "miss the mechanic"
     MISS_CUSTOMER = "miss the customer"
 
 
 class Party(StrEnum):
-    """Who did something: a side of the session, or the clock."""
+    """Who did something: a side of the session, an admin, or the clock."""
 
     CUSTOMER = "customer"
     MECHANIC = "mechanic"
+    ADMIN = "admin"
     TIMER = "timer"
+
+
+class TakenBack(StrEnum):
+    """Why a session was taken from the mechanic who had it, before it was live."""
+
+    SUSPENDED = "suspended"
+    REASSIGNED = "reassigned"
 
 
 class Reminder(StrEnum):
@@ -111,6 +121,7 @@ class Contact:
     concern: str
     waiver_full_name: str | None = None
     waiver_signed_at: datetime | None = None
+    rating_comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,22 @@ class Refund:
     percent: int
     price_cents: int
     credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the customer says of a session: one to five stars, and words if they like."""
+
+    stars: int
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One to five stars by the customer. What they wrote with it stands with the contact."""
+
+    stars: int
+    rated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,3 +216,4 @@ class Session:
     ended_by: Party | None = None
     end_reason: str | None = None
     refund: Refund | None = None
+    rating: Rating | None = None

@@ -18,6 +18,7 @@ from dispatch.sessions.model import (
     Move,
     Party,
     PaymentMethod,
+    Rating,
     Refund,
     Reminder,
     Session,
@@ -49,10 +50,12 @@ TRANSITIONS = {
     (Status.WAITING, Move.JOIN): Status.WAITING,
     (Status.WAITING, Move.START): Status.LIVE,
     (Status.WAITING, Move.RELEASE): Status.PENDING,
+    (Status.WAITING, Move.REASSIGN): Status.PENDING,
     (Status.WAITING, Move.CANCEL): Status.CANCELLED,
     (Status.WAITING, Move.MISS_MECHANIC): Status.PENDING,
     (Status.WAITING, Move.MISS_CUSTOMER): Status.NO_SHOW,
     (Status.LIVE, Move.END): Status.COMPLETED,
+    (Status.COMPLETED, Move.RATE): Status.COMPLETED,
 }
 
 
@@ -236,6 +239,11 @@ def release(session: Session, policy: Policy, now: datetime) -> Session:
     return _become_pending(_advance(session, Move.RELEASE), policy, now)
 
 
+def reassign(session: Session, policy: Policy, now: datetime) -> Session:
+    """Taken from its mechanic: pending again, in a new period, under the same policy."""
+    return _become_pending(_advance(session, Move.REASSIGN), policy, now)
+
+
 def join(session: Session, party: Party, policy: Policy, now: datetime) -> Session:
     """One side has come; with the second one the session is live."""
     joined = _advance(session, Move.JOIN)
@@ -266,6 +274,26 @@ def has_joined(session: Session, party: Party) -> bool:
 
 def end(session: Session, by: Party, now: datetime) -> Session:
     return replace(_advance(session, Move.END), ended_at=now, ended_by=by)
+
+
+RATED_WITHIN = timedelta(days=14)
+"""Of when it was completed."""
+
+
+def rate(session: Session, stars: int, now: datetime) -> Session:
+    """Rated by its customer, once and for all. Raises Conflict ``illegal_move`` with the reason."""
+    rated = replace(_advance(session, Move.RATE), rating=Rating(stars, now))
+    assert session.ended_at is not None, "set when it was completed"
+    if session.rating:
+        raise _no_rating(session, "You have rated this session already.")
+    if now >= session.ended_at + RATED_WITHIN:
+        days = RATED_WITHIN.days
+        raise _no_rating(session, f"You can rate a session for {days} days after its end.")
+    return rated
+
+
+def _no_rating(session: Session, detail: str) -> Conflict:
+    return Conflict("illegal_move", detail, current_status=session.status)
 
 
 def cancel(
@@ -305,10 +333,10 @@ def _end_by_timer(
 def refund_on_cancel(session: Session, by: Party, policy: Policy, now: datetime) -> Refund:
     """What cancelling gives back (domain.md, Session).
 
-    All by the mechanic. By the customer all before the mechanic has joined, then nothing; of a
-    scheduled session the less the nearer its start is.
+    All by the mechanic or an admin. By the customer all before the mechanic has joined, then
+    nothing; of a scheduled session the less the nearer its start is.
     """
-    if by is Party.MECHANIC:
+    if by is not Party.CUSTOMER:
         return _refund(session, 100)
     if session.status is Status.SCHEDULED and session.scheduled_start:
         ahead_s = (session.scheduled_start - now).total_seconds()
@@ -583,6 +611,7 @@ def _for_outsider(session: Session) -> Session:
         ended_by=None,
         end_reason=None,
         refund=None,
+        rating=None,
     )
 
 

@@ -80,6 +80,14 @@ class RefundView(View):
     credits: int
 
 
+class RatingView(View):
+    """What the customer has given."""
+
+    stars: int
+    comment: str | None
+    rated_at: Instant
+
+
 class CustomerView(View):
     """Whom the assigned mechanic is to help."""
 
@@ -197,6 +205,7 @@ class SessionView(View):
     ended_by: Party | None
     end_reason: str | None
     refund: RefundView | None
+    rating: RatingView | None = Field(description="The customer's own to see")
     poll_after_s: int
 
     @classmethod
@@ -237,8 +246,20 @@ class SessionView(View):
             ended_by=session.ended_by,
             end_reason=session.end_reason,
             refund=RefundView.model_validate(session.refund) if session.refund else None,
+            rating=_rating(details),
             poll_after_s=rules.poll_after_s(session),
         )
+
+
+def _rating(details: Details) -> RatingView | None:
+    session, contact = details.session, details.contact
+    if session.rating is None or contact is None or details.viewer_id != session.customer_id:
+        return None
+    return RatingView(
+        stars=session.rating.stars,
+        comment=contact.rating_comment,
+        rated_at=session.rating.rated_at,
+    )
 
 
 def _common(session: Session, viewer_id: str) -> dict[str, Any]:
@@ -260,6 +281,28 @@ def _common(session: Session, viewer_id: str) -> dict[str, Any]:
         "live_at": session.live_at,
         "ended_at": session.ended_at,
     }
+
+
+class AdminSessionView(View):
+    """A session as admins see it: ids, states and money; nothing of who the customer is."""
+
+    model_config = by_example(examples.CALLED_OFF)
+
+    id: str
+    status: Status
+    customer_id: str
+    mechanic_id: str | None
+    plan: str
+    payment_method: PaymentMethod
+    price_cents: int
+    credits: int
+    created_at: Instant
+    scheduled_start: Instant | None
+    pending_until: Instant | None
+    ended_at: Instant | None
+    ended_by: Party | None
+    end_reason: str | None
+    refund: RefundView | None
 
 
 class TimelineEntry(View):

@@ -75,8 +75,11 @@ def _dispatch(item: Overdue, now: datetime) -> bool:
 
 
 def _mechanic(item: Overdue, now: datetime) -> bool:
-    """New capacity goes where the roster is; who has missed too many offers is clocked out."""
+    """New capacity goes where the roster is; who has missed too many offers is clocked out, and who
+    is suspended has nothing in hand but what is live."""
     mechanic_id = _id(item)
+    if sessions.end_duties(mechanic_id, now):
+        return True
     if shifts.clock_out_if_absent(mechanic_id, now):
         return True
     if mechanics.has_new_capacity(mechanic_id):
