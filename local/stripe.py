@@ -243,13 +243,6 @@ class StandIn:
         """The events that nobody was told of yet, oldest first."""
         return [event for event in self.events if not self.delivered.get(event["id"])]
 
-    def event(self, event_id: str) -> Document:
-        """Raises StripeError for one that never happened."""
-        for event in self.events:
-            if event["id"] == event_id:
-                return event
-        raise StripeError(404, "invalid_request_error", "There is no such event.")
-
     def note_delivery(self, event_id: str) -> None:
         self.delivered[event_id] = self.delivered.get(event_id, 0) + 1
 

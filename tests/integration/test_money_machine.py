@@ -229,6 +229,15 @@ class Till(RuleBasedStateMachine):
         by = session.customer_id
         self.world.call(partial(sessions.end_session, session.id, by, self.world.now))
 
+    @rule(heard=mostly)
+    def mechanic_comes_and_waits(self, heard: bool) -> None:
+        """For a customer who comes later, cancels, or never comes."""
+        for session in self.picture.sessions.values():
+            if session.status is Status.WAITING and session.mechanic_id:
+                by = session.mechanic_id
+                self.world.call(partial(sessions.join_session, session.id, by, self.world.now))
+        self._heard(heard)
+
     @rule(customer_id=customer_ids, amount=st.integers(-40, 60).filter(bool))
     def an_admin_grants(self, customer_id: str, amount: int) -> None:
         self._grant(customer_id, amount)
@@ -241,14 +250,16 @@ class Till(RuleBasedStateMachine):
             )
 
     @precondition(lambda self: self.world.stripe.payments)
-    @rule(pick=picks)
-    def an_operator_gives_back_by_hand(self, pick: int) -> None:
+    @rule(pick=picks, told=mostly)
+    def an_operator_gives_back_by_hand(self, pick: int, told: bool) -> None:
         """All that is left of a payment: before it was told of, while it counts, or after."""
         account = self.world.stripe
         payment_id = _one(sorted(account.payments), pick)
         if account.returned(payment_id) < account.payments[payment_id]["amount"]:
             account.give_back(payment_id)
             self.by_hand.add(payment_id)
+            if told:
+                self._deliver(account.events[-1])
 
     # Bad luck
 

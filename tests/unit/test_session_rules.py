@@ -932,6 +932,12 @@ def test_what_the_customer_sees_of_each(fact: dict[str, Any], detail: dict[str, 
     assert seen_by_customer(fact) == detail
 
 
+def test_what_was_paid_is_the_customers_to_know() -> None:
+    fact = a_fact("RefundDue", payment_id="pi_1", due_cents=1500, reason="called_off")
+    assert seen_by_customer(fact) == {"due_cents": 1500}
+    assert rules.timeline_detail(fact, a_session(Status.WAITING), MECHANIC) == {}
+
+
 def test_who_lost_the_session_sees_that_it_was_they() -> None:
     fact = a_fact("MechanicNotJoined", mechanic_id=RIVAL, assignment_id="b")
     own = rules.timeline_detail(fact, a_session(Status.PENDING), RIVAL)

@@ -645,11 +645,15 @@ _OPEN_FACTS = (
     "ahead",
 )
 _ASSIGNED_FACTS = ("mechanic_id", "assignment_id")
+_CUSTOMERS_FACTS = ("amount_cents", "due_cents", "returned_cents")
+"""What was paid and given back is between the customer and us."""
 
 
 def timeline_detail(fact: Mapping[str, Any], session: Session, viewer_id: str) -> dict[str, Any]:
     """Of an event what this caller may see: of mechanics only the assigned one and themselves."""
     detail = {name: fact[name] for name in _OPEN_FACTS if name in fact}
+    if viewer_id == session.customer_id:
+        detail |= {name: fact[name] for name in _CUSTOMERS_FACTS if name in fact}
     if isinstance(fact.get("mechanic_ids"), list):
         detail["mechanics_asked"] = len(fact["mechanic_ids"])
     if fact.get("mechanic_id") and fact["mechanic_id"] in (session.mechanic_id, viewer_id):
