@@ -12,12 +12,14 @@ PYTEST := $(BIN)/python -m pytest
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 
 export PYTHONPATH := layers/domain:.
+# Many processes import the same modules: compiled once, not by each of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint types format demo run bench build deploy openapi lock clean
+.PHONY: help setup test test-long lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready .venv-ministack/.ready ## Make the virtualenvs (the other targets do so themselves)
 
@@ -35,11 +37,19 @@ endef
 	$(call virtualenv,.venv,$<)
 .venv-ministack/.ready: requirements-ministack.txt
 	$(call virtualenv,.venv-ministack,$<)
+.venv-load/.ready: requirements-load.txt
+	$(call virtualenv,.venv-load,$<)
 .venv-sam/.ready: requirements-sam.txt
 	$(call virtualenv,.venv-sam,$<)
 
-test: setup lint types ## Lint, types, import contracts, and all tests but the long ones
-	$(PYTEST) -n 2 tests/unit tests/integration tests/template
+# The type checker, minutes of one core in a fresh clone, works beside the tests; what it found is said behind theirs.
+test: setup lint ## Lint, types, import contracts, and all tests but the long ones
+	@mkdir -p .local; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
+	trap 'kill $$types 2>/dev/null' INT TERM; \
+	echo "$(PYTEST) -n 2 tests/unit tests/integration tests/template"; \
+	$(PYTEST) -n 2 tests/unit tests/integration tests/template; tests=$$?; \
+	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat .local/types.log; \
+	test $$tests = 0 && test $$types = 0
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
 
 test-long: setup ## The tests that go through every case, or repeat until chance is ruled out
@@ -63,19 +73,28 @@ demo: setup ## A driver in Toronto gets a mechanic: the whole story, told in the
 run: setup ## The whole backend on this machine: make run PORT=3000
 	@PORT=$(PORT) $(BIN)/python -m local
 
-bench: .venv/.ready ## Measure the ranking, write bench/RESULTS.md
+bench: setup ## Measure ranking, slots and loading; write bench/RESULTS.md
 	$(BIN)/python -m bench
 
-# Lambda's file system is read-only: without bytecode that stays valid whatever happens to timestamps, every cold start
-# compiles everything again.
+bench-starts: setup ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
+	@$(BIN)/python -m bench.starts
+
+cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/RESULTS.md
+	@$(BIN)/python -m bench.cost
+
+load: setup .venv-load/.ready ## A morning of drivers and mechanics on the local stack: make load ARGS="--drivers 40 --seconds 300"
+	@$(BIN)/python -m bench.load $(ARGS)
+
 build: .venv-sam/.ready ## Validate the template and build what gets deployed (needs Python 3.13)
 	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
 	echo "Building with $$python313/python3.13 for $(ARCHITECTURE)"; \
 	PATH="$$python313:$$PATH"; unset PYTHONPATH; set -ex; \
 	$(SAM) validate --lint --template template.yaml; \
 	$(SAM) build --template template.yaml --parameter-overrides Architecture=$(ARCHITECTURE); \
-	find .aws-sam/build -name __pycache__ -prune -exec rm -r {} +; \
-	python3.13 -m compileall -q --invalidation-mode unchecked-hash -s .aws-sam/build .aws-sam/build
+	PYTHONHASHSEED=0 python3.13 tools/finish_build.py .aws-sam/build $(RECORD)
+
+build-sizes: ## As `build`; what it built is what later builds are measured by
+	@$(MAKE) build RECORD=--record
 
 deploy: build ## Deploy what `build` built: make deploy ENV=staging
 	@test $(ARCHITECTURE) = arm64 || grep -q "Architecture=$(ARCHITECTURE)" samconfig.toml || { \
@@ -90,8 +109,9 @@ lock: .venv/.ready ## Pin the newest versions of everything in the requirements*
 	$(LOCK) --upgrade --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(LOCK) --upgrade --python-version 3.13 layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-ministack.in -o requirements-ministack.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-load.in -o requirements-load.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-sam.in -o requirements-sam.txt
 
 clean: ## Remove everything that was made here, virtualenvs too
-	rm -rf .venv .venv-ministack .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-ministack .venv-load .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -r {} +

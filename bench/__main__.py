@@ -1,28 +1,16 @@
 """``make bench``: measures, prints and writes ``bench/RESULTS.md``."""
 
-import os
-import platform
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
-from bench import calendars, loading, ranking
+from bench import calendars, loading, ranking, results
 from bench.loading import Results
 from bench.ranking import Ranking
 from dispatch.matching.model import Among
 from local.errors import LocalStackError
 
 SIZES = (1_000, 10_000, 100_000)
-RESULTS = Path(__file__).parent / "RESULTS.md"
 
 _WHO = {Among.FREE: "who are free", Among.ALL: "whatever their presence"}
-
-_INTRODUCTION = """\
-# Results
-
-Written by `make bench`. Compare numbers of one run only: another machine, or this one with more to
-do, gives others. The ratios last.
-"""
 
 _RANKING = f"""\
 ## Ranking
@@ -62,14 +50,11 @@ def main() -> None:
     for line in _report():
         print(line, flush=True)
         lines.append(line)
-    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    results.write("bench", lines)
 
 
 def _report() -> Iterator[str]:
-    yield _INTRODUCTION
-    yield f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; load before the run {os.getloadavg()[0]:.1f}"
-    yield f"- {_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}"
-    yield ""
+    yield results.where_and_when()
     yield _RANKING
     changes = []
     for count in SIZES:
@@ -101,16 +86,16 @@ def _ranking_row(measured: Ranking) -> str:
     )
 
 
-def _loading_rows(results: Results) -> Iterator[str]:
-    for loaded in results.loadings:
+def _loading_rows(loaded_by: Results) -> Iterator[str]:
+    for loaded in loaded_by.loadings:
         each_us = loaded.processor_s / loaded.mechanics * 1_000_000
         yield (
             f"| {loaded.source} | {loaded.mechanics:,} | {loaded.seconds:.2f}"
             f" | {loaded.processor_s:.2f} | {each_us:.0f} |"
         )
-    refreshing = results.refreshing
+    refreshing = loaded_by.refreshing
     yield ""
-    yield f"- Memory of a loaded roster: {results.bytes_per_mechanic:,} bytes per mechanic."
+    yield f"- Memory of a loaded roster: {loaded_by.bytes_per_mechanic:,} bytes per mechanic."
     yield (
         f"- {loading.MATCHES} matches {loading.BETWEEN_MATCHES.seconds} s apart among"
         f" {loading.WRITTEN:,} mechanics, {loading.CHANGES_BETWEEN} presence changes in between:"
@@ -118,16 +103,6 @@ def _loading_rows(results: Results) -> Iterator[str]:
         f" {refreshing.entries_refreshed:.1f} entries refreshed,"
         f" {refreshing.processor_ms:.0f} ms of processor time to refresh and rank."
     )
-
-
-def _processor() -> str:
-    """The processor's name, where Linux tells it."""
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        for line in told.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from dispatch.matching.model import MatchRequest, RequestType
 from dispatch.matching.rules import match_request
-from dispatch.mechanics.model import Duty, Mechanic, Profile, Status
+from dispatch.mechanics.model import Duty, Mechanic, MechanicStatus, Profile
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 KEYWORDS = tuple(f"keyword {number}" for number in range(46))
@@ -88,7 +88,7 @@ class Market:
         profile = Profile(
             id=f"mechanic-{number:08d}",
             name=f"Mechanic {number}",
-            status=Status.APPROVED if dice.random() < 0.98 else Status.SUSPENDED,
+            status=MechanicStatus.APPROVED if dice.random() < 0.98 else MechanicStatus.SUSPENDED,
             country=town.country,
             state_province=town.state_province,
             city=town.name,

@@ -15,7 +15,8 @@ Start it with ``python -m local`` (``make run``). A map of the modules, from the
 ``resources``     table, topic, queues, buckets ... made on the engines
 ``template``      reads and translates the SAM template; ``intrinsics`` evaluates it
 ``engines``       ministack (the table) and moto (all else) as child ``processes``;
-                  ``moto_engine`` is moto's, ``waiting`` asks it what waits in it
+                  ``ministack_engine`` and ``moto_engine``, both behind ``plain_http``;
+                  ``short_way`` leads botocore there, ``waiting`` asks what waits in moto
 ``clock``         the one clock of all processes, which only ``/_local/clock`` moves
 ================  ====================================================================
 """

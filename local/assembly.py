@@ -20,9 +20,10 @@ from local.gateway import Gateway
 from local.log import Log
 from local.pumps import Bell, Pumps
 from local.queues import Queue
-from local.resources import Resources, given_parameters, on_engines
+from local.resources import Resources, given_parameters, on_engines, stripe_webhook_secret
 from local.schedules import OneTime, Regular
 from local.streams import Stream
+from local.stripe_account import StripeAccount
 from local.waiting import MotoEngine
 
 _SEEDING = processes.ROOT / "local" / "seeding"
@@ -50,9 +51,7 @@ async def assembled(
         zygote = running.enter_context(workers.zygote(log))
         starting = running.enter_context(engines.starting(table_engine, clock, folder, log.file))
         keys = Keys()
-        translated = await asyncio.to_thread(
-            lambda: template.translate(template.read(template_file))
-        )
+        translated = await asyncio.to_thread(template.translated, template_file)
         running_engines = await starting.ready()
         clients = await asyncio.to_thread(Clients, running_engines)
         resources = Resources(
@@ -75,6 +74,8 @@ async def assembled(
         }
         if len(plan.api.authorizers) != 1:
             raise LocalStackError("The local stack makes tokens for exactly one JWT authorizer.")
+        gateway = Gateway(plan.api, functions, authorizers, clock.now, bell, log)
+        secret = await asyncio.to_thread(stripe_webhook_secret, clients, translated)
         control = Control(
             clock=clock,
             pumps=pumps,
@@ -87,8 +88,8 @@ async def assembled(
             ],
             seed=workers.function(_seeding(plan), running_engines.environment, clock, zygote, log),
             describe=lambda: openapi.described(plan.api, plan.functions, zygote, log),
+            stripe=StripeAccount(moto, gateway, secret, clock.now),
         )
-        gateway = Gateway(plan.api, functions, authorizers, clock.now, bell, log)
         routes = [*control.routes(), Route("/{path:path}", gateway.answer, methods=_METHODS)]
         yield Stack(Starlette(routes=routes), pumps)
 

@@ -16,11 +16,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from local import authorizer
+from local import authorizer, stripe_account
 from local.clock import VirtualClock
 from local.deployment import JwtConfiguration
 from local.errors import LocalStackError
 from local.pumps import Pumps, StillBusy
+from local.stripe_account import StripeAccount
 from local.waiting import MotoEngine
 from local.workers import Function, FunctionError
 
@@ -57,6 +58,7 @@ class Control:
         groups: list[str],
         seed: Function,
         describe: Callable[[], Awaitable[Document]],
+        stripe: StripeAccount,
     ) -> None:
         self._clock = clock
         self._pumps = pumps
@@ -66,6 +68,7 @@ class Control:
         self._groups = groups
         self._seed = seed
         self._describe = describe
+        self._stripe = stripe
         self._describing = asyncio.Lock()
         self._document: Document | None = None
 
@@ -80,6 +83,8 @@ class Control:
             ("GET", "/_local/pushes", self._pushes),
             ("GET", "/_local/mails", self._mails),
             ("GET", "/_local/schedules", self._schedules),
+            ("GET", "/_local/stripe", self._stripe_told),
+            ("POST", "/_local/stripe/{hook}", self._stripe_hook),
             ("GET", "/openapi.json", self._openapi),
         ]
         # Found without importing it: only its copy of Swagger UI is of use here.
@@ -156,6 +161,20 @@ class Control:
             for schedule in await self._pumps.pending_schedules()
         ]
 
+    async def _stripe_told(self, _request: Request) -> Document:
+        return await self._stripe.told()
+
+    async def _stripe_hook(self, request: Request) -> Document:
+        hook = request.path_params["hook"]
+        fields = stripe_account.HOOKS.get(hook)
+        if fields is None:
+            raise Refused(404, "No such call", f"{request.url.path} does not exist.")
+        asked = await _body(request, dict(fields))
+        try:
+            return await self._stripe.do(hook, asked)
+        except stripe_account.NotDone as refusal:
+            raise Refused(refusal.status, "Stripe refuses", str(refusal)) from None
+
     async def _openapi(self, _request: Request) -> Document:
         async with self._describing:
             if self._document is None:
@@ -202,11 +221,16 @@ async def _body(request: Request, fields: dict[str, Any]) -> Document:
     errors += [
         {"pointer": f"/{name}", "detail": "has the wrong type"}
         for name, kind in fields.items()
-        if name in body and (not isinstance(body[name], kind) or isinstance(body[name], bool))
+        if name in body and (not isinstance(body[name], kind) or _is_odd(body[name], kind))
     ]
     if errors:
         raise _invalid(errors)
     return body
+
+
+def _is_odd(value: Any, kind: Any) -> bool:
+    """To Python true is a number."""
+    return isinstance(value, bool) and kind is not bool
 
 
 def _invalid(errors: list[dict[str, str]]) -> Refused:

@@ -90,7 +90,7 @@ for _mechanic in MECHANICS:
 NAMES = {mechanic["id"]: mechanic["name"] for mechanic in MECHANICS}
 
 
-class _Failed(Exception):
+class Failed(Exception):
     """The stack did not answer as the story goes."""
 
 
@@ -106,11 +106,11 @@ class _Person:
     def call(self, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
         answer = self._http.request(method, path, json=body)
         if answer.status_code != expect:
-            raise _Failed(f"{method} {path} answered {answer.status_code}: {answer.text}")
+            raise Failed(f"{method} {path} answered {answer.status_code}: {answer.text}")
         return answer.json()
 
 
-class _Story:
+class Story:
     """The demo, step by step."""
 
     def __init__(self, stack: RunningStack, screen: Console) -> None:
@@ -119,13 +119,13 @@ class _Story:
         self._mechanics = {id_: _Person(stack, "mechanic", id_) for id_ in NAMES}
 
     def tell(self) -> None:
-        """The main job, a booking that nobody answers in time, and the night."""
-        self._people_arrive()
-        self._main_job()
-        self._nobody_answers()
-        self._night()
+        """All of it: the main job, a booking that nobody answers in time, and the night."""
+        self.people_arrive()
+        self.main_job()
+        self.nobody_answers()
+        self.night()
 
-    def _people_arrive(self) -> None:
+    def people_arrive(self) -> None:
         self._step("Five mechanics, three of them on shift")
         self._stack.seed(mechanics=MECHANICS)
         table = Table("mechanic", "place", "on shift", "years", "rating", "certified", "phone")
@@ -175,13 +175,13 @@ class _Story:
         self._screen.print(f"  [dim]matched, offered and pushed {waited:.1f} s later[/]")
         return customer, session_id
 
-    def _main_job(self) -> None:
+    def main_job(self) -> None:
         self._step("A driver in Toronto books a free chat")
         customer, session_id = self._book("driver-1")
         expected = self._show_ranking()
         offers = self._show_offers(session_id)
         if any(offer["match_score"] != expected[offer["mechanic_id"]] for offer in offers):
-            raise _Failed("the stack scored otherwise than the rules")
+            raise Failed("the stack scored otherwise than the rules")
         self._show_pushes("offer_made")
 
         self._step("The best one accepts, the second is too late")
@@ -196,7 +196,7 @@ class _Story:
             f"  [red]409[/] {NAMES[loser['mechanic_id']]}: {refused['reason']}. {refused['detail']}"
         )
         if refused["reason"] != "taken":
-            raise _Failed(f"the second accept was refused as {refused['reason']}, not taken")
+            raise Failed(f"the second accept was refused as {refused['reason']}, not taken")
 
         self._step("Both join, they talk, the mechanic ends it")
         mechanic = self._mechanics[winner["mechanic_id"]]
@@ -208,11 +208,11 @@ class _Story:
             f"  {live['status']} at {live['live_at']}, {ended['status']} by mechanic"
         )
         if (live["status"], ended["status"]) != ("live", "completed"):
-            raise _Failed("the session did not run to its end")
+            raise Failed("the session did not run to its end")
         self._stack.drain()
         self._show_timeline(customer, session_id)
 
-    def _nobody_answers(self) -> None:
+    def nobody_answers(self) -> None:
         self._step("A second driver books, and nobody answers for five minutes")
         customer, session_id = self._book("driver-2")
         self._show_offers(session_id)
@@ -225,7 +225,7 @@ class _Story:
             if row["session_id"] == session_id
         ]
         if not rows:
-            raise _Failed("the session did not fall back to the broadcast")
+            raise Failed("the session did not fall back to the broadcast")
         table = Table("open to", "status", "badge", "match type", "session", title="Broadcast")
         for id_, row in rows:
             match_type = row["metadata"]["match_type"]
@@ -235,7 +235,7 @@ class _Story:
         self._show_pushes("broadcast_announced")
         self._show_timeline(customer, session_id)
 
-    def _night(self) -> None:
+    def night(self) -> None:
         self._step("Night: everybody is off shift, and two drivers join the waitlist")
         for mechanic in self._mechanics.values():
             if mechanic.call("GET", "/mechanic/clock")["currently_on_shift"]:
@@ -248,7 +248,7 @@ class _Story:
         ways = ", ".join(found["options"])
         self._screen.print(f"  availability [yellow]{found['availability']}[/], ways on: {ways}")
         if found["availability"] != "all_offline":
-            raise _Failed(f"at night the mechanics are {found['availability']}, not all offline")
+            raise Failed(f"at night the mechanics are {found['availability']}, not all offline")
         table = Table("waits", "for", "place", title="Waitlist")
         for number, driver in enumerate(drivers, 1):
             driver.call(
@@ -281,12 +281,12 @@ class _Story:
             f" waitlist: {entry['status']}"
         )
         if (outcome, entry["status"]) != ("accepted", "claimed"):
-            raise _Failed("the night did not end well")
+            raise Failed("the night did not end well")
 
     def _show_turn(self, driver_id: str) -> None:
         told = [p for p in self._stack.pushes(driver_id) if p["type"] == "waitlist_told"]
         if not told:
-            raise _Failed(f"{driver_id} was not told that it is their turn")
+            raise Failed(f"{driver_id} was not told that it is their turn")
         title, body = _alert(told[-1]["payload"])
         self._screen.print(f"  pushed to [cyan]{driver_id}[/]: {title}. {body}")
 
@@ -335,7 +335,7 @@ class _Story:
         ]
         offers.sort(key=lambda row: -row["match_score"])
         if len(offers) != 3:
-            raise _Failed(f"{len(offers)} mechanics were asked, not three")
+            raise Failed(f"{len(offers)} mechanics were asked, not three")
         table = Table("asked", "score", "badge", "why", "seconds left", title="Offers")
         for offer in offers:
             table.add_row(
@@ -356,7 +356,7 @@ class _Story:
             if push["type"] == type_
         ]
         if len(pushes) < 3:
-            raise _Failed(f"{len(pushes)} pushes of type {type_}, not three")
+            raise Failed(f"{len(pushes)} pushes of type {type_}, not three")
         table = Table("pushed to", "device", "title", "body", title=f"Pushes: {type_}")
         for id_, push in pushes:
             title, body = _alert(push["payload"])
@@ -398,8 +398,8 @@ def main() -> int:
     screen.print("[dim]Starting the local stack ...[/]")
     try:
         with running_stack() as stack:
-            _Story(stack, screen).tell()
-    except (LocalStackError, _Failed, httpx.HTTPError) as error:
+            Story(stack, screen).tell()
+    except (LocalStackError, Failed, httpx.HTTPError) as error:
         screen.print(f"[bold red]The demo failed:[/] {error}")
         return 1
     screen.print()

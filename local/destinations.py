@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from local.engines import Clients
@@ -24,6 +25,7 @@ def leave(document: dict[str, Any], destination_arn: str, at: datetime, clients:
         raise LocalStackError(f"No local failure destination is like {destination_arn}.")
 
 
+@lru_cache(1000)
 def queue_url(queue_arn: str, clients: Clients) -> str:
     """The URL of a queue of the stack."""
     url: str = clients.sqs.get_queue_url(QueueName=queue_arn.rpartition(":")[2])["QueueUrl"]

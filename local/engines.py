@@ -1,17 +1,17 @@
 """The two emulators behind the stack, each a child process on a free port of 127.0.0.1.
 
-ministack keeps the table and its stream: it is atomic and its cost does not grow with the table.
-moto does everything else, served one request at a time by ``moto_engine``, on the stack's clock.
+ministack keeps the table and its stream, served by ``ministack_engine``: it is atomic and its cost
+does not grow with the table. moto does everything else, served one request at a time by
+``moto_engine``, on the stack's clock.
 """
 
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +22,7 @@ from local.clock import VirtualClock
 from local.errors import LocalStackError
 from local.template import ACCOUNT, REGION
 
-MINISTACK = processes.ROOT / ".venv-ministack" / "bin" / "ministack"
+MINISTACK = processes.ROOT / ".venv-ministack" / "bin" / "python"
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 # So that nothing of the user's own AWS settings reaches a client of the engines.
@@ -31,8 +31,6 @@ NO_USER_SETTINGS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-
-_START_S = 30.0
 
 
 class TableEngine(StrEnum):
@@ -64,24 +62,28 @@ class Engines:
 class StartingEngines:
     """Engine processes on their way up; both start at once, since each takes a while."""
 
-    def __init__(self, moto: "subprocess.Popen[bytes]", ministack_url: str | None) -> None:
+    def __init__(
+        self, moto: "subprocess.Popen[bytes]", ministack: "subprocess.Popen[bytes] | None"
+    ) -> None:
         self._moto = moto
-        self._ministack_url = ministack_url
+        self._ministack = ministack
 
     async def ready(self) -> Engines:
         """Wait until both answer. Raises LocalStackError if one does not come up."""
-        moto_url = await asyncio.to_thread(self._announced)
-        if self._ministack_url is None:
+        moto_url = await asyncio.to_thread(announced, self._moto)
+        if self._ministack is None:
             return Engines(moto_url=moto_url, dynamodb_url=moto_url)
-        await _listens(self._ministack_url)
-        return Engines(moto_url=moto_url, dynamodb_url=self._ministack_url)
+        ministack_url = await asyncio.to_thread(announced, self._ministack)
+        return Engines(moto_url=moto_url, dynamodb_url=ministack_url)
 
-    def _announced(self) -> str:
-        assert self._moto.stdout
-        line = self._moto.stdout.readline()
-        if not line:
-            raise LocalStackError("moto did not start; the log says why.")
-        return f"http://127.0.0.1:{json.loads(line)['port']}"
+
+def announced(engine: "subprocess.Popen[bytes]") -> str:
+    """Where an engine listens, once it does. Raises LocalStackError if it ended instead."""
+    assert engine.stdout
+    line = engine.stdout.readline()
+    if not line:
+        raise LocalStackError(f"{engine.args!r} did not start; the log says why.")
+    return f"http://127.0.0.1:{json.loads(line)['port']}"
 
 
 @contextmanager
@@ -106,28 +108,23 @@ def starting(
             stderr=log,
         )
         children.callback(processes.stop, moto)
-        ministack_url = None
+        ministack = None
         if table_engine is TableEngine.MINISTACK:
-            port = _free_port()
-            ministack = processes.start_foreign(
-                [str(MINISTACK)],
-                cwd=folder,
-                env=_environment(folder)
-                | {
-                    "BIND_HOST": "127.0.0.1",
-                    "MINISTACK_HOST": "127.0.0.1",
-                    "MINISTACK_ACCOUNT_ID": ACCOUNT,
-                    "MINISTACK_REGION": REGION,
-                    "IOT_MTLS_ENABLED": "0",
-                    "SFTP_ENABLED": "0",
-                    "GATEWAY_PORT": str(port),
-                },
-                stdout=log,
-                stderr=log,
-            )
+            ministack = start_ministack(folder, log)
             children.callback(processes.stop, ministack)
-            ministack_url = f"http://127.0.0.1:{port}"
-        yield StartingEngines(moto, ministack_url)
+        yield StartingEngines(moto, ministack)
+
+
+def start_ministack(folder: Path, log: IO[Any]) -> "subprocess.Popen[bytes]":
+    """ministack's process, on its way up; ``folder`` is its for scratch files."""
+    account = {"MINISTACK_ACCOUNT_ID": ACCOUNT, "MINISTACK_REGION": REGION}
+    return processes.start(
+        [str(MINISTACK), "-m", "local.ministack_engine"],
+        cwd=processes.ROOT,
+        env=_environment(folder) | account,
+        stdout=subprocess.PIPE,
+        stderr=log,
+    )
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -140,26 +137,6 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def _listens(url: str) -> None:
-    host, port = url.removeprefix("http://").split(":")
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_START_S):
-            while True:
-                with suppress(OSError):
-                    _, writer = await asyncio.open_connection(host, int(port))
-                    writer.close()
-                    return
-                await asyncio.sleep(0.05)
-    raise LocalStackError(f"ministack did not start within {_START_S:.0f} s; the log says why.")
-
-
 class Clients:
     """The stack's own AWS clients."""
 
@@ -167,6 +144,9 @@ class Clients:
         from boto3.session import Session
         from botocore.config import Config
 
+        from local import short_way
+
+        short_way.take()
         session = Session(
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -185,3 +165,5 @@ class Clients:
         self.scheduler = client("scheduler", engines.moto_url)
         self.ses = client("sesv2", engines.moto_url)
         self.cognito = client("cognito-idp", engines.moto_url)
+        self.ssm = client("ssm", engines.moto_url)
+        self.moto_url = engines.moto_url

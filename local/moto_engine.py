@@ -4,39 +4,33 @@ Started by ``engines`` as ``python -m local.moto_engine CLOCK_FILE``; announces 
 of JSON on standard output and stops when its standard input closes.
 
 Beside AWS's APIs it answers ``GET /_engine/...``: what waits in queues and schedules, and what was
-pushed and mailed. One request at a time also means that such an answer is never half a change.
+pushed and mailed. One request at a time also means that such an answer is never half a change. The
+stand-in for Stripe lives here, too, for the same reason: under ``/_stripe/``.
 """
 
-import asyncio
 import functools
 import io
 import json
 import re
-import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import moto.core.utils
-import uvicorn
 
 from local import processes
 from local.clock import VirtualClock
+from local.plain_http import Answer, Request, listener, serve
+from local.stripe import PREFIX as STRIPE
+from local.stripe import StandIn, served
 from local.template import ACCOUNT, REGION
 
 # Made ready at once rather than by the first request of each, while the stack reads its template.
-_SERVICES = ("sqs", "sns", "s3", "scheduler", "sesv2", "cognitoidp")
-
-# Clients, too, keep what they have open: who closes it while the other writes breaks a call.
-_KEEP_ALIVE_S = 24 * 3600
-
-Answer = Callable[[], Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+_SERVICES = ("sqs", "sns", "s3", "scheduler", "sesv2", "cognitoidp", "ssm")
 
 
 def run_on(clock: VirtualClock) -> None:
@@ -47,7 +41,11 @@ def run_on(clock: VirtualClock) -> None:
     """
     loaded = [name for name in sys.modules if re.fullmatch(r"moto\.\w+\.models", name)]
     assert set(loaded) <= {"moto.core.models", "moto.moto_api.models"}, loaded
-    moto.core.utils.utcnow = lambda: clock.now().replace(tzinfo=None)
+    times: Any = moto.core.utils
+    given = times.unix_time
+    times.utcnow = lambda: clock.now().replace(tzinfo=None)
+    # It gets there by way of three datetimes, and is asked for each message of a queue.
+    times.unix_time = lambda dt=None: given(dt) if dt else clock.now().timestamp()
 
 
 class Outbox:
@@ -127,10 +125,23 @@ def be_strict(clock: VirtualClock) -> None:
     _replace(SNSBackend, "publish", strict_publish)
 
 
+def be_quick() -> None:
+    """Ask a queue for the one attribute that decides whether a message is too old, not for all."""
+    from moto.sqs.models import SQSBackend
+
+    def is_kept(backend: SQSBackend, queue_name: str, message: Any) -> bool:
+        queue: Any = backend.get_queue(queue_name)
+        kept_s = int(queue.message_retention_period)
+        return bool(kept_s + message.sent_timestamp / 1000 > moto.core.utils.unix_time())
+
+    _replace(SQSBackend, "is_message_valid_based_on_retention_period", is_kept)
+
+
 def _replace(moto_class: type, method: str, ours: Callable[..., Any]) -> None:
     setattr(moto_class, method, ours)
 
 
+@functools.lru_cache(1000)
 def due_at(expression: str, time_zone: str | None) -> datetime:
     """When a one-time schedule is due, in UTC.
 
@@ -181,39 +192,31 @@ def pending() -> dict[str, Any]:
 
 
 class _Application:
-    """moto's WSGI application behind ASGI, with a few questions of ours answered before it.
+    """moto's WSGI application, with a few questions of ours answered before it.
 
-    It answers without awaiting anything on the way: one request at a time, for moto is not atomic
-    under threads.
+    One request at a time, for moto is not atomic under threads.
     """
 
-    def __init__(self, moto_application: Any, questions: dict[str, Answer]) -> None:
+    def __init__(
+        self,
+        moto_application: Any,
+        questions: dict[str, Callable[[], Any]],
+        stripe: StandIn,
+    ) -> None:
         self._moto_application = moto_application
         self._questions = questions
+        self._stripe = stripe
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        body, more = bytearray(), True
-        while more:
-            part = await receive()
-            body += part.get("body", b"")
-            more = part.get("more_body", False)
-        question = self._questions.get(scope["path"])
-        if question is None:
-            status, headers, answer = self._asked_of_moto(scope, bytes(body))
-        else:
-            status, headers = 200, [("content-type", "application/json")]
-            answer = json.dumps(question()).encode()
-        headers = [each for each in headers if each[0].lower() not in {"connection", "date"}]
-        encoded = [(name.encode("latin1"), value.encode("latin1")) for name, value in headers]
-        await send({"type": "http.response.start", "status": status, "headers": encoded})
-        await send({"type": "http.response.body", "body": answer})
+    def __call__(self, request: Request) -> Answer:
+        if request.target.startswith(STRIPE):
+            return _as_json(*served(self._stripe, request))
+        question = self._questions.get(request.target)
+        return self._asked_of_moto(request) if question is None else _as_json(200, question())
 
-    def _asked_of_moto(
-        self, scope: Message, body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _asked_of_moto(self, request: Request) -> Answer:
         started: list[Any] = []
         parts = self._moto_application(
-            _wsgi_environ(scope, body),
+            _wsgi_environ(request),
             lambda status, headers, _=None: started.extend([status, headers]),
         )
         try:
@@ -222,38 +225,41 @@ class _Application:
             if hasattr(parts, "close"):
                 parts.close()
         status, headers = started
-        return int(status.split()[0]), headers, answer
+        return Answer(int(status.split()[0]), headers, answer)
 
 
-def _wsgi_environ(scope: Message, body: bytes) -> dict[str, Any]:
-    query = scope["query_string"].decode("latin1")
-    uri = scope["raw_path"].decode("latin1") + (f"?{query}" if query else "")
-    host, port = scope["server"]
+def _as_json(status: int, document: Any) -> Answer:
+    return Answer(status, [("content-type", "application/json")], json.dumps(document).encode())
+
+
+def _wsgi_environ(request: Request) -> dict[str, Any]:
+    path, _, query = request.target.partition("?")
+    headers = dict(request.headers)
+    host, _, port = headers.get("host", "127.0.0.1:80").partition(":")
     environ = {
-        "REQUEST_METHOD": scope["method"],
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": scope["path"].encode().decode("latin1"),
+        "PATH_INFO": unquote(path, "latin1"),
         "QUERY_STRING": query,
-        "REQUEST_URI": uri,
-        "RAW_URI": uri,
+        "REQUEST_URI": request.target,
+        "RAW_URI": request.target,
         "REMOTE_ADDR": "127.0.0.1",
         "SERVER_NAME": host,
-        "SERVER_PORT": str(port),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    for name, value in scope["headers"]:
-        key = "HTTP_" + name.decode("latin1").upper().replace("-", "_")
-        text = value.decode("latin1")
+    for name, text in request.headers:
+        key = "HTTP_" + name.upper().replace("-", "_")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
-    environ["CONTENT_LENGTH"] = str(len(body))
+    environ["CONTENT_LENGTH"] = str(len(request.body))
     environ.pop("HTTP_CONTENT_LENGTH", None)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return environ
@@ -275,6 +281,7 @@ def main(clock_file: str) -> None:
     outbox = Outbox(clock)
     outbox.record()
     be_strict(clock)
+    be_quick()
     application = _Application(
         dispatcher,
         {
@@ -282,21 +289,11 @@ def main(clock_file: str) -> None:
             "/_engine/pushes": lambda: outbox.pushes,
             "/_engine/mails": lambda: outbox.mails,
         },
+        StandIn(clock.now),
     )
-    config = uvicorn.Config(
-        application,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-    )
-    # Named TCP, or asyncio does not switch off Nagle's delay.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    listening = listener()
+    print(json.dumps({"port": listening.getsockname()[1]}), flush=True)
+    serve(application, listening)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,18 @@
 """Child processes that never outlive the stack.
 
 A child is in a session of its own, so that Ctrl-C reaches only the stack, which then ends it. If
-the stack is killed instead, its end of the child's standard input closes, and the child stops by
-itself: our own programs watch their standard input (``stop_with_parent``), others are run by a
-small watcher (this module as a program).
+the stack is killed instead, its end of the child's standard input closes, and the child, which
+watches it (``stop_with_parent``), stops by itself.
 """
 
 import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of ``template.yaml``."""
@@ -23,11 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent
 def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
     """Start a child that stops when its standard input closes."""
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **options)
-
-
-def start_foreign(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
-    """Start a program that does not know to stop with its parent."""
-    return start([sys.executable, "-I", __file__, *command], **options)
 
 
 def stop(child: "subprocess.Popen[bytes]", patience_s: float = 3.0) -> None:
@@ -51,19 +44,3 @@ def stop_with_parent() -> None:
         os._exit(0)
 
     threading.Thread(target=watch, name="stop with parent", daemon=True).start()
-
-
-def _run(command: Sequence[str]) -> int:
-    """Run a program until it ends or our standard input closes."""
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-
-    def watch(stdin: IO[bytes]) -> None:
-        stdin.read()
-        program.kill()
-
-    threading.Thread(target=watch, args=[sys.stdin.buffer], daemon=True).start()
-    return program.wait()
-
-
-if __name__ == "__main__":
-    sys.exit(_run(sys.argv[1:]))

@@ -6,9 +6,11 @@ made here is used, listed as having no effect locally, or an error.
 """
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from local import stripe
 from local.engines import Clients
 from local.errors import LocalStackError
 from local.intrinsics import Evaluator, Made, parameter_values
@@ -60,16 +62,25 @@ MAIL_SENDER = "notices@dispatch.example"
 PHOTOS_URL_PARAMETER = "PhotosUrl"
 PHOTOS_BUCKET = "UploadsBucket"
 
+# An operator puts these secrets into SSM. Here there is a stand-in, with secrets of its own.
+STRIPE_API_BASE_PARAMETER = "StripeApiBase"
+STRIPE_WEBHOOK_SECRET_PARAMETER = "StripeWebhookSecretName"
+STRIPE_SECRET_PARAMETERS = {
+    "StripeApiKeyName": "sk_test_",
+    STRIPE_WEBHOOK_SECRET_PARAMETER: "whsec_",
+}
+
 Properties = dict[str, Any]
 
 
 def given_parameters(clients: Clients, template: Template) -> dict[str, str]:
     """What an operator would set up by hand and name in a parameter, made; parameter to value."""
-    return {
-        **platform_applications(clients, template),
-        **mail_sender(clients, template),
-        **photos_url(clients, template),
-    }
+    return (
+        platform_applications(clients, template)
+        | mail_sender(clients, template)
+        | stripe_account(clients, template)
+        | photos_url(clients, template)
+    )
 
 
 def platform_applications(clients: Clients, template: Template) -> dict[str, str]:
@@ -100,6 +111,31 @@ def photos_url(clients: Clients, template: Template) -> dict[str, str]:
     bucket = template["Resources"][PHOTOS_BUCKET].get("Properties", {}).get("BucketName")
     assert bucket is None, "named as the stack names buckets"
     return {PHOTOS_URL_PARAMETER: f"{clients.s3.meta.endpoint_url}/{_bucket_name(PHOTOS_BUCKET)}"}
+
+
+def stripe_account(clients: Clients, template: Template) -> dict[str, str]:
+    """Puts the secrets of the stand-in for Stripe, made anew, and tells where it is.
+
+    They stand under the names that the template's parameters have by default.
+    """
+    parameters = template.get("Parameters", {})
+    if STRIPE_API_BASE_PARAMETER not in parameters:
+        return {}
+    for parameter, prefix in STRIPE_SECRET_PARAMETERS.items():
+        clients.ssm.put_parameter(
+            Name=parameters[parameter]["Default"],
+            Value=f"{prefix}{secrets.token_hex(16)}",
+            Type="SecureString",
+        )
+    return {STRIPE_API_BASE_PARAMETER: f"{clients.moto_url}{stripe.PREFIX}"}
+
+
+def stripe_webhook_secret(clients: Clients, template: Template) -> str | None:
+    """What the stand-in signs with; None for a template without Stripe."""
+    name = template.get("Parameters", {}).get(STRIPE_WEBHOOK_SECRET_PARAMETER, {}).get("Default")
+    if name is None:
+        return None
+    return str(clients.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
 
 
 Maker = Callable[[str, str, Properties], Made]

@@ -1,7 +1,8 @@
 """What runs inside a worker: one instance of a function, as Lambda would run it.
 
 The worker is forked by ``zygote``. It takes on the function's environment and paths, imports the
-handler once, and then answers one invocation after another over its socket. Everything here is
+handler once (or is forked from one that has), and then answers one invocation after another over
+its socket. Everything here is
 gone from the handler's point of view: its own code, its layer and third-party packages are all it
 can import.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from local.clock import VirtualClock
+from local.meter import Meter
 
 LENGTH = struct.Struct("!I")
 """What goes before each message on a worker's socket."""
@@ -32,7 +34,7 @@ class Spec:
     """Everything a worker needs to become an instance of a function.
 
     ``code`` and ``layers`` are folders, ``environment`` is the whole of it, ``clock`` is the file
-    of the stack's clock.
+    of the stack's clock, ``meter`` that of what is counted, empty where nothing is.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Spec:
     environment: dict[str, str]
     memory_mb: int
     clock: str
+    meter: str = ""
 
     def to_json(self) -> str:
         """For the way to the zygote."""
@@ -75,27 +78,32 @@ class Context:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
-def serve(spec: Spec, connection: socket.socket) -> None:
+def serve(spec: Spec, connection: socket.socket, become: Callable[[Spec], Handler]) -> None:
     """Become the function and answer invocations until the connection closes."""
     connection.sendall(framed({"pid": os.getpid()}))
     try:
-        handler = _become(spec)
+        handler = become(spec)
     except Exception as error:  # noqa: BLE001 - whatever the function's module raises
         connection.sendall(framed(_failure(error)))
         return
+    meter = _metered(spec)
     connection.sendall(framed({"ready": True}))
     while (invocation := receive(connection)) is not None:
-        deadline = time.monotonic() + invocation["timeout_s"]
+        started = time.monotonic()
+        deadline = started + invocation["timeout_s"]
         context = Context(spec, invocation["request_id"], deadline)
         try:
             answer = framed({"result": handler(invocation["event"], context)})
         except Exception as error:  # noqa: BLE001 - an error of this invocation only
             answer = framed(_failure(error))
+        if meter:
+            meter.invoked(invocation["event"], time.monotonic() - started)
         sys.stdout.flush()
         connection.sendall(answer)
 
 
-def _become(spec: Spec) -> Handler:
+def become(spec: Spec) -> Handler:
+    """Take on the function's environment and paths, and import its handler."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.environ.clear()
     os.environ.update(spec.environment)
@@ -109,6 +117,14 @@ def _become(spec: Spec) -> Handler:
     module = importlib.import_module(module_name)
     handler: Handler = getattr(module, attribute)
     return handler
+
+
+def _metered(spec: Spec) -> Meter | None:
+    if not spec.meter:
+        return None
+    meter = Meter(Path(spec.meter), spec.name, spec.memory_mb)
+    meter.watch(importlib.import_module("dispatch.core.aws").session())
+    return meter
 
 
 def _run_on(clock: VirtualClock) -> None:

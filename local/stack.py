@@ -71,6 +71,14 @@ class RunningStack:
         """What was mailed to a user, oldest first."""
         return list(self._call("GET", f"/_local/mails?user_id={quote(user_id)}"))
 
+    def stripe(self, hook: str, **asked: Any) -> Document:
+        """What customers and banks do at Stripe: ``pay``, ``refund``, ``fail``, ``deliver`` ..."""
+        return dict(self._call("POST", f"/_local/stripe/{hook}", asked))
+
+    def stripe_told(self) -> Document:
+        """Everything that Stripe was told."""
+        return dict(self._call("GET", "/_local/stripe"))
+
     def schedules(self) -> list[Document]:
         """One-time schedules that have not fired."""
         return list(self._call("GET", "/_local/schedules"))
@@ -92,10 +100,12 @@ def running_stack(
     template: Path | None = None,
     table_engine: TableEngine | None = None,
     log: Path | None = None,
+    meter: Path | None = None,
 ) -> Iterator[RunningStack]:
     """Start a stack with fresh state, and stop it when the block ends; it dies with its parent.
 
-    Port 0 takes a free one. Raises LocalStackError, with what the stack said, if it does not start.
+    Port 0 takes a free one. ``meter`` is where to count what AWS would bill
+    (``local.meter``). Raises LocalStackError, with what the stack said, if it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="dispatch-stack-") as folder:
         log = log or Path(folder) / "stack.log"
@@ -108,7 +118,11 @@ def running_stack(
         child = processes.start(
             command,
             cwd=processes.ROOT,
-            env={**os.environ, "PYTHONPATH": str(processes.ROOT)},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(processes.ROOT),
+                "METER": str(meter) if meter else "",
+            },
             stdout=subprocess.PIPE,
             stderr=terminal,
         )

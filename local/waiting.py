@@ -2,11 +2,19 @@
 
 import asyncio
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-import urllib3
+from local import stripe
+from local.errors import LocalStackError
+
+_ANSWERED_IN_S = 60
+_MOST_READ_AHEAD = 1 << 20
+_LENGTH = re.compile(r"\r\ncontent-length: *(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,9 @@ class MotoEngine:
     """The questions ``moto_engine`` answers beside AWS's APIs."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._connections = urllib3.PoolManager(retries=False)
+        self._address = urlsplit(url)
+        self._asking = asyncio.Lock()
+        self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def waiting(self) -> Waiting:
         """What waits now."""
@@ -67,12 +76,44 @@ class MotoEngine:
         """What left through SES, oldest first."""
         return list(await self._get("mails"))
 
-    async def _get(self, what: str) -> Any:
-        def get() -> Any:
-            url = f"{self._url}/_engine/{what}"
-            return json.loads(self._connections.request("GET", url, timeout=60).data)
+    async def stripe(self, hook: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a hook of the stand-in for Stripe (``local.stripe.hook``)."""
+        status, body = await self._ask("POST", f"{stripe.PREFIX}/_hook/{hook}", json.dumps(asked))
+        return status, json.loads(body)
 
-        return await asyncio.to_thread(get)
+    async def _get(self, what: str) -> Any:
+        status, body = await self._ask("GET", f"/_engine/{what}")
+        if status != 200:
+            raise LocalStackError(f"moto's process answered {status} for {what}; the log says why.")
+        return json.loads(body)
+
+    async def _ask(self, method: str, path: str, text: str = "") -> tuple[int, bytes]:
+        async with self._asking:
+            try:
+                return await self._asked(method, path, text.encode())
+            except BaseException:
+                self._leave()  # whatever else comes over this connection answers nobody
+                raise
+
+    async def _asked(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """The answer's status and body. Several questions in a row share a connection."""
+        if self._connection is None:
+            self._connection = await asyncio.open_connection(
+                self._address.hostname, self._address.port, limit=_MOST_READ_AHEAD
+            )
+        reader, writer = self._connection
+        head = f"{method} {path} HTTP/1.1\r\nhost: {self._address.netloc}\r\n"
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        async with asyncio.timeout(_ANSWERED_IN_S):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin1").lower()
+            length = int(_LENGTH.findall(head)[0])
+            return int(head.split(" ", 2)[1]), await reader.readexactly(length)
+
+    def _leave(self) -> None:
+        if self._connection:
+            with suppress(RuntimeError):  # the loop may be closed by now
+                self._connection[1].close()
+            self._connection = None
 
 
 def _time(text: str | None) -> datetime | None:

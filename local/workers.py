@@ -244,6 +244,7 @@ def function(
         environment=lambda_environment(plan) | engine_environment | plan.environment,
         memory_mb=plan.memory_mb,
         clock=str(clock.path),
+        meter=os.environ.get("METER", ""),
     )
     limit = min(plan.max_instances or MAX_INSTANCES, MAX_INSTANCES)
     return Function(spec, plan.timeout_s, limit, zygote, log)

@@ -136,6 +136,13 @@ def _come_through(status: Status) -> dict[str, Any]:
         "ends_by": NOON + timedelta(minutes=25),
     }
     match status:
+        case Status.AWAITING_PAYMENT:
+            return {
+                "plan": "quick",
+                "payment_method": PaymentMethod.STRIPE,
+                "price_cents": 999,
+                "credits": 10,
+            }
         case Status.SCHEDULED:
             return {
                 "mechanic_id": MECHANIC,

@@ -97,7 +97,7 @@ def a_hold(start: datetime = TEN, minutes: int = 45, **fields: Any) -> Booking:
 def take_slot(session_id: str, mechanic_id: str, start: datetime, now: datetime) -> Booking:
     """Book a free session with a mechanic who works from 9 to 5 in Toronto, and confirm it."""
     if calendar.calendar_of(mechanic_id).version == 0:
-        calendar.replace_availability(mechanic_id, an_availability(), 0)
+        calendar.replace_availability(mechanic_id, an_availability(), 0, now)
     plan = policies.current(now).plan("free")
     assert plan is not None
     with Transaction() as tx:

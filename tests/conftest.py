@@ -1,10 +1,11 @@
 """Fixtures shared by all tests: an AWS of their own for each test, in process, on moto."""
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import pytest
 from moto import mock_aws
-from moto.cognitoidp.models import cognitoidp_backends
+from moto.cognitoidp.models import CognitoIdpUserPool, cognitoidp_backends
 from moto.s3.models import s3_backends
 from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
@@ -12,7 +13,9 @@ from moto.sqs.models import sqs_backends
 
 from dispatch.core import aws as clients
 from dispatch.core import time
+from local.stripe import StandIn
 from tests.clock import Clock
+from tests.fast import stripe
 from tests.fast.table import FastTable
 from tests.fast.world import FastWorld, running
 from tests.instances import forget_everything
@@ -54,6 +57,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
         "SCHEDULE_GROUP": "dispatch-test",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
         "POWERTOOLS_SERVICE_NAME": "test",
+        **stripe.ENVIRONMENT,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -82,12 +86,13 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
         s3_backends[ACCOUNT]["aws"].create_bucket(environment[bucket], REGION)
     scheduler_backends[ACCOUNT][REGION].create_schedule_group(environment["SCHEDULE_GROUP"], [])
     made = {"TIMERS_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:timers-dead"}
-    for name in ("timers", "notify", "matching"):
+    for name in ("timers", "notify", "matching", "refunds"):
         queue = sqs_backends[ACCOUNT][REGION].create_queue(name)
         made[f"{name.upper()}_QUEUE_ARN"] = queue.queue_arn
         made[f"{name.upper()}_QUEUE_URL"] = (
             f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue.name}"
         )
+    made["USER_POOL_ID"] = _make_the_users()
     sns = sns_backends[ACCOUNT][REGION]
     made["TOPIC_ARN"] = sns.create_topic("events").arn
     for variable, platform in (
@@ -99,6 +104,22 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
     return made
 
 
+def _make_the_users() -> str:
+    """A pool with the groups and nobody in them; the same object again and again, emptied."""
+    pool, backend = _user_pool(), cognitoidp_backends[ACCOUNT][REGION]
+    pool.users.clear()
+    pool.groups.clear()
+    backend.user_pools[pool.id] = pool
+    for group in ("customer", "mechanic"):
+        backend.create_group(pool.id, group, "", "", 0)
+    return str(pool.id)
+
+
+@functools.cache
+def _user_pool() -> CognitoIdpUserPool:
+    return CognitoIdpUserPool(ACCOUNT, REGION, "users", {})
+
+
 @pytest.fixture
 def mail(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mails are sent, too: there is a sender, and SES knows it."""
@@ -108,13 +129,13 @@ def mail(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def user_pool(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There are users, too, and their groups. Slow to set up for every test."""
-    users = cognitoidp_backends[ACCOUNT][REGION]
-    pool_id = users.create_user_pool("users", {}).id
-    for group in ("customer", "mechanic"):
-        users.create_group(pool_id, group, "", "", 0)
-    monkeypatch.setenv("USER_POOL_ID", pool_id)
+def stripe_account(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """The stand-in that the functions take for Stripe."""
+    for name, value in stripe.SECRETS.items():
+        clients.ssm().put_parameter(Name=name, Value=value, Type="SecureString")
+    account = StandIn(clock)
+    monkeypatch.setattr("dispatch.payments.stripe_api._http", lambda: stripe.FastStripe(account))
+    return account
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from dispatch.customers.model import Customer, Location, Vehicle
 from dispatch.notifications import service as notifications
 from dispatch.notifications.model import Platform
 from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Review
 from dispatch.uploads import rules as upload_rules
 from dispatch.uploads import service as uploads
 from dispatch.waitlist import service as waitlist
@@ -82,7 +83,10 @@ def _complete_one(world: FastWorld, vehicle_id: str, key: str) -> None:
     booked = sessions.book_session(an_intake(**intake), CUSTOMER, world.now)
     sessions.sign_waiver(booked.id, CUSTOMER, _INTAKE["name"], world.now)
     world.drain()
-    complete(world, take(world, "a", booked))
+    done = complete(world, take(world, "a", booked))
+    review = Review(5, f"Like nobody else in {SECRET}ville")
+    sessions.rate_session(done.id, CUSTOMER, review, world.now)
+    world.drain()
     world.pass_time(minutes=1)
 
 
@@ -103,7 +107,9 @@ def _call_one_off(world: FastWorld) -> None:
 
 def _book_one(world: FastWorld) -> None:
     """A slot, and no more."""
-    calendar.replace_availability("b", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "b", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     start = world.now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
     intake = an_intake(preferred_mechanic_id="b", scheduled_start=start, **_INTAKE)
     booked = sessions.book_session(intake, CUSTOMER, world.now)

@@ -25,6 +25,7 @@ from dispatch.customers import service as customers
 from dispatch.customers.model import Customer, Vehicle
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import ProfileEdit, StandingMove
 from dispatch.notifications import rules
 from dispatch.notifications import service as notifications
 from dispatch.notifications import store as devices
@@ -32,8 +33,10 @@ from dispatch.notifications.model import Channel, NoticeStatus, Platform
 from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import service as offers
 from dispatch.offers.model import AssignmentStatus, DeclineReason
+from dispatch.policy import service as policies
+from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Session, Status
+from dispatch.sessions.model import Review, Session, Status, TakenBack
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
 from dispatch.uploads import rules as upload_rules
@@ -736,7 +739,9 @@ def opened(world: FastWorld) -> datetime:
     world.mechanic("a", on_shift=False)
     world.device("a")
     world.device("customer")
-    calendar.replace_availability("a", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "a", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     world.drain()
     return world.now + timedelta(hours=3)
 
@@ -1659,19 +1664,196 @@ def the_sweeper_finds_capacity_that_was_left(world: FastWorld) -> Plot:
     return _swept(world, end, minutes=4)
 
 
+# What is over
+
+
+@story
+def a_customer_rates_a_session(world: FastWorld) -> Plot:
+    town(world, "a", completed_sessions=1)
+    session = live(world)
+    sessions.end_session(session.id, "customer", world.now)
+    world.drain()
+
+    def rate() -> None:
+        review = Review(4, "Quick and kind")
+        world.call(
+            lambda once: sessions.rate_session(session.id, "customer", review, world.now, once)
+        )
+
+    def end() -> None:
+        rated = mechanics.get("a")
+        assert rated
+        assert (str(rated.profile.rating), rated.rating_count) == ("4.45", 2)
+        assert world.session(session.id).rating
+        assert len(world.facts("SessionRated")) == 1
+
+    return Plot(rate, end)
+
+
+# Admins
+
+
+@story
+def an_admin_calls_a_session_off(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+
+    def call_off() -> None:
+        world.call(lambda once: sessions.call_off_session(session.id, "closed", world.now, once))
+
+    def end() -> None:
+        ends(world, session, Status.CANCELLED)
+        assert world.load("a") == 0
+
+    return Plot(call_off, end)
+
+
+@story
+def an_admin_reassigns_a_session(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+
+    def reassign() -> None:
+        world.call(
+            lambda once: sessions.reassign_session(session.id, "not to be had", world.now, once)
+        )
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+
+    return Plot(reassign, end)
+
+
+@story
+def an_admin_changes_the_policy(world: FastWorld) -> Plot:
+    town(world)
+    first = policies.newest().policy
+
+    def change() -> None:
+        wanted = replace(first, offer_s=120)
+        world.call(lambda once: policies.change(wanted, 1, "admin", world.now, once))
+
+    def end() -> None:
+        (fact,) = world.facts("PolicyChanged")
+        assert fact["version"] == 2
+        assert policies.newest().policy == replace(first, version=2, offer_s=120)
+
+    return Plot(change, end)
+
+
+@story
+def a_session_is_taken_from_its_mechanic(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+    world.drain()
+
+    def then() -> None:
+        world.call(
+            lambda once: sessions.take_back(session.id, "a", TakenBack.REASSIGNED, world.now, once)
+        )
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+
+    return Plot(then, end)
+
+
+# Profiles
+
+
+@story
+def a_mechanic_edits_the_profile(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    world.drain()
+
+    def then() -> None:
+        edit = ProfileEdit(name="Ada Chen", country="FR", email="ada@mechanic.example")
+        world.call(lambda _once: profiles.edit_profile("a", edit, 0, world.now))
+
+    def end() -> None:
+        mechanic = mechanics.get("a")
+        assert mechanic is not None
+        assert (mechanic.version, mechanic.profile.country) == (1, "FR")
+
+    return Plot(then, end, _CHANGED)
+
+
+@story
+def a_photo_completes_a_profile(world: FastWorld) -> Plot:
+    profiles.edit_profile("a", ProfileEdit(name="Ada Chen"), 0, world.now)
+    calendar.replace_availability("a", an_availability(), 0, world.now)
+    world.drain()
+
+    def then() -> None:
+        world.call(lambda _once: mechanics.set_photo("a", "photos/1", world.now))
+
+    def end() -> None:
+        mechanic = mechanics.get("a")
+        assert mechanic is not None
+        assert mechanic.profile.profile_completion == 35
+
+    return Plot(then, end)
+
+
+def decide(world: FastWorld, move: StandingMove) -> None:
+    world.call(lambda once: profiles.decide("a", move, "admin", world.now, reason="why", once=once))
+
+
+@story
+def an_applicant_is_approved(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False, status="pending")
+    world.device("a")
+    world.drain()
+
+    def end() -> None:
+        assert len(world.facts("MechanicApproved")) == 1
+        assert world.pushes_to("a")
+
+    return Plot(lambda: decide(world, StandingMove.APPROVE), end)
+
+
+@story
+def a_mechanic_is_suspended_with_a_session_that_waits_for_them(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    town(world, "b")
+    world.drain()
+
+    def end() -> None:
+        ends(world, session, Status.PENDING)
+        assert world.offer_to("b").session_id == session.id
+        mechanic = mechanics.get("a")
+        assert mechanic is not None
+        assert not mechanic.duty.on_shift
+
+    return Plot(lambda: decide(world, StandingMove.SUSPEND), end)
+
+
+@story
+def the_sweeper_finds_what_a_suspended_mechanic_has_in_hand(world: FastWorld) -> Plot:
+    town(world, "a")
+    session = waiting(world)
+    profiles.decide("a", StandingMove.SUSPEND, "admin", world.now, reason="why")
+    return _swept(world, lambda: ends(world, session, Status.PENDING), minutes=4)
+
+
 # Customers
 
 
 @story
 def a_customer_writes_their_profile(world: FastWorld) -> Plot:
-    customers.upsert({"id": "customer", "name": "Jo", "credits": 40})
+    customers.upsert({"id": "customer", "name": "Jo"})
     given = Customer(id="customer", name="Jo Driver", location=DOWNTOWN)
 
     def then() -> None:
         world.call(lambda _once: customers.replace_profile(given))
 
     def end() -> None:
-        assert customers.profile_of("customer") == replace(given, credits=40)
+        assert customers.profile_of("customer") == given
 
     return Plot(then, end)
 

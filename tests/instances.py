@@ -1,7 +1,8 @@
 """What an instance of a function keeps between invocations."""
 
-from dispatch.core import settings
+from dispatch.core import secrets, settings
 from dispatch.matching import service as matching
+from dispatch.payments import stripe_api
 from dispatch.policy import service as policies
 
 
@@ -10,3 +11,5 @@ def forget_everything() -> None:
     settings.forget()
     policies.forget()
     matching.forget()
+    secrets.forget()
+    stripe_api.forget()

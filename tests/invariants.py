@@ -4,7 +4,7 @@
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,9 +22,11 @@ from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
 from dispatch.offers.model import Assignment, AssignmentStatus, Dispatch, MatchType
+from dispatch.payments.model import Balance, Payment, PaymentStatus
+from dispatch.payments.model import Entry as CreditEntry
 from dispatch.policy.model import Policy
 from dispatch.policy.rules import from_document
-from dispatch.sessions.model import ACTIVE, Session, Status
+from dispatch.sessions.model import ACTIVE, PaymentMethod, Session, Status
 from dispatch.shifts.model import Shift
 from dispatch.waitlist import rules as waitlist_rules
 from dispatch.waitlist.model import Entry, EntryStatus
@@ -56,6 +58,9 @@ class Picture:
     entries: list[Entry] = field(default_factory=list)
     notices: dict[tuple[str, str], Notice] = field(default_factory=dict)
     """The ledger: by the person, and the notice's id."""
+    balances: dict[str, Balance] = field(default_factory=dict)
+    ledger: list[CreditEntry] = field(default_factory=list)
+    payments: dict[str, Payment] = field(default_factory=dict)
     facts: list[Item] = field(default_factory=list)
     due: dict[tuple[str, str], str] = field(default_factory=dict)
     """Where the sweeper looks, and since when."""
@@ -86,6 +91,7 @@ def picture(now: datetime, stored: Iterable[Mapping[str, Any]]) -> Picture:
             picture.facts.append(item)
         else:
             _add(picture, item)
+            _add_money(picture, item)
     return picture
 
 
@@ -113,6 +119,18 @@ def _add(picture: Picture, item: Item) -> None:
             picture.notices[notice.user_id, notice.id] = notice
 
 
+def _add_money(picture: Picture, item: Item) -> None:
+    match item["entity"]:
+        case "balance":
+            id_ = item["pk"].partition("#")[2]
+            picture.balances[id_] = Balance(id_, item["credits"], item["entries"])
+        case "credit_entry":
+            picture.ledger.append(_state(item, CreditEntry))
+        case "payment":
+            payment = _state(item, Payment)
+            picture.payments[payment.id] = payment
+
+
 def _state(item: Item, type_: type[Any]) -> Any:
     return msgspec.json.decode(item["state"], type=type_)
 
@@ -121,6 +139,21 @@ def check(picture: Picture) -> None:
     """Raise AssertionError for whatever does not hold."""
     for rule in RULES:
         rule(picture)
+
+
+def check_money(world: FastWorld, picture: Picture) -> None:
+    """Once every refund was made and everything told: Stripe has what the sessions cost."""
+    for session in picture.sessions.values():
+        assert world.stripe.taken(session.id) == stripe_costs(session), session.id
+    for payment in picture.payments.values():
+        assert payment.returned_cents == world.stripe.returned(payment.id), payment.id
+
+
+def stripe_costs(session: Session) -> int:
+    """What a session rightly costs that is paid for by Stripe."""
+    if session.payment_id is None:
+        return 0
+    return session.price_cents - (session.refund.price_cents if session.refund else 0)
 
 
 def check_ledger(world: FastWorld, picture: Picture) -> None:
@@ -153,6 +186,60 @@ def notice_of(push: Push) -> str | None:
 
 
 # Rules
+
+
+def a_balance_is_the_sum_of_its_ledger(picture: Picture) -> None:
+    """Line by line: nothing is missing, and nobody ever owed anything."""
+    lines: dict[str, list[CreditEntry]] = defaultdict(list)
+    for entry in sorted(picture.ledger, key=lambda each: each.number):
+        lines[entry.customer_id].append(entry)
+    assert lines.keys() == picture.balances.keys()
+    for customer_id, balance in picture.balances.items():
+        credits_ = 0
+        for number, entry in enumerate(lines[customer_id], 1):
+            credits_ += entry.amount
+            assert (entry.number, entry.balance) == (number, credits_), entry.id
+            assert credits_ >= 0, entry.id
+        assert (balance.credits, balance.entries) == (credits_, len(lines[customer_id]))
+
+
+def a_session_takes_its_credits_once_and_gives_back_what_it_says(picture: Picture) -> None:
+    moved: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in picture.ledger:
+        if entry.session_id:
+            moved[entry.session_id][entry.kind] += entry.amount
+    for session in picture.sessions.values():
+        by_credits = session.payment_method is PaymentMethod.CREDITS
+        back = session.refund.credits if session.refund else 0
+        wanted = {"booking": -session.credits, "refund": back} if by_credits else {}
+        assert moved[session.id] == Counter({k: v for k, v in wanted.items() if v}), session.id
+
+
+def nobody_is_sought_for_what_is_not_paid(picture: Picture) -> None:
+    for session in picture.sessions.values():
+        if session.payment_method is PaymentMethod.STRIPE:
+            goes_ahead = session.period > 0 or session.booking_version > 0
+            assert goes_ahead is (session.payment_id is not None), session.id
+        if session.payment_id:
+            assert picture.payments[session.payment_id].session_id == session.id
+
+
+def a_payment_is_the_sessions_or_given_back(picture: Picture) -> None:
+    for payment in picture.payments.values():
+        session = picture.sessions[payment.session_id]
+        counts = session.payment_id == payment.id
+        back = session.refund.price_cents if session.refund else 0
+        if payment.status is PaymentStatus.RETURNED_EARLY:
+            assert not counts, payment.id
+        elif payment.status is PaymentStatus.REFUNDED:  # by hand, too
+            assert payment.returned_cents >= (back if counts else payment.amount_cents), payment.id
+        elif payment.status is not PaymentStatus.PAID:
+            assert payment.due_cents == (back if counts else payment.amount_cents), payment.id
+        else:
+            assert counts, payment.id
+            assert back == 0, payment.id
+        is_due = (f"SESSION#{session.id}", f"PAYMENT#{payment.id}") in picture.due
+        assert is_due is (payment.status is PaymentStatus.REFUND_DUE), payment.id
 
 
 def a_session_has_one_winner_while_it_is_in_hand(picture: Picture) -> None:
@@ -272,6 +359,17 @@ def a_session_is_told_of_once(picture: Picture) -> None:
         assert over[session.id] == (session.status not in _GOES_ON), session.id
 
 
+def a_session_is_rated_once(picture: Picture) -> None:
+    """And its stars are among those of its mechanic, who may have come with some."""
+    told = {fact["session_id"]: fact["stars"] for fact in picture.facts_of("SessionRated")}
+    rated = {each.id: each.rating.stars for each in picture.sessions.values() if each.rating}
+    assert rated == told
+    assert len(told) == sum(1 for _ in picture.facts_of("SessionRated"))
+    counts = Counter(picture.sessions[id_].mechanic_id for id_ in rated)
+    for mechanic_id, count in counts.items():
+        assert picture.mechanics[mechanic_id or ""].rating_count >= count
+
+
 def a_session_remembers_who_came(picture: Picture) -> None:
     """Since the last accept: who has joined, and that it began with the second."""
     since: dict[str, str] = {}
@@ -370,6 +468,11 @@ RULES = (
     whatever_has_a_deadline_is_found_by_the_sweeper,
     who_is_on_shift_has_one_open_shift,
     a_session_is_told_of_once,
+    a_session_is_rated_once,
     a_session_remembers_who_came,
     no_more_turns_than_capacity,
+    a_balance_is_the_sum_of_its_ledger,
+    a_session_takes_its_credits_once_and_gives_back_what_it_says,
+    nobody_is_sought_for_what_is_not_paid,
+    a_payment_is_the_sessions_or_given_back,
 )

@@ -10,10 +10,9 @@ ROOT = Path(__file__).parent.parent
 @functools.cache
 def resources() -> dict[str, Any]:
     """The template's resources, intrinsics as plain dictionaries."""
-    from cfnlint.decode import cfn_yaml
+    from local import template
 
-    template: Any = cfn_yaml.load(str(ROOT / "template.yaml"))
-    found: dict[str, Any] = template["Resources"]
+    found: dict[str, Any] = template.read(ROOT / "template.yaml")["Resources"]
     return found
 
 

@@ -25,6 +25,7 @@ from dispatch.notifications.model import Platform
 from dispatch.offers import service as offers
 from dispatch.offers import store as offer_rows
 from dispatch.offers.model import Assignment, AssignmentStatus, MatchType
+from dispatch.payments import refunds
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Intake, PaymentMethod, Session, Vehicle
 from dispatch.shifts import service as shifts
@@ -76,6 +77,7 @@ class World:
             "NotifySubscription": notifications.notify,
             "TurnsSubscription": waitlist.hear,
             "AccountsSubscription": accounts.hear,
+            "RefundsSubscription": refunds.hear,
         }
 
     @property
@@ -167,8 +169,11 @@ class World:
             "service_keywords": ["engine diagnostic"],
             "profile_completion": 90,
         }
+        if on_shift and "status" in fields:  # only who is approved clocks in
+            mechanics.upsert(record | fields | {"status": "approved"}, self.now)
+            shifts.clock_in(id_, self.now)
         mechanics.upsert(record | fields, self.now)
-        if on_shift:
+        if on_shift and "status" not in fields:
             shifts.clock_in(id_, self.now)
         return id_
 

@@ -20,16 +20,17 @@ def _view(time_off: TimeOff, _who: Caller) -> TimeOffView:
 
 
 @app.get("/mechanic/availability", responses=answers(404))
-async def availability(who: Mechanic) -> AvailabilityView:
+async def availability(who: AnyCaller) -> AvailabilityView:
     """When the caller works, by the week and by date, and their time off."""
     return AvailabilityView.of(service.calendar_of(who.id), time.now())
 
 
 @app.put("/mechanic/availability", responses=answers(404, 409))
-async def replace_availability(body: AvailabilityBody, who: Mechanic) -> AvailabilityView:
+async def replace_availability(body: AvailabilityBody, who: AnyCaller) -> AvailabilityView:
     """Replace it as a whole. Time off and what is booked stay as they are."""
-    after = service.replace_availability(who.id, body.to_availability(), body.version)
-    return AvailabilityView.of(after, time.now())
+    now = time.now()
+    after = service.replace_availability(who.id, body.to_availability(), body.version, now)
+    return AvailabilityView.of(after, now)
 
 
 @app.post("/mechanic/time-off", status_code=201, responses=answers(404, 409))

@@ -43,11 +43,11 @@ async def brands() -> BrandList:
     return BrandList.of_all()
 
 
-@app.post("/intake/start", status_code=201, responses=answers(409))
+@app.post("/intake/start", status_code=201, responses=answers(402, 409))
 async def start(
     body: IntakeBody, who: Customer, once: Annotated[Once | None, http.once(201, _view)]
 ) -> IntakeView:
-    """Book a session. It awaits the waiver; then the search for a mechanic begins."""
+    """Book a session. It awaits the waiver, and payment by Stripe; then a mechanic is sought."""
     return IntakeView.of(book_session(body.to_intake(), who.id, time.now(), once))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
 from dispatch.core import http, time
 from dispatch.core.http import AnyCaller, Caller, Cursor, Customer, Limit, answers
@@ -10,7 +10,7 @@ from dispatch.core.idempotency import Once
 from dispatch.core.views import NoBody
 from dispatch.sessions import examples, service
 from dispatch.sessions.model import Session
-from dispatch.sessions.requests import CancelBody, WaiverBody
+from dispatch.sessions.requests import CancelBody, RateBody, SessionsParameters, WaiverBody
 from dispatch.sessions.views import SessionList, SessionView, Timeline
 
 app = http.create_app("Sessions")
@@ -24,10 +24,9 @@ Keyed = Annotated[Once | None, http.once(200, _view)]
 
 
 @app.get("/sessions")
-async def sessions(who: AnyCaller, limit: Limit = 20, cursor: Cursor = None) -> SessionList:
+async def sessions(who: AnyCaller, wanted: Annotated[SessionsParameters, Query()]) -> SessionList:
     """The caller's sessions, newest first: a customer's own, a mechanic's accepted ones."""
-    page = service.sessions_of(who.id, "customer" in who.groups, time.now(), limit, cursor)
-    return SessionList.of(page, who.id)
+    return SessionList.of(service.sessions_of(who.id, now=time.now(), **wanted.of(who)), who.id)
 
 
 @app.get("/sessions/{session_id}", response_model=SessionView, **http.with_etag(404))
@@ -48,9 +47,8 @@ async def events(
 
 @app.post("/sessions/{session_id}/waiver", responses=answers(404, 409, example=examples.PENDING))
 async def waiver(session_id: str, body: WaiverBody, who: Customer, once: Keyed) -> SessionView:
-    """Sign. The search for a mechanic begins."""
-    signed = service.sign_waiver(session_id, who.id, body.full_name, time.now(), once)
-    return _view(signed, who)
+    """Sign. The search for a mechanic begins, unless it is to be paid for by Stripe first."""
+    return _view(service.sign_waiver(session_id, who.id, body.full_name, time.now(), once), who)
 
 
 @app.post("/sessions/{session_id}/join", responses=answers(404, 409, example=examples.LIVE))
@@ -76,6 +74,13 @@ async def cancel(
     """Cancel before it is live (a mechanic: while it is scheduled); `refund` is given back."""
     reason = body.reason if body else None
     return _view(service.cancel_session(session_id, who.id, reason, time.now(), once), who)
+
+
+@app.post("/sessions/{session_id}/rate", responses=answers(404, 409, example=examples.RATED))
+async def rate(session_id: str, body: RateBody, who: Customer, once: Keyed) -> SessionView:
+    """Rate a completed session, once, within 14 days of its end."""
+    rated = service.rate_session(session_id, who.id, body.to_review(), time.now(), once)
+    return _view(rated, who)
 
 
 handler = http.lambda_handler(app)

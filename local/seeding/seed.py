@@ -11,9 +11,11 @@ from typing import Any
 from dispatch.core import time
 from dispatch.core.errors import Invalid
 from dispatch.customers import service as customers
-from dispatch.customers.rules import customer_of
+from dispatch.customers.rules import credits_of, customer_of
 from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import MechanicStatus
 from dispatch.mechanics.rules import profile_from
+from dispatch.payments import service as payments
 from dispatch.shifts import service as shifts
 
 Record = dict[str, Any]
@@ -33,7 +35,7 @@ def handler(event: dict[str, list[Record]], _context: object) -> dict[str, Any]:
     latest = {record["id"]: record for record in event["mechanics"]}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda record: _seed_mechanic(record, now), latest.values()))
-        list(pool.map(customers.upsert, event["customers"]))
+        list(pool.map(lambda record: _seed_customer(record, now), event["customers"]))
     return {"mechanics": len(event["mechanics"]), "customers": len(event["customers"])}
 
 
@@ -67,9 +69,20 @@ def _profile(record: Record) -> Record:
     return defaults | told
 
 
+def _seed_customer(record: Record, now: datetime) -> None:
+    """The credits, if the record tells, are entered into the ledger."""
+    customer = customers.upsert(record)
+    wanted = credits_of(record)
+    if wanted is not None:
+        payments.adjust(customer.id, wanted, now)
+
+
 def _seed_mechanic(record: Record, now: datetime) -> None:
-    mechanic = mechanics.upsert(_profile(record), now)
-    wanted = record.get("currently_on_shift")
+    """Who is on shift by the record clocks in while they are approved, as only such do."""
+    profile, wanted = _profile(record), record.get("currently_on_shift")
+    if wanted and profile.get("status", MechanicStatus.APPROVED) != MechanicStatus.APPROVED:
+        _seed_mechanic(record | {"status": MechanicStatus.APPROVED}, now)
+    mechanic = mechanics.upsert(profile, now)
     if wanted and not mechanic.duty.on_shift:
         shifts.clock_in(mechanic.id, now)
     elif wanted is False and mechanic.duty.on_shift and not mechanic.duty.load:

@@ -537,11 +537,15 @@ MECHANICS_ONLY = [
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/accept"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/decline"),
     ("POST", f"/mechanic/assignments/{NO_SUCH_ID}/release"),
-    ("GET", "/mechanic/availability"),
-    ("PUT", "/mechanic/availability"),
     ("POST", "/mechanic/time-off"),
     ("DELETE", f"/mechanic/time-off/{NO_SUCH_ID}"),
     ("GET", "/mechanic/bookings"),
+]
+ADMINS_ONLY = [
+    ("GET", "/admin/mechanics"),
+    ("POST", "/admin/mechanics/somebody/approve"),
+    ("POST", "/admin/mechanics/somebody/suspend"),
+    ("POST", "/admin/mechanics/somebody/reinstate"),
 ]
 CUSTOMERS_ONLY = [
     ("POST", "/intake/start"),
@@ -567,6 +571,8 @@ CUSTOMERS_ONLY = [
         ("admin", MECHANICS_ONLY),
         ("mechanic", CUSTOMERS_ONLY),
         ("admin", CUSTOMERS_ONLY),
+        ("customer", ADMINS_ONLY),
+        ("mechanic", ADMINS_ONLY),
     ],
 )
 def test_a_call_is_for_its_group(town: Town, group: str, calls: list[tuple[str, str]]) -> None:

@@ -650,3 +650,63 @@ def test_one_active_session_at_a_time(town: Town) -> None:
     rest = answer(customer.get(f"/sessions?limit=2&cursor={page['next_cursor']}"))
     assert [item["id"] for item in rest["items"]] == [first]
     assert rest["next_cursor"] is None
+
+
+# Paying
+
+
+def test_a_customer_pays_by_credits_and_gets_them_back(town: Town) -> None:
+    customer, admin = town.customer(), town.person("admin")
+    path = f"/admin/customers/{customer.id}/credits"
+    refused(customer.post(path, {"amount": 40, "reason": "please"}), 403)
+    granted = answer(admin.post(path, {"amount": 30, "reason": "Welcome"}, key="once"), 201)
+    assert answer(admin.post(path, {"amount": 30, "reason": "Welcome"}, key="once"), 201) == (
+        granted
+    )
+    by_credits = {"payment_method": "credits"}
+    problem = refused(
+        customer.post("/intake/start", town.intake(plan="diagnostic", **by_credits)),
+        402,
+        "insufficient_credits",
+    )
+    assert (problem["balance"], problem["missing"]) == (30, 10)
+
+    session_id = town.seek(customer, plan="standard", **by_credits)
+    assert answer(customer.get("/customer/credits"))["balance"] == 5
+    cancelled = answer(customer.act(session_id, "cancel"))
+    assert cancelled["refund"] == {"percent": 100, "price_cents": 0, "credits": 25}
+    ledger = answer(customer.get("/customer/credits"))
+    assert ledger["balance"] == 30
+    assert [(entry["kind"], entry["amount"]) for entry in ledger["items"]] == [
+        ("refund", 25),
+        ("booking", -25),
+        ("grant", 30),
+    ]
+
+
+def test_another_customer_pays_by_stripe_and_gets_the_money_back(
+    stack: RunningStack, town: Town
+) -> None:
+    mechanic, customer = town.mechanic(), town.customer()
+    session_id = town.seek(customer, plan="quick", payment_method="stripe")
+    assert customer.session(session_id)["next"] == "pay"
+    assert not mechanic.was_asked(session_id)
+    page = answer(customer.act(session_id, "checkout"))
+    assert answer(customer.act(session_id, "checkout")) == page
+
+    assert stack.stripe("pay", session_id=session_id, deliver=2)["answers"] == [200, 200]
+    stack.drain()
+    assert customer.session(session_id)["status"] == "pending"
+    assert mechanic.was_asked(session_id)
+
+    cancelled = answer(customer.act(session_id, "cancel"))
+    assert cancelled["refund"] == {"percent": 100, "price_cents": 999, "credits": 0}
+    stack.drain()
+    (refund,) = [
+        refund
+        for refund in stack.stripe_told()["refunds"]
+        if session_id in refund["metadata"].values()
+    ]
+    assert refund["amount"] == 999
+    assert set(stack.stripe("deliver")["answers"]) == {200}
+    assert {"PaymentReceived", "RefundDue", "RefundMade"} <= set(customer.events(session_id))

@@ -71,6 +71,10 @@ class Scope:
     names: Mapping[str, str]
     values: Mapping[str, Value]
 
+    def of(self, item: Item) -> "Scope":
+        """The same about another item."""
+        return Scope(item, self.names, self.values)
+
 
 # Operands
 

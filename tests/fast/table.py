@@ -79,8 +79,9 @@ class Place(NamedTuple):
     sk: str
 
 
-class Row(NamedTuple):
-    """An item, and how many bytes it counts."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """An item, and how many bytes it counts. One that has changed is another row."""
 
     item: Item
     size: int
@@ -236,11 +237,15 @@ class FastTable:
             found = entries[first:last]
             return self._page(index, found if forward else found[::-1], request.get("Limit"))
 
+    def rows(self) -> list[Row]:
+        """Everything, in the order of its places."""
+        return [self._rows[place] for place in sorted(self._rows)]
+
     def scan(self, **request: Any) -> dict[str, Any]:
         """Everything, on one page."""
         with self._answering("Scan", request, set()):
             self._check_name(request)
-            return {"Items": [write_item(self._rows[place].item) for place in sorted(self._rows)]}
+            return {"Items": [write_item(row.item) for row in self.rows()]}
 
     def get_paginator(self, operation: str) -> "Pages":
         if operation != "scan":
@@ -287,7 +292,7 @@ class FastTable:
             type_ != "S" or not content for type_, content in position.values()
         ):
             raise InvalidRequest("The provided starting key is invalid")
-        if not condition.holds(Scope(position, scope.names, scope.values)):
+        if not condition.holds(scope.of(position)):
             raise InvalidRequest("The provided starting key is outside query boundaries")
         pk, sk = (position[name][1] for name in self._table.keys)
         return Entry(position[index.sk][1], Place(pk, sk))
@@ -356,7 +361,7 @@ class FastTable:
         key = read_item(request["Key"])
 
         def result(scope: Scope) -> Row:
-            return Row.of(update.apply(replace(scope, item={**key, **scope.item})))
+            return Row.of(update.apply(scope.of({**key, **scope.item})))
 
         write = _guarded(request, place, result, parsed)
         if not update.check(write.scope).isdisjoint(self._table.keys):
@@ -370,7 +375,7 @@ class FastTable:
         failed: dict[int, _Reason] = {}
         for number, write in enumerate(writes):
             row = self._rows.get(write.place)
-            scope = replace(write.scope, item=row.item if row else {})
+            scope = write.scope.of(row.item if row else {})
             if write.when and not write.when.holds(scope):
                 failed[number] = {
                     "Code": "ConditionalCheckFailed",
@@ -397,7 +402,7 @@ class FastTable:
     def _store(self, place: Place, after: Row | None) -> None:
         before = self._rows.pop(place, None)
         for index in (self._table, *self._indexes.values()):
-            index.move(place, before and before.item, after and after.item)
+            index.move(place, before.item if before else None, after.item if after else None)
         if after:
             self._rows[place] = after
         if after and not before and place.sk.startswith(self._streamed):
@@ -577,8 +582,8 @@ def _scope(request: Mapping[str, Any], *parsed: Parsed[Any]) -> Scope:
     names = request.get("ExpressionAttributeNames")
     values = request.get("ExpressionAttributeValues")
     for defined, used in (
-        (names, frozenset[str]().union(*(each.names for each in parsed))),
-        (values, frozenset[str]().union(*(each.values for each in parsed))),
+        (names, _all_of([each.names for each in parsed])),
+        (values, _all_of([each.values for each in parsed])),
     ):
         if defined is not None and not defined:
             raise InvalidRequest("names and values must not be empty where they are given")
@@ -586,6 +591,10 @@ def _scope(request: Mapping[str, Any], *parsed: Parsed[Any]) -> Scope:
             odd = ", ".join(sorted((defined or {}).keys() ^ used))
             raise InvalidRequest(f"not defined, or not used in expressions: {odd}")
     return Scope({}, names or {}, read_item(values or {}))
+
+
+def _all_of(sets: Sequence[frozenset[str]]) -> frozenset[str]:
+    return sets[0] if len(sets) == 1 else frozenset[str]().union(*sets)
 
 
 def _guarded(

@@ -88,7 +88,15 @@ def read(wire: Wire, depth: int = 1) -> Value:
 
 def read_item(wire: Mapping[str, Wire]) -> dict[str, Value]:
     """The attributes of a request by name. Raises InvalidRequest."""
-    return {str(name): read(value) for name, value in wire.items()}
+    return {
+        str(name): ("S", value["S"]) if _is_plain_text(value) else read(value)
+        for name, value in wire.items()
+    }
+
+
+def _is_plain_text(wire: Wire) -> bool:
+    """Most values are."""
+    return len(wire) == 1 and type(wire.get("S")) is str
 
 
 def _text(content: str) -> str:
@@ -136,7 +144,9 @@ def write(value: Value) -> dict[str, Any]:
 
 
 def write_item(item: Item) -> dict[str, Any]:
-    return {name: write(value) for name, value in item.items()}
+    return {
+        name: {"S": value[1]} if value[0] == "S" else write(value) for name, value in item.items()
+    }
 
 
 _WRITERS: dict[str, Callable[[Any], Any]] = {
@@ -163,7 +173,11 @@ def length(value: Value) -> int | None:
 
 def bytes_of(item: Item) -> int:
     """How many bytes an item counts: its names and its values."""
-    return sum(len(name.encode()) + _bytes_of(*value) for name, value in item.items())
+    size = 0
+    for name, (type_, content) in item.items():
+        is_plain = type_ == "S" and content.isascii()  # most are
+        size += len(name.encode()) + (len(content) if is_plain else _bytes_of(type_, content))
+    return size
 
 
 def _bytes_of(type_: str, content: Any) -> int:

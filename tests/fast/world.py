@@ -10,7 +10,9 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,13 +25,18 @@ from dispatch.core.logging import metrics
 from dispatch.core.table import Item, decode
 from dispatch.matching import service as matching
 from dispatch.notifications import service as notifications
+from dispatch.payments import stripe_api
+from dispatch.sessions import paying
 from dispatch.uploads import service as uploads
+from local.stripe import StandIn, signed
 from tests.clock import Clock
+from tests.fast import stripe
 from tests.fast.faults import Faults, Killed
 from tests.fast.services import (
     UPLOADS,
     FastBucket,
     FastMail,
+    FastParameters,
     FastQueues,
     FastScheduler,
     FastTopic,
@@ -65,11 +72,13 @@ ENVIRONMENT = {
     "TIMERS_DEAD_LETTER_QUEUE_ARN": "timers-dead",
     "MATCHING_QUEUE_URL": "MatchingSubscription",
     "NOTIFY_QUEUE_URL": "NotifySubscription",
+    "REFUNDS_QUEUE_URL": "RefundsSubscription",
     "MAIL_SENDER": "",  # nobody, until a story begins to send mails
     "MAIL_CONFIGURATION_SET": "dispatch-test",
     "FCM_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/GCM/x",
     "APNS_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS/x",
     "APNS_SANDBOX_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS_SANDBOX/x",
+    **stripe.ENVIRONMENT,
 }
 """What the functions are told of this AWS."""
 
@@ -102,6 +111,8 @@ class FastWorld(World):
         self.mail = FastMail()
         self.bucket = FastBucket(lambda event: self.queues.put(UPLOADED, event))
         self.users = FastUsers()
+        self.stripe = StandIn(clock)
+        self.parameters = FastParameters(dict(stripe.SECRETS))
         self.dead_letters: list[Message] = []
         self.keyed = True
         """Whether HTTP callers send an Idempotency-Key."""
@@ -119,6 +130,7 @@ class FastWorld(World):
             "sesv2": self.mail,
             "s3": self.bucket,
             "cognito-idp": self.users,
+            "ssm": self.parameters,
         }
         self.clients = {name: self.faults.around(name, each) for name, each in services.items()}
 
@@ -143,6 +155,7 @@ class FastWorld(World):
         pushes, mails = list(self.topic.pushes), list(self.mail.mails)
         objects, files = dict(self.bucket.objects), dict(self.bucket.uploads)
         users = copy.deepcopy(self.users.users)
+        stripe_now = _state_of(self.stripe)
 
         def put_back() -> None:
             table_back()
@@ -154,6 +167,8 @@ class FastWorld(World):
             self.topic.pushes, self.mail.mails = list(pushes), list(mails)
             self.bucket.objects, self.bucket.uploads = dict(objects), dict(files)
             self.users.users = copy.deepcopy(users)
+            for name, value in copy.deepcopy(stripe_now).items():
+                setattr(self.stripe, name, value)
             for forgotten in (self.dead_letters, self.refusals, self.failures):
                 forgotten.clear()
             forget_everything()
@@ -279,6 +294,18 @@ class FastWorld(World):
         self.queues.messages.clear()
         self.scheduler.schedules.clear()
 
+    # What Stripe does
+
+    def stripe_tells(self, event: dict[str, Any]) -> None:
+        """The webhook hears of an event; again, if it does not say that it has."""
+        for _ in range(MAX_RECEIVES):
+            body, signature = signed(event, stripe.WEBHOOK_SECRET, self.now)
+            with self._outlived():
+                paying.hear_stripe(body, signature, self.now)
+                self.stripe.note_delivery(event["id"])
+                return
+        raise AssertionError("Stripe was never heard") from self.failures[-1]
+
     # What users do
 
     def call(self, request: Callable[[Once | None], object]) -> None:
@@ -310,6 +337,12 @@ class FastWorld(World):
         raise AssertionError("the user never got an answer") from self.failures[-1]
 
 
+def _state_of(stand_in: StandIn) -> dict[str, Any]:
+    """All that a stand-in remembers."""
+    names = (each.name for each in fields(stand_in) if each.name != "now")
+    return {name: copy.deepcopy(getattr(stand_in, name)) for name in names}
+
+
 def _once(key: str) -> Once:
     return Once.of(caller="anybody", route="any", key=key, body=b"{}", show=lambda _: "done")
 
@@ -323,6 +356,7 @@ def running(clock: Clock) -> Iterator[FastWorld]:
             patch.setenv(name, value)
         patch.setattr(aws, "_client", lambda service, **_: world.clients[service])
         patch.setattr(ids, "ULID", _Ulids())
+        patch.setattr(stripe_api, "_http", lambda: stripe.FastStripe(world.stripe, world.faults))
         patch.setattr(metrics, "add_metric", lambda *_, **__: None)
         patch.setattr("dispatch.core.table.time.sleep", lambda _: None)
         patch.setattr("dispatch.matching.service.gc.freeze", lambda: None)

@@ -1,6 +1,5 @@
 """Fixtures of the tests of use cases."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from botocore.config import Config
 
 from local import engines, processes
 from tests.stories import check_that_all_is_well
-from tests.world import ACCOUNT, REGION, World
+from tests.world import REGION, World
 
 
 @pytest.fixture
@@ -24,23 +23,10 @@ def well_in_the_end(world: World) -> Iterator[None]:
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of a ministack of this session's own."""
     folder = tmp_path_factory.mktemp("ministack")
-    port = engines._free_port()
-    environment = engines._environment(folder) | {
-        "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1",
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": REGION,
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "GATEWAY_PORT": str(port),
-    }
     with (folder / "log").open("w") as log:
-        child = processes.start_foreign(
-            [str(engines.MINISTACK)], cwd=folder, env=environment, stdout=log, stderr=log
-        )
+        child = engines.start_ministack(folder, log)
         try:
-            url = f"http://127.0.0.1:{port}"
-            asyncio.run(engines._listens(url))
+            url = engines.announced(child)
             session = Session(
                 aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION
             )

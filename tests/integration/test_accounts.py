@@ -16,6 +16,7 @@ from dispatch.customers import service as customers
 from dispatch.customers.model import Customer, Vehicle
 from dispatch.notifications import service as notifications
 from dispatch.notifications.model import Platform
+from dispatch.payments import service as payments
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Status
 from dispatch.uploads import service as uploads
@@ -56,9 +57,7 @@ def _confirmed(name: str, source: str = "PostConfirmation_ConfirmSignUp") -> dic
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_who_signs_up_is_a_customer_and_cognito_gets_its_event_back(
-    user_pool: None, times: int
-) -> None:
+def test_who_signs_up_is_a_customer_and_cognito_gets_its_event_back(aws: None, times: int) -> None:
     a_user("jo")
     handler = load("accounts/sign_up").handler
     for _ in range(times):
@@ -66,21 +65,19 @@ def test_who_signs_up_is_a_customer_and_cognito_gets_its_event_back(
     assert groups_of("jo") == {"customer"}
 
 
-def test_cognito_hears_of_a_failure(user_pool: None) -> None:
+def test_cognito_hears_of_a_failure(aws: None) -> None:
     with pytest.raises(Exception, match="UserNotFound"):
         load("accounts/sign_up").handler(_confirmed("nobody"), CONTEXT)
 
 
-def test_who_is_approved_is_a_mechanic(user_pool: None, world: World) -> None:
+def test_who_is_approved_is_a_mechanic(world: World) -> None:
     a_user("a")
     for _ in range(2):
         accounts.hear({"type": "MechanicApproved", "mechanic_id": "a"}, world.now)
     assert groups_of("a") == {"mechanic"}
 
 
-def test_a_mechanic_whom_cognito_does_not_know_is_passed_over(
-    user_pool: None, world: World
-) -> None:
+def test_a_mechanic_whom_cognito_does_not_know_is_passed_over(world: World) -> None:
     accounts.hear({"type": "MechanicApproved", "mechanic_id": "made-up"}, world.now)
     accounts.hear({"type": "CustomerErased", "customer_id": "made-up"}, world.now)
 
@@ -171,9 +168,10 @@ def test_asking_twice_is_asking_once(fast_world: FastWorld) -> None:
 
 
 def test_the_books_stay(fast_world: FastWorld) -> None:
-    customers.upsert({"id": CUSTOMER, "name": SECRET, "credits": 40})
+    payments.adjust(CUSTOMER, 40, fast_world.now)
     accounts.erase_customer(CUSTOMER, fast_world.now)
-    assert customers.get(CUSTOMER) == Customer(id=CUSTOMER, credits=40)
+    fast_world.drain()
+    assert payments.ledger_of(CUSTOMER, 10, None).balance.credits == 40
 
 
 # Refused
@@ -209,7 +207,9 @@ def test_who_has_booked_a_slot_cancels_it_first(fast_world: FastWorld) -> None:
 
     world = fast_world
     world.mechanic("b", on_shift=False)
-    calendar.replace_availability("b", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "b", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     start = world.now.replace(hour=12, minute=0) + (world.now - world.now)
     start = start.replace(day=start.day + 2)
     intake = an_intake(preferred_mechanic_id="b", scheduled_start=start)
@@ -229,7 +229,9 @@ def test_a_booking_that_was_not_to_be_seen_yet_is_called_off(
 
     world = fast_world
     world.mechanic("b", on_shift=False)
-    calendar.replace_availability("b", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "b", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     start = world.now.replace(day=world.now.day + 2, minute=0)
     intake = an_intake(preferred_mechanic_id="b", scheduled_start=start, name=SECRET)
     booked = sessions.book_session(intake, CUSTOMER, world.now)

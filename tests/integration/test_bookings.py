@@ -29,7 +29,9 @@ IN_TWO_DAYS = timedelta(days=2)
 def world(world: World) -> World:
     """Ada works around the clock, and is off shift now; it is noon."""
     world.mechanic("ada", on_shift=False)
-    calendar.replace_availability("ada", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "ada", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     world.drain()
     return world
 

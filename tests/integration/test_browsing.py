@@ -70,9 +70,11 @@ def pointers(**query: Any) -> list[str]:
 
 
 def add(mechanic_id: str, *, on_shift: bool = True, load: int = 0, **fields: Any) -> None:
-    mechanics.upsert(a_record(id=mechanic_id, **fields), NOON)
+    approved = {"status": "approved"}  # only such clock in
+    mechanics.upsert(a_record(id=mechanic_id, **fields | approved), NOON)
     if on_shift:
         clock_in(mechanic_id)
+    mechanics.upsert(a_record(id=mechanic_id, **fields), NOON)
     if load:
         take_load(mechanic_id)
 
@@ -142,8 +144,8 @@ def test_the_answer_has_exactly_the_members_of_the_contract() -> None:
 def test_the_next_slot_is_that_of_the_shortest_plan(world: World) -> None:
     for id_ in ("ada", "bo", "cy"):
         world.mechanic(id_, on_shift=False)
-    calendars.replace_availability("ada", an_availability("UTC", "14:30-15:00"), 0)
-    calendars.replace_availability("bo", an_availability("UTC", "14:30-14:54"), 0)
+    calendars.replace_availability("ada", an_availability("UTC", "14:30-15:00"), 0, NOON)
+    calendars.replace_availability("bo", an_availability("UTC", "14:30-14:54"), 0, NOON)
     shown = {each["id"]: each["next_slot_at"] for each in browse()["mechanics"]}
     assert shown == {"ada": "2026-07-01T14:30:00.000Z", "bo": None, "cy": None}
 

@@ -30,7 +30,7 @@ DAY = Span(TEN - 6 * ONE_HOUR, TEN + 12 * ONE_HOUR)
 @pytest.fixture
 def ada(world: World) -> str:
     world.mechanic("ada", on_shift=False)
-    service.replace_availability("ada", an_availability(), 0)
+    service.replace_availability("ada", an_availability(), 0, world.now)
     return "ada"
 
 
@@ -212,7 +212,7 @@ def test_of_a_mechanic_who_never_said_anything_nothing_can_be_held(world: World)
 def test_what_the_availability_does_not_offer_any_more_cannot_be_held(
     world: World, ada: str
 ) -> None:
-    service.replace_availability(ada, an_availability(TORONTO, "13:00-17:00"), 1)
+    service.replace_availability(ada, an_availability(TORONTO, "13:00-17:00"), 1, world.now)
     with pytest.raises(Invalid):
         hold(world)
 
@@ -338,9 +338,12 @@ def test_what_has_begun_keeps_its_quarters(world: World, ada: str) -> None:
 
 def test_availability_is_replaced_under_the_version_that_was_read(world: World, ada: str) -> None:
     assert service.calendar_of(ada).version == 1
-    refused(lambda: service.replace_availability(ada, an_availability("UTC"), 0), "stale_version")
+    refused(
+        lambda: service.replace_availability(ada, an_availability("UTC"), 0, world.now),
+        "stale_version",
+    )
     book(world)
-    after = service.replace_availability(ada, an_availability("UTC"), 1)
+    after = service.replace_availability(ada, an_availability("UTC"), 1, world.now)
     assert (after.version, service.calendar_of(ada).availability) == (2, an_availability("UTC"))
     assert taken(world) == [(TEN, "session-of-jo")]
 
@@ -357,7 +360,7 @@ def test_before_the_first_time_a_calendar_goes_by_the_profile(world: World) -> N
 def test_without_a_profile_there_is_no_calendar(world: World) -> None:
     for act in (
         lambda: service.calendar_of("nobody"),
-        lambda: service.replace_availability("nobody", an_availability(), 0),
+        lambda: service.replace_availability("nobody", an_availability(), 0, world.now),
         lambda: service.take_time_off("nobody", TEN, TEN + ONE_HOUR, world.now),
         lambda: service.end_time_off("nobody", "x"),
         lambda: service.bookings_of("nobody", world.now, 10, None),
@@ -438,8 +441,12 @@ def test_two_changes_of_the_availability_that_meet_are_one_too_many(
     world: World, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = an_availability("UTC")
-    between_read_and_write(monkeypatch, lambda: service.replace_availability(ada, other, 1))
-    refused(lambda: service.replace_availability(ada, an_availability(), 1), "stale_version")
+    between_read_and_write(
+        monkeypatch, lambda: service.replace_availability(ada, other, 1, world.now)
+    )
+    refused(
+        lambda: service.replace_availability(ada, an_availability(), 1, world.now), "stale_version"
+    )
     assert service.calendar_of(ada).availability == other
 
 
@@ -447,7 +454,9 @@ def test_a_booking_that_meets_a_change_of_availability_is_decided_anew(
     world: World, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     afternoons = an_availability(TORONTO, "13:00-17:00")
-    between_read_and_write(monkeypatch, lambda: service.replace_availability(ada, afternoons, 1))
+    between_read_and_write(
+        monkeypatch, lambda: service.replace_availability(ada, afternoons, 1, world.now)
+    )
     with pytest.raises(Invalid):
         hold(world)
 
@@ -593,7 +602,7 @@ def test_the_next_slots_of_a_page_cost_one_read_and_a_query_each(
 ) -> None:
     for id_ in ("bo", "cy"):
         world.mechanic(id_)
-    service.replace_availability("cy", an_availability("UTC"), 0)
+    service.replace_availability("cy", an_availability("UTC"), 0, world.now)
     ids = ["ada", "bo", "cy", "nobody"]
     found = dict[str, datetime]()
 
@@ -611,7 +620,7 @@ def test_where_a_week_is_booked_out_the_next_slot_is_looked_for_behind_it(
     world: World, calls: Calls
 ) -> None:
     hour = an_availability(TORONTO, "10:00-11:00")
-    service.replace_availability("ada", hour, 1)
+    service.replace_availability("ada", hour, 1, world.now)
     for n in range(-1, 9):
         book(world, TEN + n * ONE_DAY, customer=f"c{n}")
     found = dict[str, datetime]()

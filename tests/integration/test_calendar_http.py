@@ -212,8 +212,6 @@ def test_a_wrong_field_is_pointed_at_and_nothing_is_changed(
 def test_a_mechanic_without_a_profile_has_no_calendar(call: Any) -> None:
     nobody = {"caller": "nobody", "groups": "[mechanic]"}
     for method, path, body in (
-        ("GET", "/mechanic/availability", None),
-        ("PUT", "/mechanic/availability", BODY),
         ("POST", "/mechanic/time-off", OFF),
         ("DELETE", f"/mechanic/time-off/{NO_SUCH_ID}", None),
         ("GET", "/mechanic/bookings", None),
@@ -489,8 +487,6 @@ def test_who_may_not_be_matched_cannot_be_booked(world: World, call: Any) -> Non
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("GET", "/mechanic/availability", None),
-        ("PUT", "/mechanic/availability", BODY),
         ("POST", "/mechanic/time-off", OFF),
         ("DELETE", f"/mechanic/time-off/{NO_SUCH_ID}", None),
         ("GET", "/mechanic/bookings", None),
@@ -501,6 +497,16 @@ def test_a_calendar_is_its_mechanics(
 ) -> None:
     answer = call(method, path, body, groups=groups)
     assert (answer.status, answer.body["type"]) == (403, "/problems/forbidden")
+
+
+@pytest.mark.parametrize("groups", ["[customer]", "[]", ""])
+def test_whoever_has_a_profile_has_an_availability(call: Any, groups: str) -> None:
+    """Applicants, too: a complete profile has one."""
+    assert call("PUT", "/mechanic/availability", BODY, groups=groups).status == 200
+    assert call("GET", "/mechanic/availability", groups=groups).body["version"] == 1
+    nobody = {"caller": "nobody", "groups": groups}
+    assert call("GET", "/mechanic/availability", **nobody).status == 404
+    assert call("PUT", "/mechanic/availability", BODY, **nobody).status == 404
 
 
 @pytest.mark.parametrize("groups", ["[customer]", "[mechanic]", "[admin]"])

@@ -39,7 +39,7 @@ def ada(ministack: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     forget_everything()
     ministack.create_table(TableName=TABLE, **table())
     mechanics.upsert(a_record(id="ada"), NOON)
-    service.replace_availability("ada", an_availability(), 0)
+    service.replace_availability("ada", an_availability(), 0, NOON)
     policies.current(NOON)
     yield "ada"
     ministack.delete_table(TableName=TABLE)

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from dispatch.core.events import Event, EventType
 from dispatch.core.table import Transaction
 from dispatch.customers import service as customers
+from tests import money_stories  # noqa: F401 - tells more of them
 from tests.clock import Clock
 from tests.fast.faults import Fault
 from tests.fast.state import State, differences, state_of
@@ -23,9 +24,6 @@ from tests.fault_stories import STORIES, Plot, Story
 
 RETRIED_AFTER_S = 9
 """A notice is tried again by then; what looks again after ten seconds comes later."""
-
-BEFORE = (Fault.REFUSED, Fault.KILLED_BEFORE)
-AFTER = (Fault.UNHEARD, Fault.KILLED_AFTER)
 
 
 class Trial:
@@ -69,13 +67,17 @@ class Trial:
 
 
 def _some_faults(calls: list[str]) -> Iterator[tuple[int, Fault]]:
-    """Whatever writes or sends, before it takes effect and after; of what reads, every second."""
+    """Each write is refused or unheard, by turns; and after each its caller dies.
+
+    Whoever dies before a write, or before a read, has died after the write before it. Of what
+    reads, every fourth is refused.
+    """
     for at, call in enumerate(calls):
         if Fault.UNHEARD.fits(call):
-            yield at, BEFORE[at % 2]
-            yield at, AFTER[at // 2 % 2]
-        elif at % 2:
-            yield at, BEFORE[at // 2 % 2]
+            yield at, (Fault.REFUSED, Fault.UNHEARD)[at % 2]
+            yield at, Fault.KILLED_AFTER
+        elif at % 4 == 1:
+            yield at, Fault.REFUSED
         if Fault.CONFLICT.fits(call):
             yield at, Fault.CONFLICT
 

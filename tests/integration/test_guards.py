@@ -9,7 +9,7 @@ import ast
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -26,7 +26,7 @@ from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
 from dispatch.core import aws as clients
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion
+from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion, TooFewCredits
 from dispatch.core.idempotency import KEPT_FOR, AlreadyAnswered, Once
 from dispatch.core.table import Item, Key, Transaction, decode, get
 from dispatch.core.time import format_time
@@ -52,8 +52,13 @@ from dispatch.notifications.model import Entry as LedgerEntry
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
 from dispatch.offers.model import AssignmentStatus, LeftCapacity
+from dispatch.payments import rules as payment_rules
+from dispatch.payments import service as payments
+from dispatch.payments import store as payment_items
+from dispatch.payments.model import Balance, Checkout, EntryKind, Notice, Paid
+from dispatch.policy import rules as policy_rules
 from dispatch.policy import store as policy_items
-from dispatch.policy.model import Policy
+from dispatch.policy.model import Policy, PolicyVersion
 from dispatch.sessions import service as sessions
 from dispatch.sessions import store as session_items
 from dispatch.uploads import store as upload_items
@@ -70,6 +75,7 @@ from tests.builders import (
     ONE_MS,
     ONE_SECOND,
     RIVAL,
+    SESSION,
 )
 from tests.calendar_builders import QUARTER, TEN, a_booking, a_calendar, a_hold
 from tests.clock import NOON
@@ -581,6 +587,10 @@ def _misses(tx: Transaction) -> None:
     mechanic_items.count_miss(tx, _MISSING, 1, NOON, is_last=False)
 
 
+def _rates(tx: Transaction) -> None:
+    mechanic_items.add_stars(tx, MECHANIC, 5, NOON)
+
+
 def _forgets_due(tx: Transaction) -> None:
     mechanic_items.forget_due(tx, _MISSING)
 
@@ -590,18 +600,28 @@ def _mechanics() -> Iterator[Case]:
         where = f"mechanics.store.{function}"
         return Case(where=where, clause=clause, given=given, write=write, **more)
 
-    def put(tx: Transaction, before: str | None) -> None:
-        mechanic_items.put_profile(tx, _PROFILE, before, NOON)
+    def put(tx: Transaction, before: Mechanic | None, *, off_duty: bool = False) -> None:
+        mechanic_items.put_profile(tx, _PROFILE, before, NOON, off_duty=off_duty)
+
+    def read(revision: int, shift_id: str | None = None) -> Mechanic:
+        return Mechanic(_PROFILE, revision=revision, shift_id=shift_id)
 
     yield case("put_profile", IS_NEW, a_mechanic(), partial(put, before=None))
     yield case(
-        "put_profile", "#roster_pk = :before", a_mechanic(), partial(put, before="ROSTER#US#0")
+        "put_profile", "#revision = :revision_read", a_mechanic(), partial(put, before=read(2))
     )
+    yield case("add_stars", EXISTS, nothing, _rates)
+    as_of_old = partial(put, before=read(0))
+    yield case("put_profile", EXISTS, nothing, as_of_old)
+    yield case("put_profile", "attribute_not_exists(#revision)", a_mechanic(), as_of_old)
+    for clause, shift_id in ((THAT_SHIFT, "shift-2"), ("attribute_not_exists(#shift_id)", None)):
+        off_duty = partial(put, before=read(1, shift_id), off_duty=True)
+        yield case("put_profile", clause, a_mechanic(), off_duty)
     is_off = "#currently_on_shift = :no"
+    is_approved = "#status = :approved"
+    suspended = a_mechanic(currently_on_shift=False, status="suspended")
+    yield case("go_on_shift", is_approved, suspended, _goes_on, refusal="already_clocked_in")
     yield case("go_on_shift", is_off, a_mechanic(), _goes_on, refusal="already_clocked_in")
-    yield case(
-        "go_on_shift", is_off, nothing, _goes_on, refusal="already_clocked_in", note="nobody"
-    )
     yield case("go_off_shift", ON_SHIFT, off_shift(), _goes_off)
     yield case("go_off_shift", THAT_SHIFT, a_mechanic(shift_id="shift-2"), _goes_off)
     yield case("go_off_shift", "#load = :none", a_mechanic(load=1), _goes_off)
@@ -954,6 +974,33 @@ def _has_policy_item(sk: str) -> Given:
     return written(lambda tx: tx.put({"pk": "POLICY", "sk": sk, "entity": "of another"}))
 
 
+def _changes_policy(tx: Transaction) -> None:
+    policy_items.add(tx, PolicyVersion(Policy(version=2)), otherwise=policy_rules.stale)
+
+
+def _has_newest_policy(version: int) -> Write:
+    return lambda tx: tx.put({"pk": "POLICY", "sk": "NEWEST", "newest": version})
+
+
+def _policies() -> Iterator[Case]:
+    yield Case(
+        where="policy.store.add/1",
+        clause="#newest = :version_read",
+        given=written(_has_newest_policy(7)),
+        write=_changes_policy,
+        refusal="stale_version",
+    )
+    yield Case(
+        where="policy.store.add/2",
+        clause=IS_NEW,
+        given=written(
+            _has_newest_policy(1),
+            lambda tx: tx.put({"pk": "POLICY", "sk": "VERSION#00000002", "entity": "of another"}),
+        ),
+        write=_changes_policy,
+    )
+
+
 def _others() -> Iterator[Case]:
     yield Case(
         where="matching.store.count_response",
@@ -1060,6 +1107,67 @@ def _uploads() -> Iterator[Case]:
         )
 
 
+def _enters(
+    tx: Transaction, amount: int, number: int, *, entry_id: str = "entry", balance: int = 5
+) -> None:
+    entry = payment_rules.entry(
+        Balance(CUSTOMER, balance - amount, number - 1),
+        EntryKind.GRANT,
+        amount,
+        entry_id=entry_id,
+        now=NOON,
+    )
+    payment_items.put_entry(
+        tx,
+        entry,
+        otherwise=lambda old: payments._why_not_taken(old, -amount, Balance(CUSTOMER)),
+    )
+
+
+def _pays(tx: Transaction, version: int) -> None:
+    paid = Paid(SESSION, "pi_1", 999, "cad")
+    payment = payment_rules.receive(paid, CUSTOMER, NOON)
+    payment_items.put_payment(tx, replace(payment, version=version))
+
+
+def _hears(tx: Transaction) -> None:
+    payments.hear(tx, Notice("evt_1", "charge.refunded", None), NOON)
+
+
+def _opens_checkout(tx: Transaction) -> None:
+    payment_items.put_checkout(tx, Checkout(SESSION, "cs_1", "https://pay.example"))
+
+
+def _payments() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
+        where = f"payments.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, **more)
+
+    five = written(partial(_enters, amount=5, number=1))
+    six = written(
+        partial(_enters, amount=5, number=1),
+        partial(_enters, amount=1, number=2, entry_id="second", balance=6),
+    )
+    takes = partial(_enters, number=2, entry_id="another")
+    yield case("put_entry/2", "#entries = :entries_read", six, partial(takes, amount=-1, balance=4))
+    yield case(
+        "put_entry/2",
+        "#credits >= :taken",
+        five,
+        partial(takes, amount=-6, balance=-1),
+        refusal=TooFewCredits,
+    )
+    gives = partial(_enters, amount=1, entry_id="another", balance=6)
+    yield case("put_entry/3", IS_NEW, five, partial(gives, number=1))
+    yield case("put_entry/3", "#entries = :entries_read", six, partial(gives, number=2))
+    yield case("put_entry/1", IS_NEW, five, partial(_enters, amount=1, number=2, balance=6))
+    first = written(partial(_pays, version=1))
+    yield case("put_payment", IS_NEW, first, partial(_pays, version=1))
+    yield case("put_payment", SAME_VERSION, first, partial(_pays, version=3))
+    yield case("put_checkout", IS_NEW, written(_opens_checkout), _opens_checkout)
+    yield case("put_heard", IS_NEW, written(_hears), _hears, refusal=payments.AlreadyHeard)
+
+
 REFUSED = [
     *_mechanics(),
     *_availability(),
@@ -1073,6 +1181,8 @@ REFUSED = [
     *_uploads(),
     *_forgetting(),
     *_others(),
+    *_policies(),
+    *_payments(),
 ]
 
 

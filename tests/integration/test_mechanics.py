@@ -32,9 +32,10 @@ class Refused(Exception):
 
 
 def on_shift(**fields: Any) -> str:
-    """A mechanic who has clocked in; returns the id."""
-    mechanic = service.upsert(a_record(**fields), NOON)
+    """A mechanic who has clocked in, while they were approved; returns the id."""
+    mechanic = service.upsert(a_record(**fields | {"status": "approved"}), NOON)
     clock_in(mechanic.id)
+    service.upsert(a_record(**fields), NOON)
     return mechanic.id
 
 

@@ -32,7 +32,7 @@ PLAN_AND_BUFFER = timedelta(minutes=25)
 def ada(world: World) -> str:
     world.mechanic("ada")
     world.drain()
-    calendars.replace_availability("ada", an_availability("UTC", "0:00-24:00"), 0)
+    calendars.replace_availability("ada", an_availability("UTC", "0:00-24:00"), 0, world.now)
     return "ada"
 
 

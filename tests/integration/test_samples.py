@@ -1,6 +1,5 @@
 """The samples of ``events/``, handed to the real entry points, tell one whole story."""
 
-import importlib.util
 import itertools
 import json
 from collections import defaultdict
@@ -15,10 +14,14 @@ import pytest
 from dispatch.calendar import service as calendar
 from dispatch.core import aws, settings
 from dispatch.core.ids import new_id
+from dispatch.mechanics.model import StandingMove
 from dispatch.notifications import service as notifications
+from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
+from local.stripe import StandIn
+from tests import entry_points
 from tests.calendar_builders import an_availability
 from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
@@ -31,6 +34,7 @@ ENTRY_POINTS = {
     "intake": "intake/api.py",
     "sessions": "sessions/api.py",
     "mechanics": "mechanics/api.py",
+    "profiles": "profiles/api.py",
     "clock": "clock/api.py",
     "queue": "queue/api.py",
     "calendar": "calendar/api.py",
@@ -48,6 +52,10 @@ ENTRY_POINTS = {
     "snapshot": "matching/snapshot.py",
     "timers": "timers/consumer.py",
     "sweeper": "timers/sweeper.py",
+    "admin": "admin/api.py",
+    "approvals": "approvals/api.py",
+    "payments": "payments/api.py",
+    "refunds": "payments/consumer.py",
     "relay": "relay/consumer.py",
 }
 CONTEXT = SimpleNamespace(aws_request_id="sample", function_name="sample")
@@ -56,14 +64,7 @@ Invoke = Callable[[str], Any]
 
 
 def _handler(path: str) -> Callable[[Any, Any], Any]:
-    """An entry point's handler; by file, since many are called ``api.py``."""
-    name = "entry_point_" + path.removesuffix(".py").replace("/", "_")
-    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler: Callable[[Any, Any], Any] = module.handler
+    handler: Callable[[Any, Any], Any] = entry_points.load(path.removesuffix(".py")).handler
     return handler
 
 
@@ -74,7 +75,7 @@ def _body(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def invoke(user_pool: None, world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Hand a sample to its entry point. New things get the ids that the samples speak of."""
     session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
@@ -192,6 +193,28 @@ def test_an_offer_is_released_and_declined_by_the_samples(invoke: Invoke) -> Non
     assert _status(invoke("sessions.end"))[0] == 404
 
 
+def test_admins_move_a_session_by_the_samples(invoke: Invoke) -> None:
+    for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
+        invoke(name)
+    assert _status(invoke("admin.reassign-session"))[0] == 409
+    invoke("queue.accept")
+    assert json.loads(invoke("admin.reassign-session")["body"])["status"] == "pending"
+    assert json.loads(invoke("admin.cancel-session")["body"])["ended_by"] == "admin"
+
+
+def test_a_completed_session_is_rated_by_the_sample(invoke: Invoke, world: World) -> None:
+    for name in ("clock.in", "intake.start", "sessions.waiver", "matching.SessionPending"):
+        invoke(name)
+    invoke("queue.accept")
+    session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
+    for party in ("customer-1", "mechanic-a"):
+        sessions.join_session(session_id, party, world.now)
+    assert _status(invoke("sessions.rate"))[0] == 409
+    sessions.end_session(session_id, "customer-1", world.now)
+    assert _status(invoke("sessions.rate"))[0] == 200
+    assert world.session(session_id).rating
+
+
 def test_the_samples_tell_of_waiting_and_of_the_turn(invoke: Invoke) -> None:
     def statuses() -> list[str]:
         return [entry["status"] for entry in json.loads(invoke("waitlist.list")["body"])["items"]]
@@ -255,6 +278,59 @@ def test_the_samples_tell_of_a_file(invoke: Invoke) -> None:
     assert invoke("uploaded.Post") == {"batchItemFailures": []}
     kept = aws.s3().list_objects_v2(Bucket=bucket)["Contents"]
     assert [each["Key"] for each in kept] == [post["key"]]
+
+
+def test_the_samples_tell_of_the_policy(invoke: Invoke) -> None:
+    assert json.loads(invoke("admin.policy")["body"])["version"] == 1
+    assert _status(invoke("admin.change-policy"))[0] == 200
+    assert json.loads(invoke("admin.policy")["body"])["scoring"]["keyword"] == 20
+    assert _status(invoke("admin.change-policy"))[0] == 409
+
+
+def test_the_samples_tell_of_a_profile(invoke: Invoke) -> None:
+    assert _status(invoke("profiles.edit"))[0] == 200
+    assert json.loads(invoke("profiles.get")["body"])["phone"] == "+14165550142"
+    assert json.loads(invoke("profiles.completion")["body"])["percentage"] == 75
+
+
+def test_the_samples_tell_of_an_approval(invoke: Invoke, world: World) -> None:
+    world.mechanic("mechanic-b", on_shift=False, status="pending")
+    (listed,) = json.loads(invoke("approvals.mechanics")["body"])["items"]
+    assert (listed["id"], listed["status"]) == ("mechanic-b", "pending")
+    for name, status in (
+        ("approve", "approved"),
+        ("suspend", "suspended"),
+        ("reinstate", "approved"),
+    ):
+        answer = invoke(f"approvals.{name}")
+        assert _status(answer)[0] == 200
+        assert json.loads(answer["body"])["status"] == status
+
+
+def test_the_samples_tell_of_paying_and_of_the_money_back(
+    invoke: Invoke, world: World, stripe_account: StandIn
+) -> None:
+    assert _status(invoke("payments.grant"))[0] == 201
+    assert json.loads(invoke("payments.credits")["body"])["balance"] == 25
+    assert _status(invoke("intake.start-stripe"))[0] == 201
+    assert _status(invoke("payments.checkout"))[0] == 409
+    assert json.loads(invoke("sessions.waiver")["body"])["next"] == "pay"
+    assert _status(invoke("payments.checkout"))[0] == 200
+    stripe_account.pay(next(iter(stripe_account.checkouts)))
+    (payment,) = stripe_account.payments.values()
+    stripe_account.payments["pi_sample"] = payment | {"id": "pi_sample"}
+    for _ in range(2):
+        assert _status(invoke("payments.webhook"))[0] == 200
+    session = json.loads(invoke("sessions.get")["body"])
+    assert session["status"] == "pending"
+    cancelled = json.loads(invoke("sessions.cancel")["body"])
+    assert cancelled["refund"] == {"percent": 100, "price_cents": 999, "credits": 0}
+    for _ in range(2):
+        assert invoke("refunds.RefundDue") == {"batchItemFailures": []}
+    assert [refund["amount"] for refund in stripe_account.refunds.values()] == [999]
+    assert [fact["returned_cents"] for fact in world.facts("RefundMade")] == [999]
+    (due,) = world.facts("RefundDue")
+    assert set(due) == set(_body("refunds.RefundDue"))
 
 
 QUEUES = ("matching", "timers", "notify", "turns", "accounts")
@@ -336,6 +412,9 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
     world.pass_time(minutes=30)
     clock_in(world, "a")
     _keep_a_booking(world)
+    world.mechanic("new", on_shift=False, status="pending")
+    for move in StandingMove:
+        profiles.decide("new", move, "admin", world.now)
     shapes: dict[str, list[set[str]]] = defaultdict(list)
     for fact in world.facts():
         shapes[fact["type"]].append(set(fact))
@@ -348,7 +427,9 @@ def test_samples_have_the_members_that_facts_have(world: World) -> None:
 def _keep_a_booking(world: World) -> None:
     """Moved, reminded of, called to, begun; but its customer does not come."""
     world.mechanic("own", on_shift=False)
-    calendar.replace_availability("own", an_availability("America/Toronto", "0:00-24:00"), 0)
+    calendar.replace_availability(
+        "own", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
     start = world.now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
     intake = an_intake(preferred_mechanic_id="own", scheduled_start=start)
     booked = sessions.book_session(intake, "books", world.now)

@@ -13,6 +13,7 @@ from dispatch.mechanics import service as mechanics
 from dispatch.offers import service as offers
 from dispatch.offers.model import DeclineReason
 from dispatch.sessions import service as sessions
+from dispatch.sessions.model import Review, Session
 from dispatch.shifts import service as shifts
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
@@ -21,6 +22,7 @@ from tests.clock import Clock
 from tests.fast.world import FastWorld, running
 from tests.fault_stories import live, town, wait, waiting
 from tests.invariants import picture_of
+from tests.stories import complete, take
 from tests.world import an_intake
 
 Moves = dict[str, Callable[[], object]]
@@ -72,6 +74,12 @@ def _of_session(world: FastWorld, session_id: str) -> Moves:
         "the mechanic joins": ask(sessions.join_session, "a"),
         "the customer ends it": ask(sessions.end_session, "customer"),
         "the mechanic ends it": ask(sessions.end_session, "a"),
+        "an admin calls it off": lambda: world.call(
+            lambda once: sessions.call_off_session(session_id, "why", world.now, once)
+        ),
+        "an admin reassigns it": lambda: world.call(
+            lambda once: sessions.reassign_session(session_id, "why", world.now, once)
+        ),
         "its time is over": lambda: sessions.close_overdue(session_id, world.now),
     }
 
@@ -172,7 +180,7 @@ def a_mechanic_has_accepted(world: FastWorld) -> Moves:
             lambda once: sessions.release_session(row, "a", "why", world.now, once)
         ),
         "a accepts once more": _accept(world, row, "a"),
-        **_some(_of_session(world, session.id), "joins", "cancels"),
+        **_some(_of_session(world, session.id), "joins", "cancels", "admin"),
         **_some(_of_mechanic(world, "a"), "clocks out", "suspended"),
     }
 
@@ -206,6 +214,29 @@ def a_session_is_live(world: FastWorld) -> Moves:
     return {
         **_some(_of_session(world, session.id), "ends", "over"),
         **_some(_of_mechanic(world, "a"), "clocks out when done", "suspended"),
+    }
+
+
+@scene
+def a_session_is_over(world: FastWorld) -> Moves:
+    """Both tabs of its customer rate it, and so does the customer of another one."""
+    town(world, "a")
+    session = live(world)
+    sessions.end_session(session.id, "customer", world.now)
+    world.drain()
+    other = complete(world, take(world, "a", world.book("other")))
+
+    def rate(session: Session, by: str, stars: int) -> Callable[[], object]:
+        review = Review(stars, "In words, too")
+        return lambda: world.call(
+            lambda once: sessions.rate_session(session.id, by, review, world.now, once)
+        )
+
+    return {
+        "the customer gives five stars": rate(session, "customer", 5),
+        "the customer gives one": rate(session, "customer", 1),
+        "the other customer gives two": rate(other, "other", 2),
+        **_some(_of_mechanic(world, "a"), "clocks out"),
     }
 
 

@@ -5,7 +5,12 @@ from collections.abc import Iterator
 
 from tests.template.stack import Document, Stack, listed, target, text
 
-OPEN_ROUTES = {"GET /plans", "GET /service-keywords", "GET /brands"}
+OPEN_ROUTES = {
+    "GET /plans",
+    "GET /service-keywords",
+    "GET /brands",
+    "POST /payments/stripe/webhook",  # signed by Stripe
+}
 
 # Everything else is named exactly. `${X.Arn}` of a log group ends with `:*` by itself: its streams.
 WILDCARD_RESOURCES = {

@@ -1,6 +1,7 @@
 """template.yaml as CloudFormation will see it: translated by SAM's own code, without AWS."""
 
 import copy
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any, cast
 import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+
+from local import template
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -37,12 +39,17 @@ class Stack:
 
 def read_template() -> Document:
     """template.yaml, with its intrinsic functions in their long form."""
-    return cast("Document", yaml_parse((ROOT / "template.yaml").read_text()))
+    return copy.deepcopy(_parsed())
 
 
-def translate(template: Document, **parameters: Any) -> Stack:
-    """What CloudFormation gets for ``template`` once its code lies in S3."""
-    packaged = copy.deepcopy(template)
+@functools.cache
+def _parsed() -> Document:
+    return template.read(ROOT / "template.yaml")
+
+
+def translate(source: Document, **parameters: Any) -> Stack:
+    """What CloudFormation gets for ``source`` once its code lies in S3."""
+    packaged = copy.deepcopy(source)
     for resource in packaged["Resources"].values():
         for place in ("CodeUri", "ContentUri"):
             uri = resource.get("Properties", {}).get(place)
@@ -52,7 +59,7 @@ def translate(template: Document, **parameters: Any) -> Stack:
     # On AWS, CloudFormation hands list parameters over as lists; SAM alone would see one string.
     values = {"CorsOrigins": ["https://example.com"], **parameters}
     translated = translator.translate(packaged, values, get_managed_policy_map=dict)
-    return Stack(template, translated["Resources"])
+    return Stack(source, translated["Resources"])
 
 
 def target(value: Any) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dispatch.core.errors import Invalid
-from dispatch.mechanics.model import Duty, Mechanic, Presence, Status, Unavailable
+from dispatch.mechanics.model import Duty, Mechanic, MechanicStatus, Presence, Unavailable
 from dispatch.mechanics.rules import (
     is_eligible,
     presence,
@@ -32,8 +32,8 @@ def test_presence_does_not_matter_to_eligibility() -> None:
     assert is_eligible(an_entry(OFF), POLICY, TODAY)
 
 
-@pytest.mark.parametrize("status", [Status.PENDING, Status.SUSPENDED])
-def test_only_an_approved_mechanic_is_eligible(status: Status) -> None:
+@pytest.mark.parametrize("status", [MechanicStatus.PENDING, MechanicStatus.SUSPENDED])
+def test_only_an_approved_mechanic_is_eligible(status: MechanicStatus) -> None:
     assert not is_eligible(an_entry(status=status), POLICY, TODAY)
 
 
@@ -167,7 +167,7 @@ def test_a_record_becomes_a_profile() -> None:
     assert profile.country == "CA"
     assert profile.rating == Decimal("4.46")
     assert profile.certification_expires_on == date(2026, 7, 1)
-    assert profile.status is Status.APPROVED
+    assert profile.status is MechanicStatus.APPROVED
     assert profile.service_keywords == ("engine diagnostic",)
 
 

@@ -157,11 +157,13 @@ def test_attachments_are_keys_and_not_too_many() -> None:
     assert "/attachments/0" in problems(an_intake_body(attachments=[7]))
 
 
-@pytest.mark.parametrize("method", ["credits", "stripe"])
-def test_a_payment_method_of_a_later_feature_is_refused(method: str) -> None:
-    assert problems(an_intake_body(payment_method=method)) == {
-        "/payment_method": "is not available yet; use free"
-    }
+@pytest.mark.parametrize("method", ["free", "credits", "stripe"])
+def test_there_are_three_ways_to_pay(method: str) -> None:
+    assert intake(payment_method=method).payment_method == method
+
+
+def test_another_way_to_pay_is_refused() -> None:
+    assert problems(an_intake_body(payment_method="cash")).keys() == {"/payment_method"}
 
 
 # Where the customer is

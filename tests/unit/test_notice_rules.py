@@ -110,6 +110,11 @@ def passed_over(outcome: str) -> Case:
     return f"the preferred mechanic: {outcome}", fact, [*told]
 
 
+def decided(type_: str, notice: str) -> Case:
+    fact = a_fact(type_, mechanic_id=MECHANIC, by="admin-1")
+    return f"an admin decides: {type_}", fact, [(MECHANIC, notice, (PUSH,))]
+
+
 VANCOUVER = "America/Vancouver"
 
 
@@ -165,6 +170,16 @@ CASES: list[Case] = [
         [(CUSTOMER, "offer_released", (PUSH,))],
     ),
     (
+        "and an admin gives it to another",
+        a_fact("SessionReassigned", assignment_id=OFFER, why="reassigned", **BOTH),
+        [(CUSTOMER, "offer_released", (PUSH,)), (MECHANIC, "session_reassigned", (PUSH,))],
+    ),
+    (
+        "and is suspended",
+        a_fact("SessionReassigned", assignment_id=OFFER, why="suspended", **BOTH),
+        [(CUSTOMER, "offer_released", (PUSH,))],
+    ),
+    (
         "the mechanic has come",
         a_fact("MechanicJoined", assignment_id=OFFER, customer_due_by=IN_TEN_MINUTES, **BOTH),
         [(CUSTOMER, "mechanic_joined", (PUSH,))],
@@ -182,6 +197,14 @@ CASES: list[Case] = [
             (MECHANIC, "mechanic_not_joined", (PUSH,)),
         ],
     ),
+    (
+        "their shift ends by a suspension, which is told by itself",
+        a_fact("MechanicClockedOut", mechanic_id=MECHANIC, shift_id="s", cause="suspended"),
+        [],
+    ),
+    decided("MechanicApproved", "mechanic_approved"),
+    decided("MechanicSuspended", "mechanic_suspended"),
+    decided("MechanicReinstated", "mechanic_reinstated"),
     *map(passed_over, PASSED_OVER),
     (
         "all are offline",
@@ -223,6 +246,19 @@ CASES: list[Case] = [
         "it was not signed in time",
         a_fact("SessionCancelled", customer_id=CUSTOMER, mechanic_id=None, cancelled_by="timer"),
         [(CUSTOMER, "session_cancelled", (PUSH, MAIL))],
+    ),
+    (
+        "an admin calls off what nobody has accepted",
+        a_fact("SessionCancelled", customer_id=CUSTOMER, mechanic_id=None, cancelled_by="admin"),
+        [(CUSTOMER, "session_cancelled", (PUSH, MAIL))],
+    ),
+    (
+        "an admin calls off what a mechanic has",
+        a_fact("SessionCancelled", cancelled_by="admin", **BOTH),
+        [
+            (MECHANIC, "session_cancelled", (PUSH,)),
+            (CUSTOMER, "session_cancelled", (PUSH, MAIL)),
+        ],
     ),
     (
         "the customer ends it",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dispatch.core.errors import StaleVersion
 from dispatch.core.table import IS_NEW, Transaction
 from dispatch.policy import service, store
-from dispatch.policy.model import Plan, Policy, Scoring, SessionType
+from dispatch.policy.model import Plan, Policy, PolicyVersion, Scoring, SessionType
 from dispatch.policy.rules import from_document, to_document
 from tests.builders import ONE_MS
 from tests.clock import NOON, Clock
@@ -194,7 +194,7 @@ def test_the_first_question_stores_version_1() -> None:
     assert store.newest_version() is None
     assert service.current(NOON) == Policy()
     assert store.newest_version() == 1
-    assert store.find(1) == Policy()
+    assert store.find(1) == PolicyVersion(Policy())
 
 
 @pytest.mark.usefixtures("aws")
@@ -213,7 +213,7 @@ def test_version_1_is_never_overwritten() -> None:
     store.add_first(Policy())
     with pytest.raises(StaleVersion):
         store.add_first(Policy(capacity=2))
-    assert store.find(1) == Policy()
+    assert store.find(1) == PolicyVersion(Policy())
 
 
 @pytest.mark.usefixtures("aws")
@@ -238,3 +238,8 @@ def test_a_session_keeps_its_version_whatever_is_in_force() -> None:
 def test_a_version_that_was_never_stored_is_a_bug() -> None:
     with pytest.raises(LookupError, match="9"):
         service.of_version(9)
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_first_policy_was_made_by_nobody() -> None:
+    assert service.newest() == service.newest() == PolicyVersion(Policy(), None, None)

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dispatch.core.errors import IllegalMove, Invalid
+from dispatch.payments.model import Paid
 from dispatch.policy.model import Plan, Policy, SessionType
 from dispatch.sessions import rules
 from dispatch.sessions.model import (
     ACTIVE,
+    AWAITING,
     Move,
     Party,
     PaymentMethod,
@@ -51,6 +53,8 @@ POLICY = Policy()
 FREE = Plan("free", SessionType.CHAT, 15, 0, 0)
 QUICK = Plan("quick", SessionType.CHAT, 30, 999, 10)
 
+PAYMENT = "pi_1"
+
 LATER = NOON + timedelta(days=2)
 
 # The table of domain.md: from, move, to. Whatever is not here is refused.
@@ -59,6 +63,11 @@ TABLE = {
     ("awaiting_waiver", "abandon"): "cancelled",
     ("awaiting_waiver", "cancel"): "cancelled",
     ("awaiting_waiver", "schedule"): "scheduled",
+    ("awaiting_waiver", "sign and pay for"): "awaiting_payment",
+    ("awaiting_payment", "pay for"): "pending",
+    ("awaiting_payment", "schedule"): "scheduled",
+    ("awaiting_payment", "abandon"): "cancelled",
+    ("awaiting_payment", "cancel"): "cancelled",
     ("scheduled", "be reminded of"): "scheduled",
     ("scheduled", "reschedule"): "scheduled",
     ("scheduled", "delay"): "scheduled",
@@ -71,10 +80,12 @@ TABLE = {
     ("pending", "give up"): "unfilled",
     ("waiting", "join"): "waiting",
     ("waiting", "release"): "pending",
+    ("waiting", "reassign"): "pending",
     ("waiting", "cancel"): "cancelled",
     ("waiting", "miss the mechanic"): "pending",
     ("waiting", "miss the customer"): "no_show",
     ("live", "end"): "completed",
+    ("completed", "rate"): "completed",
 }
 # The second join makes two moves of the machine at once.
 SECOND_JOIN = {("waiting", "start"): "live"}
@@ -86,10 +97,18 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
         session, POLICY, mechanic_id=MECHANIC, assignment_id=OFFER, now=now
     ),
     "release": lambda session, now: rules.release(session, POLICY, now),
+    "reassign": lambda session, now: rules.reassign(session, POLICY, now),
     "join": lambda session, now: rules.join(session, Party.MECHANIC, POLICY, now),
     "end": lambda session, now: rules.end(session, Party.CUSTOMER, now),
     "cancel": lambda session, now: rules.cancel(session, Party.CUSTOMER, None, POLICY, now),
-    "schedule": lambda session, now: rules.sign(with_slot(session), POLICY, now),
+    "rate": lambda session, now: rules.rate(session, 5, now),
+    "sign and pay for": lambda session, now: rules.sign(by_stripe(session), POLICY, now),
+    "pay for": lambda session, now: rules.pay(session, PAYMENT, POLICY, now),
+    "schedule": lambda session, now: (
+        rules.pay(with_slot(session), PAYMENT, POLICY, now)
+        if session.status is Status.AWAITING_PAYMENT
+        else rules.sign(with_slot(session), POLICY, now)
+    ),
     "be reminded of": lambda session, now: rules.remind(with_slot(session), now),
     "reschedule": lambda session, now: rules.reschedule(session, LATER, LATER, now),
     "delay": lambda session, now: rules.delay(session, now),
@@ -100,6 +119,7 @@ MOVES: dict[str, Callable[[Session, datetime], Session]] = {
     "miss the customer": rules.miss_customer,
 }
 CLOCKS_MOVES = {"abandon", "give up", "miss the mechanic", "miss the customer"}
+AFTERWARDS = {"rate"}
 OF_BOOKINGS = {
     "schedule",
     "be reminded of",
@@ -107,11 +127,16 @@ OF_BOOKINGS = {
     "delay",
     "begin",
     "seek a mechanic for",
+    "sign and pay for",
 }
 
 
 def with_slot(session: Session) -> Session:
     return rules.with_slot(session, LATER, LATER + timedelta(minutes=15), LATER)
+
+
+def by_stripe(session: Session) -> Session:
+    return replace(session, payment_method=PaymentMethod.STRIPE)
 
 
 # The state machine
@@ -137,7 +162,7 @@ def test_the_machine_has_no_other_transitions() -> None:
 
 
 def test_a_customer_has_one_session_in_these() -> None:
-    assert set(ACTIVE) == {"awaiting_waiver", "pending", "waiting", "live"}
+    assert set(ACTIVE) == {"awaiting_waiver", "awaiting_payment", "pending", "waiting", "live"}
 
 
 # Booking
@@ -370,16 +395,28 @@ def test_ending_says_who_and_when(by: Party) -> None:
 # Cancelling and refunds
 
 
-def priced(status: Status, price_cents: int = 999, **fields: Any) -> Session:
-    return a_session(status, price_cents=price_cents, credits=10, **fields)
+def priced(status: Status, method: PaymentMethod = PaymentMethod.CREDITS, **fields: Any) -> Session:
+    """Of the plan quick, paid for, unless it awaits that."""
+    by_card = method is PaymentMethod.STRIPE and status not in AWAITING
+    paid = {"price_cents": 999, "credits": 10, "payment_id": PAYMENT if by_card else None}
+    return a_session(status, **paid | {"payment_method": method} | fields)
 
 
-@pytest.mark.parametrize("status", [Status.AWAITING_WAIVER, Status.PENDING, Status.WAITING])
-def test_all_comes_back_before_the_mechanic_has_joined(status: Status) -> None:
+ALL_BACK = {
+    PaymentMethod.CREDITS: Refund(100, 0, 10),
+    PaymentMethod.STRIPE: Refund(100, 999, 0),
+}
+
+
+@pytest.mark.parametrize("method", ALL_BACK)
+@pytest.mark.parametrize("status", [Status.PENDING, Status.WAITING])
+def test_all_comes_back_before_the_mechanic_has_joined(
+    status: Status, method: PaymentMethod
+) -> None:
     cancelled = rules.cancel(
-        priced(status, customer_joined_at=NOON), Party.CUSTOMER, "found it", POLICY, NOON
+        priced(status, method, customer_joined_at=NOON), Party.CUSTOMER, "found it", POLICY, NOON
     )
-    assert cancelled.refund == Refund(percent=100, price_cents=999, credits=10)
+    assert cancelled.refund == ALL_BACK[method]
     assert (cancelled.ended_by, cancelled.ended_at) == (Party.CUSTOMER, NOON)
     assert cancelled.end_reason == "found it"
 
@@ -394,14 +431,21 @@ def test_all_comes_back_when_a_mechanic_joined_and_the_session_was_lost(
     loses_mechanic: Callable[[Session, Policy, datetime], Session],
 ) -> None:
     again = loses_mechanic(priced(Status.WAITING, mechanic_joined_at=NOON), POLICY, NOON)
-    assert rules.cancel(again, Party.CUSTOMER, None, POLICY, NOON).refund == Refund(100, 999, 10)
+    assert rules.cancel(again, Party.CUSTOMER, None, POLICY, NOON).refund == Refund(100, 0, 10)
 
 
 @pytest.mark.parametrize(
     ("session", "over", "refund", "reason"),
     [
-        (priced(Status.AWAITING_WAIVER), rules.abandon, Refund(100, 999, 10), "not_signed_in_time"),
-        (priced(Status.PENDING), rules.give_up, Refund(100, 999, 10), "nobody_took_it_in_time"),
+        (priced(Status.AWAITING_WAIVER), rules.abandon, Refund(100, 0, 10), "not_signed_in_time"),
+        (a_session(Status.AWAITING_PAYMENT), rules.abandon, Refund(100, 0, 0), "not_paid_in_time"),
+        (priced(Status.PENDING), rules.give_up, Refund(100, 0, 10), "nobody_took_it_in_time"),
+        (
+            priced(Status.PENDING, PaymentMethod.STRIPE),
+            rules.give_up,
+            Refund(100, 999, 0),
+            "nobody_took_it_in_time",
+        ),
         (
             priced(Status.WAITING, mechanic_joined_at=NOON),
             rules.miss_customer,
@@ -424,8 +468,99 @@ def test_what_the_clock_ends_gives_all_back_unless_it_was_the_customer_who_did_n
     [(999, 100, 999), (999, 50, 500), (1, 50, 1), (1, 49, 0), (3, 50, 2), (999, 0, 0), (0, 50, 0)],
 )
 def test_halves_round_up(amount: int, percent: int, back: int) -> None:
-    refund = rules._refund(a_session(price_cents=amount, credits=amount), percent)
-    assert refund == Refund(percent, back, back)
+    by_card = priced(Status.PENDING, PaymentMethod.STRIPE, price_cents=amount)
+    assert rules._refund(by_card, percent) == Refund(percent, back, 0)
+    by_credits = priced(Status.PENDING, credits=amount)
+    assert rules._refund(by_credits, percent) == Refund(percent, 0, back)
+
+
+@pytest.mark.parametrize("by", [Party.CUSTOMER, Party.MECHANIC, Party.TIMER])
+@pytest.mark.parametrize("status", [Status.AWAITING_WAIVER, Status.AWAITING_PAYMENT])
+def test_of_what_was_never_paid_nothing_comes_back(status: Status, by: Party) -> None:
+    unpaid = priced(status, PaymentMethod.STRIPE)
+    assert rules.refund_on_cancel(unpaid, by, POLICY, NOON) == Refund(100, 0, 0)
+
+
+def test_of_the_free_plan_nothing_comes_back() -> None:
+    assert rules.refund_on_cancel(a_session(), Party.CUSTOMER, POLICY, NOON) == Refund(100, 0, 0)
+
+
+# Paying
+
+
+def test_credits_are_paid_when_it_is_booked() -> None:
+    session = book(QUICK, payment_method=PaymentMethod.CREDITS)
+    assert (session.paid_at, rules.credits_due(session)) == (NOON, 10)
+    by_card = book(QUICK, payment_method=PaymentMethod.STRIPE)
+    assert (by_card.paid_at, rules.credits_due(by_card)) == (None, 0)
+    assert (book().paid_at, rules.credits_due(book())) == (None, 0)
+
+
+def test_paying_begins_the_first_pending_period_under_the_policy_of_that_moment() -> None:
+    awaits = a_session(Status.AWAITING_PAYMENT)
+    paid = rules.pay(awaits, PAYMENT, Policy(version=7), NOON + ONE_SECOND)
+    assert (paid.period, paid.pending_since) == (1, NOON + ONE_SECOND)
+    assert (paid.policy_version, paid.payment_id) == (7, PAYMENT)
+    assert paid.paid_at == NOON + ONE_SECOND
+
+
+def test_paying_for_a_slot_schedules_it_with_its_mechanic() -> None:
+    held = with_slot(a_session(Status.AWAITING_PAYMENT, preferred_mechanic_id=MECHANIC))
+    paid = rules.pay(held, PAYMENT, POLICY, NOON)
+    assert (paid.status, paid.mechanic_id) == (Status.SCHEDULED, MECHANIC)
+    assert (paid.booking_version, paid.paid_at, paid.payment_id) == (1, NOON, PAYMENT)
+
+
+def test_a_slot_is_not_booked_by_paying_before_signing() -> None:
+    held = with_slot(by_stripe(a_session(Status.AWAITING_WAIVER)))
+    with pytest.raises(IllegalMove):
+        rules.pay(held, PAYMENT, POLICY, NOON)
+
+
+def test_signing_leaves_the_deadline_as_it_was() -> None:
+    signed = rules.sign(by_stripe(a_session(Status.AWAITING_WAIVER)), POLICY, NOON + ONE_MINUTE)
+    assert signed.awaiting_until == NOON + HALF_AN_HOUR
+    assert (signed.period, signed.pending_since, signed.policy_version) == (0, None, None)
+    assert rules.is_signed(signed)
+
+
+A_PAYMENT = Paid(SESSION, "pi_2", 999, "cad")
+
+
+@pytest.mark.parametrize(
+    ("session", "paid", "early", "reason"),
+    [
+        (a_session(Status.AWAITING_PAYMENT), A_PAYMENT, False, None),
+        (a_session(Status.AWAITING_PAYMENT), A_PAYMENT, True, "returned_early"),
+        (
+            a_session(Status.AWAITING_PAYMENT),
+            replace(A_PAYMENT, amount_cents=998),
+            False,
+            "wrong_amount",
+        ),
+        (
+            a_session(Status.AWAITING_PAYMENT),
+            replace(A_PAYMENT, currency="usd"),
+            False,
+            "wrong_amount",
+        ),
+        (priced(Status.PENDING, PaymentMethod.STRIPE), A_PAYMENT, False, "second"),
+        (priced(Status.COMPLETED, PaymentMethod.STRIPE), A_PAYMENT, False, "second"),
+        (
+            priced(Status.CANCELLED, PaymentMethod.STRIPE, payment_id=None),
+            A_PAYMENT,
+            False,
+            "late",
+        ),
+        (by_stripe(a_session(Status.AWAITING_WAIVER)), A_PAYMENT, False, "not_owed"),
+        (a_session(Status.PENDING), A_PAYMENT, False, "not_owed"),
+        (priced(Status.LIVE), A_PAYMENT, False, "not_owed"),
+    ],
+)
+def test_what_counts_is_what_the_session_waits_for(
+    session: Session, paid: Paid, early: bool, reason: str | None
+) -> None:
+    assert rules.why_not_counted(session, paid, "cad", returned_early=early) == reason
 
 
 # Deadlines: the clock's moves happen at their instant, whether or not a timer has come round
@@ -433,6 +568,7 @@ def test_halves_round_up(amount: int, percent: int, back: int) -> None:
 
 DEADLINES = [
     pytest.param(a_session(Status.AWAITING_WAIVER), HALF_AN_HOUR, "cancelled", id="not signed"),
+    pytest.param(a_session(Status.AWAITING_PAYMENT), HALF_AN_HOUR, "cancelled", id="not paid"),
     pytest.param(a_session(Status.PENDING), HALF_AN_HOUR, "unfilled", id="nobody took it"),
     pytest.param(a_session(Status.WAITING), FIVE_MINUTES, "pending", id="nobody joined"),
     pytest.param(
@@ -571,6 +707,7 @@ def test_after_an_hour_of_searching_in_all_it_is_unfilled() -> None:
     ("status", "customer", "mechanic"),
     [
         (Status.AWAITING_WAIVER, "sign_waiver", None),
+        (Status.AWAITING_PAYMENT, "pay", None),
         (Status.PENDING, None, None),
         (Status.WAITING, "join", "join"),
         (Status.LIVE, None, None),
@@ -593,7 +730,8 @@ def test_who_has_joined_has_nothing_to_do_but_wait() -> None:
 
 
 def test_polling_is_soon_while_somebody_is_expected_and_seldom_once_it_is_over() -> None:
-    soon = {rules.poll_after_s(a_session(s)) for s in (Status.PENDING, Status.WAITING)}
+    expected = (Status.AWAITING_PAYMENT, Status.PENDING, Status.WAITING)
+    soon = {rules.poll_after_s(a_session(s)) for s in expected}
     over = {rules.poll_after_s(a_session(s)) for s in OVER}
     assert max(soon) <= 5 <= 30 <= min(over)
 
@@ -794,6 +932,12 @@ def test_what_the_customer_sees_of_each(fact: dict[str, Any], detail: dict[str, 
     assert seen_by_customer(fact) == detail
 
 
+def test_what_was_paid_is_the_customers_to_know() -> None:
+    fact = a_fact("RefundDue", payment_id="pi_1", due_cents=1500, reason="called_off")
+    assert seen_by_customer(fact) == {"due_cents": 1500}
+    assert rules.timeline_detail(fact, a_session(Status.WAITING), MECHANIC) == {}
+
+
 def test_who_lost_the_session_sees_that_it_was_they() -> None:
     fact = a_fact("MechanicNotJoined", mechanic_id=RIVAL, assignment_id="b")
     own = rules.timeline_detail(fact, a_session(Status.PENDING), RIVAL)
@@ -809,17 +953,17 @@ class AnyHistory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOON
-        self._book()
+        self._book(PaymentMethod.CREDITS)
 
-    def _book(self) -> None:
-        booked = book(QUICK, payment_method=PaymentMethod.CREDITS)
+    def _book(self, method: PaymentMethod) -> None:
+        booked = book(QUICK, payment_method=method)
         self.session = replace(booked, awaiting_until=self.now + HALF_AN_HOUR)
         self.searched = timedelta(0)
 
     @precondition(lambda self: self.session.status not in ACTIVE)
-    @rule()
-    def the_customer_books_anew(self) -> None:
-        self._book()
+    @rule(method=st.sampled_from([PaymentMethod.CREDITS, PaymentMethod.STRIPE]))
+    def the_customer_books_anew(self, method: PaymentMethod) -> None:
+        self._book(method)
 
     @rule(seconds=st.sampled_from([0, 1, 60, 299, 300, 599, 600, 1799, 1800, 3600]))
     def time_passes(self, seconds: int) -> None:
@@ -836,13 +980,12 @@ class AnyHistory(RuleBasedStateMachine):
     def somebody_moves_on(self, data: st.DataObject) -> None:
         """As they may, and not to cancel: so that many a session comes far."""
         status = self.session.status
-        may = [
-            move for move in ("sign", "accept", "release", "join", "end") if (status, move) in TABLE
-        ]
+        ahead = ("sign", "pay for", "accept", "release", "join", "end")
+        may = [move for move in ahead if (status, move) in TABLE]
         move = data.draw(st.sampled_from(may))
         self._becomes(MOVES[move](self.session, self.now), at=self.now)
 
-    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES - OF_BOOKINGS)))
+    @rule(move=st.sampled_from(sorted(MOVES.keys() - CLOCKS_MOVES - OF_BOOKINGS - AFTERWARDS)))
     def somebody_moves(self, move: str) -> None:
         try:
             after = MOVES[move](self.session, self.now)
@@ -897,7 +1040,15 @@ class AnyHistory(RuleBasedStateMachine):
         assert (session.refund is not None) is (session.status in without_service)
         if session.refund:
             share = 0 if session.mechanic_joined_at else 1
-            assert session.refund == Refund(100 * share, 999 * share, 10 * share)
+            by_card = session.payment_method is PaymentMethod.STRIPE
+            cents = 999 if session.payment_id else 0
+            back = (cents, 0) if by_card else (0, 10)
+            assert session.refund == Refund(100 * share, *(amount * share for amount in back))
+
+    @invariant()
+    def nobody_is_sought_before_it_is_paid(self) -> None:
+        if self.session.payment_method is PaymentMethod.STRIPE:
+            assert (self.session.payment_id is not None) is (self.session.period > 0)
 
     @invariant()
     def only_what_is_over_has_an_end(self) -> None:
@@ -1031,12 +1182,15 @@ def test_it_is_looked_at_for_each_reminder_at_its_start_and_when_it_is_delayed()
 @pytest.mark.parametrize("by", [Party.CUSTOMER, Party.MECHANIC])
 def test_what_comes_back_of_a_booking(by: Party, ahead: timedelta, percent: int) -> None:
     """By the mechanic all of it; halves of a cent and of a credit are rounded up."""
-    session = scheduled(price_cents=2999, credits=25)
-    refund = rules.cancel(session, by, None, POLICY, START - ahead).refund
-    assert refund
     share = 100 if by is Party.MECHANIC else percent
-    amounts = {100: (2999, 25), 50: (1500, 13), 0: (0, 0)}[share]
-    assert (refund.percent, refund.price_cents, refund.credits) == (share, *amounts)
+    costs = {"price_cents": 2999, "credits": 25}
+    for method, amounts in (
+        (PaymentMethod.STRIPE, {100: (2999, 0), 50: (1500, 0), 0: (0, 0)}),
+        (PaymentMethod.CREDITS, {100: (0, 25), 50: (0, 13), 0: (0, 0)}),
+    ):
+        session = priced(Status.SCHEDULED, method, **costs)
+        refund = rules.cancel(session, by, None, POLICY, START - ahead).refund
+        assert refund == Refund(share, *amounts[share])
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.SCHEDULED}))

@@ -99,6 +99,7 @@ NEEDS: dict[str, tuple[dict[str, Any], list[Need]]] = {
         ],
     ),
     "ShiftClosing": ({**SHIFT, "cause": "finished"}, [Need("review_offers", OF_MECHANIC)]),
+    "MechanicSuspended": ({**OF_MECHANIC, "by": "admin-1"}, [Need("end_duties", OF_MECHANIC)]),
     "CapacityRenewed": (OF_MECHANIC, [Need("place_capacity", OF_MECHANIC)]),
     "WaitlistJoined": (
         ENTRY,

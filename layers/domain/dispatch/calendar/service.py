@@ -246,25 +246,33 @@ def calendar_of(mechanic_id: str) -> Calendar:
 
     Raises NotFound without a profile.
     """
-    mechanic = _mechanic(mechanic_id)
-    calendar = store.find(mechanic_id)
+    return _calendar_of(mechanics.existing(mechanic_id))
+
+
+def _calendar_of(mechanic: Mechanic) -> Calendar:
+    calendar = store.find(mechanic.id)
     if calendar:
         return calendar
     zone = mechanic.profile.time_zone
     availability = Availability(time_zone=zone if zone and rules.find_zone(zone) else "UTC")
-    return Calendar(mechanic_id=mechanic_id, availability=availability)
+    return Calendar(mechanic_id=mechanic.id, availability=availability)
 
 
 @decides_anew
-def replace_availability(mechanic_id: str, availability: Availability, version: int) -> Calendar:
+def replace_availability(
+    mechanic_id: str, availability: Availability, version: int, now: datetime
+) -> Calendar:
     """Zone, weekly blocks and overrides anew, as a whole. What is booked stays booked.
 
-    Raises NotFound without a profile, Conflict ``stale_version`` unless ``version`` is the one in
-    force, Invalid with a pointer to each block that overlaps another.
+    A profile is the more complete for weekly blocks. Raises NotFound without a profile, Conflict
+    ``stale_version`` unless ``version`` is the one in force, Invalid with a pointer to each block
+    that overlaps another.
     """
-    after = rules.with_availability(calendar_of(mechanic_id), availability, version)
+    mechanic = mechanics.existing(mechanic_id)
+    after = rules.with_availability(_calendar_of(mechanic), availability, version)
     with Transaction() as tx:
         store.put(tx, after)
+        mechanics.put_weekly_hours(tx, mechanic, now, has_hours=bool(availability.weekly))
     return after
 
 
@@ -294,13 +302,6 @@ def end_time_off(mechanic_id: str, time_off_id: str) -> None:
         raise NotFound("There is no such time off of yours.")
     with Transaction() as tx:
         store.put(tx, after)
-
-
-def _mechanic(mechanic_id: str) -> Mechanic:
-    mechanic = mechanics.get(mechanic_id)
-    if mechanic is None:
-        raise NotFound("You have no mechanic profile yet.")
-    return mechanic
 
 
 # Reads

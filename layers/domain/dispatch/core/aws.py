@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sesv2.client import SESV2Client
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_ssm.client import SSMClient
 
 
 @cache
-def _session() -> Any:
+def session() -> Any:
+    """The one boto3 session of the process, whose clients share what they load."""
     import boto3.session
 
     return boto3.session.Session()
@@ -39,7 +41,7 @@ def _client(service: str, attempts: int = 4) -> Any:
         account_id_endpoint_mode="disabled",
         **_SPECIAL.get(service, {}),
     )
-    return _session().client(service, config=config)
+    return session().client(service, config=config)
 
 
 def cognito_idp() -> "CognitoIdentityProviderClient":
@@ -83,7 +85,12 @@ def sqs() -> "SQSClient":
     return client
 
 
+def ssm() -> "SSMClient":
+    client: SSMClient = _client("ssm")
+    return client
+
+
 def forget() -> None:
     """Build every client anew. For tests, which change engines."""
     _client.cache_clear()
-    _session.cache_clear()
+    session.cache_clear()

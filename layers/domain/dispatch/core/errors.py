@@ -66,6 +66,21 @@ class Conflict(Refusal):
         self.reason = reason
 
 
+class TooFewCredits(Refusal):
+    """The customer's credits do not pay for it; ``missing`` is how many more it takes."""
+
+    slug, title, status = "insufficient-credits", "Too few credits", 402
+
+    def __init__(self, detail: str, *, balance: int, missing: int) -> None:
+        super().__init__(detail, reason="insufficient_credits", balance=balance, missing=missing)
+
+
+class BadSignature(Refusal):
+    """A message that says it is a partner's is not, or is too old to be believed."""
+
+    slug, title, status = "bad-signature", "Bad signature", 400
+
+
 class IllegalMove(Conflict):
     """The state machine has no such move from where the thing is, its ``current_status``."""
 

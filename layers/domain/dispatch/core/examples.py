@@ -5,6 +5,7 @@ Jo Driver books at 14:02 and signs; Ada Chen, on shift since 13:00, is asked and
 
 CUSTOMER_ID = "3f0c9a52-6f0e-4e0b-9a53-4a2f1c7b8e10"
 MECHANIC_ID = "b81d7e64-19c2-47f5-8d0a-5c3e9f2a6b47"
+ADMIN_ID = "6ad2f1c8-93b7-4c1e-8f25-0b7d4e6a9c31"
 NAME = "Jo Driver"
 PHONE = "+14165550100"
 
@@ -27,3 +28,5 @@ CONCERN = "Check engine light on, rough idle, need diagnostics"
 KEYWORDS = ["check engine light", "engine diagnostic"]
 VEHICLE = {"year": 2019, "make": "Honda", "model": "Civic"}
 CITY = "Toronto"
+
+POLICY_CHANGED_AT = "2026-02-27T09:15:30.250Z"

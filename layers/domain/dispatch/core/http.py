@@ -23,7 +23,12 @@ from dispatch.core import time
 from dispatch.core.errors import FieldError, Forbidden, Invalid, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
 from dispatch.core.logging import flush_metrics, logger
-from dispatch.core.views import ConflictProblem, InvalidProblem, Problem
+from dispatch.core.views import (
+    ConflictProblem,
+    InvalidProblem,
+    Problem,
+    TooFewCreditsProblem,
+)
 
 PROBLEM_JSON = "application/problem+json"
 VOLATILE = frozenset({"expires_in_s", "url"})
@@ -109,6 +114,15 @@ _REFUSALS = {
         status=403,
         detail="This call is for the group mechanic.",
     ),
+    400: _refusal(
+        "Not signed by who it says it is from, or too long ago",
+        Problem,
+        type="/problems/bad-signature",
+        title="Bad signature",
+        status=400,
+        detail="This is not signed by Stripe with the secret of ours.",
+    ),
+    402: _refusal("Too few credits", TooFewCreditsProblem),
     404: _refusal("No such thing, or not the caller's", Problem),
     409: _refusal("The state does not allow it", ConflictProblem),
     422: _refusal("Fields are wrong", InvalidProblem),
@@ -246,6 +260,10 @@ class Caller:
     id: str
     groups: frozenset[str]
 
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.groups
+
 
 def caller(request: Request) -> Caller:
     """From the claims as API Gateway hands them over: an array is the text ``[customer admin]``."""
@@ -273,6 +291,7 @@ class _MemberOf:
 AnyCaller = Annotated[Caller, Depends(_any_caller)]
 Customer = Annotated[Caller, Depends(_MemberOf("customer"))]
 Mechanic = Annotated[Caller, Depends(_MemberOf("mechanic"))]
+Admin = Annotated[Caller, Depends(_MemberOf("admin"))]
 
 
 # Paging, ETags, repeats

@@ -177,10 +177,16 @@ def _subdivision_key(text: str) -> str:
     return " ".join(re.sub("[-,]", " ", fold(text).replace(".", "")).split())
 
 
-def _table(standard: str) -> list[dict[str, str]]:
+def has_subdivisions(country_code: str) -> bool:
+    """Whether ISO 3166-2 knows any. It lists none of Hong Kong, whose addresses have areas."""
+    return bool(_subdivisions(country_code))
+
+
+def iso_table(standard: str) -> list[dict[str, str]]:
+    """The rows of an ISO standard as pycountry ships them: ``3166-1``, ``639-3`` ..."""
     spec = find_spec("pycountry")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("pycountry, whose tables of ISO 3166 are needed")
+        raise ModuleNotFoundError("pycountry, whose tables of ISO codes are needed")
     path = Path(spec.origin).parent / "databases" / f"iso{standard}.json"
     rows: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))[standard]
     return rows
@@ -189,7 +195,7 @@ def _table(standard: str) -> list[dict[str, str]]:
 @cache
 def _country_names() -> dict[str, str]:
     return {
-        row["alpha_2"]: row.get("common_name", row["name"]) for row in _table("3166-1")
+        row["alpha_2"]: row.get("common_name", row["name"]) for row in iso_table("3166-1")
     } | _COMMON_NAMES
 
 
@@ -198,11 +204,11 @@ def _countries_by_name() -> dict[str, str]:
     found = {
         _country_key(row[name]): row["alpha_2"]
         for name in ("official_name", "name", "common_name", "alpha_3", "alpha_2")
-        for row in _table("3166-1")
+        for row in iso_table("3166-1")
         if name in row
     }
     # Without what ISO adds in brackets: "Holy See (Vatican City State)".
-    for row in _table("3166-1"):
+    for row in iso_table("3166-1"):
         found.setdefault(_country_key(re.sub(r" \([^)]*\)$", "", row["name"])), row["alpha_2"])
     found |= {_country_key(name): code for code, name in _COMMON_NAMES.items()}
     return found | _OTHER_NAMES
@@ -211,7 +217,7 @@ def _countries_by_name() -> dict[str, str]:
 @cache
 def _subdivision_rows() -> dict[str, list[dict[str, str]]]:
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in _table("3166-2"):
+    for row in iso_table("3166-2"):
         rows[row["code"].partition("-")[0]].append(row)
     return rows
 

@@ -91,6 +91,47 @@ def user_pool_id() -> str:
 
 
 @cache
+def refunds_queue_url() -> str:
+    return _required("REFUNDS_QUEUE_URL")
+
+
+@cache
+def stripe_api_base() -> str:
+    """Where Stripe's API is; elsewhere only on the local stack."""
+    return _required("STRIPE_API_BASE")
+
+
+@cache
+def stripe_api_key_name() -> str:
+    """The SSM parameter that holds the key, not the key."""
+    return _required("STRIPE_API_KEY_NAME")
+
+
+@cache
+def stripe_webhook_secret_name() -> str:
+    """The SSM parameter that holds the secret, not the secret."""
+    return _required("STRIPE_WEBHOOK_SECRET_NAME")
+
+
+@cache
+def payment_currency() -> str:
+    """In which prices are, as Stripe writes it: ``cad``."""
+    return _required("PAYMENT_CURRENCY")
+
+
+@cache
+def payment_success_url() -> str:
+    """Where a customer goes after having paid; ``{session_id}`` stands for the session's."""
+    return _required("PAYMENT_SUCCESS_URL")
+
+
+@cache
+def payment_cancel_url() -> str:
+    """Where a customer goes who does not want to pay now; as ``payment_success_url``."""
+    return _required("PAYMENT_CANCEL_URL")
+
+
+@cache
 def roster_shards() -> int:
     """Into how many index partitions the mechanics of one country are spread."""
     return int(_required("ROSTER_SHARDS"))
@@ -131,5 +172,12 @@ def forget() -> None:
         photos_url,
         user_pool_id,
         roster_shards,
+        refunds_queue_url,
+        stripe_api_base,
+        stripe_api_key_name,
+        stripe_webhook_secret_name,
+        payment_currency,
+        payment_success_url,
+        payment_cancel_url,
     ):
         reader.cache_clear()

@@ -94,14 +94,22 @@ _serialize = TypeSerializer().serialize
 _deserialize = _Deserializer().deserialize
 
 
+# Most attributes are texts. boto3 asks of each whether it is one of five other things first.
+
+
 def encode(item: Mapping[str, Any]) -> dict[str, Any]:
     """As DynamoDB wants it."""
-    return {name: _serialize(value) for name, value in item.items()}
+    return {
+        name: {"S": value} if type(value) is str else _serialize(value)
+        for name, value in item.items()
+    }
 
 
 def decode(raw: Mapping[str, Any]) -> Item:
     """As Python wants it: whole numbers are int, others Decimal."""
-    return {name: _deserialize(value) for name, value in raw.items()}
+    return {
+        name: value["S"] if "S" in value else _deserialize(value) for name, value in raw.items()
+    }
 
 
 def get(key: Key) -> Item | None:

@@ -123,6 +123,27 @@ class InvalidProblem(Problem):
     errors: list[FieldProblem]
 
 
+class TooFewCreditsProblem(Problem):
+    """402: what the customer has, and how much more it takes."""
+
+    model_config = by_example(
+        {
+            "type": "/problems/insufficient-credits",
+            "title": "Too few credits",
+            "status": 402,
+            "detail": "You have 15 credits; this takes 25. Choose another way to pay, or another "
+            "plan.",
+            "reason": "insufficient_credits",
+            "balance": 15,
+            "missing": 10,
+        }
+    )
+
+    reason: str
+    balance: int
+    missing: int
+
+
 def _conflict(reason: str, detail: str, **members: Any) -> dict[str, Any]:
     return {
         "type": "/problems/conflict",

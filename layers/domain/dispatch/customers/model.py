@@ -22,7 +22,6 @@ class Customer:
     phone: str | None = None
     location: Location = Location()
     locale: str | None = None
-    credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """What a customer's record must be. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from dispatch.core import places
@@ -43,8 +42,13 @@ def customer_of(record: Mapping[str, Any]) -> Customer:
             city=record.get("city"),
             postal_code=record.get("postal_code"),
         ),
-        credits=balance,
     )
+
+
+def credits_of(record: Mapping[str, Any]) -> int | None:
+    """How many credits the customer of a checked record is to have; None: as many as now."""
+    credits_: int | None = record.get("credits")
+    return credits_
 
 
 def _is_text(value: object, longest: int) -> bool:
@@ -53,16 +57,6 @@ def _is_text(value: object, longest: int) -> bool:
 
 MOST_VEHICLES = 50
 """In one garage: more is a dealer's, or a mistake."""
-
-
-def with_profile_of(known: Customer | None, given: Customer) -> Customer:
-    """The profile as it is given, whole; what is not the profile's stays as it is known."""
-    return replace(given, credits=known.credits if known else 0)
-
-
-def without_person(customer: Customer) -> Customer:
-    """What stays of a customer who is erased: the id, and what the books need."""
-    return Customer(id=customer.id, credits=customer.credits)
 
 
 def too_many_vehicles() -> Conflict:

@@ -247,7 +247,7 @@ def best_possible_abroad(request: MatchRequest, scoring: Scoring) -> int:
         scoring.completed_sessions,
         scoring.complete_profile,
     ):
-        best += max(0, *(points for _, points in steps))
+        best += max((0, *(points for _, points in steps)))
     return best
 
 

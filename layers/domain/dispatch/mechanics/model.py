@@ -6,12 +6,27 @@ from decimal import Decimal
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class MechanicStatus(StrEnum):
     """Where an account stands. Only an approved one is active."""
 
     PENDING = "pending"
     APPROVED = "approved"
     SUSPENDED = "suspended"
+
+
+class StandingMove(StrEnum):
+    """What an admin does to an account."""
+
+    APPROVE = "approve"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+
+
+class SpecialistTier(StrEnum):
+    """What somebody offers: any car, or also what takes a specialist of certain brands."""
+
+    GENERAL = "general"
+    BRAND_SPECIALIST = "brand_specialist"
 
 
 class Presence(StrEnum):
@@ -36,11 +51,18 @@ class Profile:
 
     ``rating`` is the exact mean of the stars given, None before the first.
     ``profile_completion`` is in percent. The certification counts through its last day, in UTC.
+
+    ``is_edited`` once the mechanic has: until then the completion is what the operator's record
+    says. ``address_needs`` are the parts of an address that their country's have. ``photo_key`` is
+    the photo's name in our bucket. ``has_weekly_hours`` is what their calendar says.
+
+    ``status_since`` is when the status was attained, ``suspension_reason`` an admin's words, and
+    ``is_reinstated`` after a suspension that was taken back.
     """
 
     id: str
     name: str
-    status: Status = Status.APPROVED
+    status: MechanicStatus = MechanicStatus.APPROVED
     email: str | None = None
     phone: str | None = None
     photo_url: str | None = None
@@ -57,6 +79,71 @@ class Profile:
     service_keywords: tuple[str, ...] = ()
     brand_specializations: tuple[str, ...] = ()
     profile_completion: int = 0
+    is_edited: bool = False
+    about_me: str | None = None
+    shop_affiliation: str | None = None
+    hourly_rate_cents: int | None = None
+    languages: tuple[str, ...] = ()
+    street_address: str | None = None
+    address_needs: tuple[str, ...] = ("city", "state_province", "postal_code")
+    specialist_tier: SpecialistTier = SpecialistTier.GENERAL
+    certification_number: str | None = None
+    certification_issuer: str | None = None
+    certification_region: str | None = None
+    photo_key: str | None = None
+    has_weekly_hours: bool = False
+    status_since: datetime | None = None
+    suspension_reason: str | None = None
+    is_reinstated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileEdit:
+    """The part of a profile that its mechanic edits, as a whole. Named as there.
+
+    ``languages`` are ISO 639 codes, ``service_keywords`` canonical names, each once.
+    """
+
+    name: str
+    email: str | None = None
+    phone: str | None = None
+    about_me: str | None = None
+    shop_affiliation: str | None = None
+    hourly_rate_cents: int | None = None
+    languages: tuple[str, ...] = ()
+    street_address: str | None = None
+    country: str | None = None
+    state_province: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    time_zone: str | None = None
+    address_needs: tuple[str, ...] = ()
+    years_of_experience: int | None = None
+    specialist_tier: SpecialistTier = SpecialistTier.GENERAL
+    brand_specializations: tuple[str, ...] = ()
+    service_keywords: tuple[str, ...] = ()
+    certified: bool = False
+    certification_number: str | None = None
+    certification_issuer: str | None = None
+    certification_region: str | None = None
+    certification_expires_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A part of a profile that is not there yet, what it counts, and what to do about it."""
+
+    field: str
+    weight: int
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """``percentage`` is of what applies to this mechanic, rounded down."""
+
+    percentage: int
+    missing: tuple[Missing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +170,10 @@ class Mechanic:
     ``shift_ends_at`` is when the latest shift ends by itself, whether that is rung or not.
     ``closing`` is why a shift ends with the session in hand. ``misses`` counts the offers missed in
     a row. ``capacity_at`` marks new capacity that nobody has put to use yet: since when.
+    ``rating_count`` is of how many stars the profile's rating is the mean.
+
+    ``version`` counts the mechanic's own edits, ``revision`` every change of the profile: it is the
+    lock. ``partition`` is where the roster's index has them.
     """
 
     profile: Profile
@@ -94,6 +185,10 @@ class Mechanic:
     closing: str | None = None
     misses: int = 0
     capacity_at: datetime | None = None
+    rating_count: int = 0
+    version: int = 0
+    revision: int = 0
+    partition: str | None = None
 
     @property
     def id(self) -> str:

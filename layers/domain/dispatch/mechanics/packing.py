@@ -60,9 +60,17 @@ def pack_inputs(entry: RosterEntry) -> str:
 
 
 def unpack_entry(
-    mechanic_id: str, packed_inputs: str, duty: Duty, completed_sessions: int
+    mechanic_id: str,
+    packed_inputs: str,
+    duty: Duty,
+    completed_sessions: int,
+    rating: Decimal | None = None,
 ) -> RosterEntry:
-    return _entry(mechanic_id, _inputs_decoder.decode(packed_inputs), duty, completed_sessions)
+    """``rating`` is the mean of the stars that were counted since; None if none were."""
+    inputs = _inputs_decoder.decode(packed_inputs)
+    if rating is None and inputs.rating is not None:
+        rating = _decimal(inputs.rating)
+    return _entry(mechanic_id, inputs, duty, completed_sessions, rating)
 
 
 def pack_row(row: RosterRow) -> bytes:
@@ -87,12 +95,13 @@ def pack_row(row: RosterRow) -> bytes:
 
 def unpack_row(line: bytes) -> RosterRow:
     row = _row_decoder.decode(line)
+    rating = _decimal(row.inputs.rating) if row.inputs.rating is not None else None
     duty = Duty(row.on_shift, row.load, row.waiting_since, row.closing, row.next_booking_at)
     return RosterRow(
         mechanic_id=row.mechanic_id,
         partition=intern(row.partition),
         changed_at=row.changed_at,
-        entry=_entry(row.mechanic_id, row.inputs, duty, row.completed_sessions),
+        entry=_entry(row.mechanic_id, row.inputs, duty, row.completed_sessions, rating),
     )
 
 
@@ -116,7 +125,13 @@ def _inputs_of(entry: RosterEntry) -> _Inputs:
     )
 
 
-def _entry(mechanic_id: str, inputs: _Inputs, duty: Duty, completed_sessions: int) -> RosterEntry:
+def _entry(
+    mechanic_id: str,
+    inputs: _Inputs,
+    duty: Duty,
+    completed_sessions: int,
+    rating: Decimal | None,
+) -> RosterEntry:
     return RosterEntry(
         id=mechanic_id,
         approved=inputs.approved,
@@ -127,7 +142,7 @@ def _entry(mechanic_id: str, inputs: _Inputs, duty: Duty, completed_sessions: in
         city_key=_once(inputs.city_key),
         area=_once(inputs.area),
         years_of_experience=inputs.years_of_experience,
-        rating=_decimal(inputs.rating) if inputs.rating is not None else None,
+        rating=rating,
         certified=inputs.certified,
         certified_until=_day(inputs.certified_until) if inputs.certified_until else None,
         completed_sessions=completed_sessions,

@@ -1,21 +1,27 @@
 """Who may be matched, who is available, and what makes a valid profile (``domain.md``)."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 from dispatch.core import places
-from dispatch.core.errors import FieldError, Invalid
+from dispatch.core.errors import Conflict, FieldError, IllegalMove, Invalid
 from dispatch.mechanics.model import (
+    Completion,
     Duty,
     Mechanic,
+    MechanicStatus,
+    Missing,
     Presence,
     Profile,
+    ProfileEdit,
     RosterEntry,
-    Status,
+    SpecialistTier,
+    StandingMove,
     Unavailable,
 )
 from dispatch.policy.model import Policy
@@ -55,7 +61,7 @@ def is_id(text: str) -> bool:
 
 def is_visible(mechanic: Mechanic) -> bool:
     """Whether others than the mechanic may see the public profile."""
-    return mechanic.profile.status is Status.APPROVED
+    return mechanic.profile.status is MechanicStatus.APPROVED
 
 
 def duty_at(mechanic: Mechanic, now: datetime) -> Duty:
@@ -117,7 +123,7 @@ def roster_entry(mechanic: Mechanic) -> RosterEntry:
     profile = mechanic.profile
     return RosterEntry(
         id=profile.id,
-        approved=profile.status is Status.APPROVED,
+        approved=profile.status is MechanicStatus.APPROVED,
         duty=mechanic.duty,
         country=profile.country,
         subdivision=places.subdivision(profile.country, profile.state_province),
@@ -135,6 +141,224 @@ def roster_entry(mechanic: Mechanic) -> RosterEntry:
         brand_keys=tuple(places.fold(name) for name in profile.brand_specializations),
         name_key=places.fold(profile.name),
     )
+
+
+# Stars
+
+RATING_DIGITS = 18
+"""Behind the point of a mean, cut off there. Exact for whatever is done with it.
+
+A mean reaches a threshold of no more digits if and only if its cut does. Two means of ``m`` and
+``n`` stars differ by at least ``1 / (m * n)`` or not at all: below a thousand million stars each
+their cuts stand in the same order, and are equal if and only if they are.
+"""
+
+_EXACTLY = Context(prec=60)
+
+
+@lru_cache(10_000)
+def mean_of_stars(total: Decimal, count: int) -> Decimal | None:
+    """The mean of so many stars, exact as ``RATING_DIGITS`` says; None before the first."""
+    if not count:
+        return None
+    units = _EXACTLY.divide_int(_EXACTLY.scaleb(total, RATING_DIGITS), Decimal(count))
+    return _EXACTLY.normalize(_EXACTLY.scaleb(units, -RATING_DIGITS))
+
+
+def stars_of_record(profile: Profile) -> tuple[Decimal, int]:
+    """Sum and count of the stars behind a rating that came with a record, which tells none.
+
+    It weighs as if each of the sessions completed by then had been rated, and at least one.
+    """
+    if profile.rating is None:
+        return Decimal(0), 0
+    count = max(1, profile.completed_sessions)
+    return _EXACTLY.multiply(profile.rating, Decimal(count)), count
+
+
+# What a complete profile has
+
+ENOUGH_KEYWORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a profile, what it counts, when it is there, and what to do while it is not.
+
+    Some apply to ``specialists`` alone.
+    """
+
+    field: str
+    weight: int
+    is_there: Callable[[Profile, date], bool]
+    next_step: str
+    specialists: bool = False
+
+
+def has_full_location(profile: Profile) -> bool:
+    """Country, zone, and what else addresses of that country have."""
+    needed = (
+        profile.country,
+        profile.time_zone,
+        *(getattr(profile, part) for part in profile.address_needs),
+    )
+    return all(needed)
+
+
+def has_valid_certification(profile: Profile, on: date) -> bool:
+    until = profile.certification_expires_on
+    return profile.certified and (until is None or until >= on)
+
+
+PARTS = (
+    Part("name", 10, lambda of, _: bool(of.name), "Say what you are called."),
+    Part("email", 5, lambda of, _: bool(of.email), "Add your email address."),
+    Part("phone", 10, lambda of, _: bool(of.phone), "Add your phone number."),
+    Part(
+        "photo",
+        15,
+        lambda of, _: bool(of.photo_key or of.photo_url),
+        "Upload a photo of yourself.",
+    ),
+    Part("about_me", 5, lambda of, _: bool(of.about_me), "Write a few words about yourself."),
+    Part(
+        "location",
+        15,
+        lambda of, _: has_full_location(of),
+        "Complete your address: country, state or province, city, postal code, time zone.",
+    ),
+    Part(
+        "years_of_experience",
+        10,
+        lambda of, _: of.years_of_experience is not None,
+        "Say for how many years you have been a mechanic.",
+    ),
+    Part(
+        "service_keywords",
+        15,
+        lambda of, _: len(of.service_keywords) >= ENOUGH_KEYWORDS,
+        f"Choose at least {ENOUGH_KEYWORDS} services from GET /service-keywords.",
+    ),
+    Part(
+        "weekly_availability",
+        10,
+        lambda of, _: of.has_weekly_hours,
+        "Say at which hours of the week you work: PUT /mechanic/availability.",
+    ),
+    Part("languages", 5, lambda of, _: bool(of.languages), "Say which languages you speak."),
+    Part(
+        "certification",
+        15,
+        has_valid_certification,
+        "Add a Professional Certification that has not expired.",
+        specialists=True,
+    ),
+    Part(
+        "brand_specializations",
+        10,
+        lambda of, _: bool(of.brand_specializations),
+        "Choose at least one brand that you specialise in from GET /brands.",
+        specialists=True,
+    ),
+)
+"""The table of issue 5. Weights add up to 100, to 125 for specialists."""
+
+
+def completion(profile: Profile, on: date) -> Completion:
+    """How complete a profile is on that day (UTC): a certification may be past its last one."""
+    is_specialist = profile.specialist_tier is SpecialistTier.BRAND_SPECIALIST
+    asked = [part for part in PARTS if is_specialist or not part.specialists]
+    missing = [part for part in asked if not part.is_there(profile, on)]
+    whole = sum(part.weight for part in asked)
+    there = whole - sum(part.weight for part in missing)
+    return Completion(
+        percentage=100 * there // whole,
+        missing=tuple(Missing(part.field, part.weight, part.next_step) for part in missing),
+    )
+
+
+def with_completion(profile: Profile, on: date) -> Profile:
+    """The profile with the percentage that it has by now.
+
+    What an operator's record says stands until the mechanic edits the profile themselves. A
+    certification that expires later leaves the stored percentage too high for a while; but whoever
+    has one that is past its last day is not eligible, whatever their percentage.
+    """
+    if not profile.is_edited:
+        return profile
+    return replace(profile, profile_completion=completion(profile, on).percentage)
+
+
+def edited(
+    mechanic: Mechanic | None, mechanic_id: str, edit: ProfileEdit, version: int, now: datetime
+) -> Profile:
+    """The profile once the mechanic has edited it; nobody approved them by that.
+
+    Raises Conflict ``stale_version`` unless ``version`` is the one in force, 0 before the first.
+    """
+    if version != (mechanic.version if mechanic else 0):
+        raise Conflict(
+            "stale_version", "Your profile has changed since you read it. Read it again."
+        )
+    before = mechanic.profile if mechanic else _applicant(mechanic_id, edit.name, now)
+    changes = {each.name: getattr(edit, each.name) for each in fields(edit)}
+    return with_completion(replace(before, **changes, is_edited=True), now.date())
+
+
+def is_same_edit(mechanic: Mechanic | None, edit: ProfileEdit, version: int) -> bool:
+    """Whether this very edit of that version was the last one: whoever repeats it, repeats it."""
+    if mechanic is None or mechanic.version != version + 1 or not mechanic.profile.is_edited:
+        return False
+    profile = mechanic.profile
+    return all(getattr(profile, each.name) == getattr(edit, each.name) for each in fields(edit))
+
+
+def _applicant(mechanic_id: str, name: str, now: datetime) -> Profile:
+    return Profile(id=mechanic_id, name=name, status=MechanicStatus.PENDING, status_since=now)
+
+
+# Approval
+
+TRANSITIONS = {
+    (MechanicStatus.PENDING, StandingMove.APPROVE): MechanicStatus.APPROVED,
+    (MechanicStatus.APPROVED, StandingMove.SUSPEND): MechanicStatus.SUSPENDED,
+    (MechanicStatus.SUSPENDED, StandingMove.REINSTATE): MechanicStatus.APPROVED,
+}
+
+
+def is_repeat(profile: Profile, move: StandingMove) -> bool:
+    """Whether that has been done to this account, and nothing else since."""
+    match move:
+        case StandingMove.APPROVE:
+            return profile.status is MechanicStatus.APPROVED
+        case StandingMove.SUSPEND:
+            return profile.status is MechanicStatus.SUSPENDED
+        case StandingMove.REINSTATE:
+            return profile.status is MechanicStatus.APPROVED and profile.is_reinstated
+
+
+def moved(
+    mechanic: Mechanic, move: StandingMove, now: datetime, reason: str | None = None
+) -> Mechanic:
+    """The mechanic after an admin's decision. The ``reason`` is that of a suspension.
+
+    Raises IllegalMove.
+    """
+    profile = mechanic.profile
+    target = TRANSITIONS.get((profile.status, move))
+    if target is None:
+        raise IllegalMove(move, profile.status)
+    after = replace(
+        profile,
+        status=target,
+        status_since=now,
+        suspension_reason=reason,
+        is_reinstated=move is StandingMove.REINSTATE,
+    )
+    return replace(mechanic, profile=after)
+
+
+# Records of operators and the local stack
 
 
 class _Wrong(Exception):
@@ -167,6 +391,19 @@ def profile_from(record: Mapping[str, Any]) -> Profile:
     if errors:
         raise Invalid(errors)
     return Profile(**fields)
+
+
+def recorded(profile: Profile, before: Mechanic | None, now: datetime) -> Profile:
+    """The profile of an operator's record, with what is not theirs to say."""
+    if before is None:
+        return replace(profile, status_since=now)
+    same = before.profile.status is profile.status
+    return replace(
+        profile,
+        has_weekly_hours=before.profile.has_weekly_hours,
+        photo_key=before.profile.photo_key,
+        status_since=before.profile.status_since if same else now,
+    )
 
 
 MAX_TEXT = 200
@@ -228,11 +465,11 @@ def _day(value: Any) -> date:
         raise _Wrong("must be a day such as 2026-07-01") from None
 
 
-def _status(value: Any) -> Status:
+def _status(value: Any) -> MechanicStatus:
     try:
-        return Status(value)
+        return MechanicStatus(value)
     except ValueError:
-        raise _Wrong(f"must be one of {', '.join(Status)}") from None
+        raise _Wrong(f"must be one of {', '.join(MechanicStatus)}") from None
 
 
 def _country(value: Any) -> str:

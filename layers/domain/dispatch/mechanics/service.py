@@ -12,7 +12,13 @@ from dispatch.core.errors import NotFound, StaleVersion
 from dispatch.core.events import Event, EventType
 from dispatch.core.table import Item, Otherwise, Transaction, decides_anew
 from dispatch.mechanics import rules, store
-from dispatch.mechanics.model import Mechanic, RosterRow, Unavailable
+from dispatch.mechanics.model import (
+    Mechanic,
+    MechanicStatus,
+    Profile,
+    RosterRow,
+    Unavailable,
+)
 from dispatch.policy.model import Policy
 
 Refuse = Callable[[Unavailable], Exception]
@@ -26,8 +32,7 @@ def get(mechanic_id: str) -> Mechanic | None:
     """The mechanic as they are now, or None."""
     if len(mechanic_id) > rules.MAX_TEXT:  # from outside, and too long for a key
         return None
-    found = store.find(mechanic_id)
-    return found[0] if found else None
+    return store.find(mechanic_id)
 
 
 def get_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
@@ -61,41 +66,81 @@ def is_eligible(mechanic: Mechanic, policy: Policy, now: datetime, brand_key: st
 
 @decides_anew
 def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
-    """Write the whole profile that ``record`` describes, new or not. Presence and load stay.
+    """Write the whole profile that ``record`` describes, new or not, as operators do.
 
-    Raises Invalid with a pointer for each wrong field, and then changes nothing.
+    Presence and load stay, and what the calendar says. Raises Invalid with a pointer for each wrong
+    field, and then changes nothing.
     """
     profile = rules.profile_from(record)
-    found = store.find(profile.id)
-    before = found[1] if found else None
+    before = store.find(profile.id)
+    profile = rules.recorded(profile, before, now)
     with Transaction() as tx:
-        partition = store.put_profile(tx, profile, before, now)
-        if partition not in store.partitions():
-            store.list_partition(tx, partition)
-        tx.record(
-            Event(
-                EventType.MECHANIC_CHANGED,
-                store.subject(profile.id),
-                now,
-                {"mechanic_id": profile.id},
-            )
-        )
-    return Mechanic(profile, found[0].duty) if found else Mechanic(profile)
+        version = before.version + 1 if before and before.version else 0
+        after = put_profile(tx, profile, before, now, version=version, with_count=True)
+        tx.record(changed(profile.id, now))
+    return after
 
 
 @decides_anew
-def set_photo(mechanic_id: str, photo_url: str, now: datetime) -> None:
-    """Show this photo of theirs from now on. Raises NotFound for who has no profile."""
-    found = store.find(mechanic_id)
-    if found is None:
-        raise NotFound("There is no such mechanic.")
-    mechanic, partition = found
-    if mechanic.profile.photo_url == photo_url:
-        return
+def set_photo(
+    mechanic_id: str, key: str, now: datetime, photo_url: str | None = None
+) -> str | None:
+    """The photo is in our bucket under that key, and everybody can read it at ``photo_url``.
+
+    Answers the key of another that it replaces.
+
+    Raises NotFound without a profile.
+    """
+    return _put_photo(mechanic_id, key, photo_url, now)
+
+
+@decides_anew
+def clear_photo(mechanic_id: str, now: datetime) -> str | None:
+    """There is no photo any more. Answers the key of the one there was; NotFound as above."""
+    return _put_photo(mechanic_id, None, None, now)
+
+
+def _put_photo(
+    mechanic_id: str, key: str | None, photo_url: str | None, now: datetime
+) -> str | None:
+    mechanic = existing(mechanic_id)
+    before = mechanic.profile.photo_key
+    if before == key:
+        return None
     with Transaction() as tx:
-        store.put_profile(tx, replace(mechanic.profile, photo_url=photo_url), partition, now)
-        facts = {"mechanic_id": mechanic_id}
-        tx.record(Event(EventType.MECHANIC_CHANGED, store.subject(mechanic_id), now, facts))
+        shown = replace(mechanic.profile, photo_key=key, photo_url=photo_url)
+        change_profile(tx, mechanic, shown, now)
+    return before
+
+
+def existing(mechanic_id: str) -> Mechanic:
+    """The mechanic as they are now. Raises NotFound without a profile."""
+    mechanic = get(mechanic_id)
+    if mechanic is None:
+        raise NotFound("You have no mechanic profile yet.")
+    return mechanic
+
+
+def listed(
+    status: MechanicStatus, limit: int, cursor: str | None
+) -> tuple[list[Mechanic], str | None]:
+    """Mechanics of that status, who attained it longest ago first, and the cursor of the next page.
+
+    The list may lag by a moment: whoever has another status by now is left out.
+    """
+    ids, cursor = store.listed(status, limit, cursor)
+    found = {mechanic.id: mechanic for mechanic in store.find_many(ids)}
+    there = [found[id_] for id_ in ids if id_ in found]
+    return [mechanic for mechanic in there if mechanic.profile.status is status], cursor
+
+
+@decides_anew
+def forget_due(mechanic_id: str, kept: int) -> None:
+    """Who is off duty has the ``kept`` sessions in hand and no other: nothing else is due."""
+    mechanic = get(mechanic_id)
+    if mechanic and mechanic.capacity_at is None and 0 < mechanic.duty.load <= kept:
+        with Transaction() as tx:
+            store.forget_due(tx, mechanic)
 
 
 @decides_anew
@@ -113,6 +158,67 @@ def has_new_capacity(mechanic_id: str) -> bool:
 # Clauses of other use cases' transactions
 
 
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """A customer has rated them: the mean is over one more."""
+    store.add_stars(tx, mechanic_id, stars, now)
+
+
+def put_profile(
+    tx: Transaction,
+    profile: Profile,
+    before: Mechanic | None,
+    now: datetime,
+    *,
+    version: int | None = None,
+    with_count: bool = False,
+    off_duty: bool = False,
+) -> Mechanic:
+    """The whole profile, as in ``store.put_profile``, and the partition it is in, if that is new.
+
+    The roster follows: it is what ranking reads. Completion is not looked at. Answers with the
+    mechanic as they are then.
+    """
+    was = before or Mechanic(profile)
+    version = was.version if version is None else version
+    partition = store.put_profile(
+        tx, profile, before, now, version=version, with_count=with_count, off_duty=off_duty
+    )
+    if partition not in store.partitions():
+        store.list_partition(tx, partition)
+    stars = rules.stars_of_record(profile)[1] if with_count else was.rating_count
+    return replace(
+        was,
+        profile=profile,
+        version=version,
+        revision=was.revision + 1,
+        partition=partition,
+        rating_count=stars,
+    )
+
+
+def change_profile(tx: Transaction, mechanic: Mechanic, after: Profile, now: datetime) -> None:
+    """Something about the profile is another by now, and with it the completion.
+
+    Provided that nobody has changed it since the mechanic was read.
+    """
+    put_profile(tx, rules.with_completion(after, now.date()), mechanic, now)
+    tx.record(changed(mechanic.id, now))
+
+
+def put_weekly_hours(
+    tx: Transaction, mechanic: Mechanic, now: datetime, *, has_hours: bool
+) -> None:
+    """What the calendar says: whether they work at any hour of the week. Likewise."""
+    if mechanic.profile.has_weekly_hours is not has_hours:
+        change_profile(tx, mechanic, replace(mechanic.profile, has_weekly_hours=has_hours), now)
+
+
+def changed(mechanic_id: str, now: datetime) -> Event:
+    """The fact that a profile was written."""
+    facts = {"mechanic_id": mechanic_id}
+    return Event(EventType.MECHANIC_CHANGED, store.subject(mechanic_id), now, facts)
+
+
 def go_on_shift(
     tx: Transaction,
     mechanic_id: str,
@@ -121,7 +227,7 @@ def go_on_shift(
     ends_at: datetime,
     otherwise: Otherwise | None = None,
 ) -> None:
-    """Provided that the mechanic exists and is off shift. By ``ends_at`` they no longer are."""
+    """Provided that the mechanic exists, is approved and off shift. By ``ends_at`` they are off."""
     store.go_on_shift(tx, mechanic_id, shift_id, now, ends_at, otherwise)
 
 
@@ -256,10 +362,19 @@ def free_last_and_go_off_shift(
 
 
 def close_shift(
-    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    cause: str,
+    now: datetime,
+    *,
+    stays_due: bool = False,
 ) -> None:
-    """No new offers, provided that there is a session in hand and the shift not closing yet."""
-    store.close_shift(tx, mechanic_id, shift_id, cause, now)
+    """No new offers, provided that there is a session in hand and the shift not closing yet.
+
+    ``stays_due``: something else of this mechanic is still to be done.
+    """
+    store.close_shift(tx, mechanic_id, shift_id, cause, now, stays_due=stays_due)
 
 
 def check_shift(tx: Transaction, mechanic_id: str, shift_id: str) -> None:

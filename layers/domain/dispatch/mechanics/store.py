@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from sys import intern
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from dispatch.core import settings
 from dispatch.core.due import due_keys
 from dispatch.core.table import (
+    BY_CUSTOMER,
     IS_NEW,
     ROSTER,
     SCHEMA,
@@ -29,9 +31,9 @@ from dispatch.core.table import (
     query,
 )
 from dispatch.core.time import format_time, parse_time
-from dispatch.mechanics.model import Duty, Mechanic, Profile, RosterEntry, RosterRow, Status
+from dispatch.mechanics.model import Duty, Mechanic, MechanicStatus, Profile, RosterEntry, RosterRow
 from dispatch.mechanics.packing import pack_inputs, unpack_entry
-from dispatch.mechanics.rules import roster_entry
+from dispatch.mechanics.rules import mean_of_stars, roster_entry, stars_of_record
 from dispatch.policy.model import Policy
 
 TOMBSTONES_KEPT = timedelta(days=7)
@@ -41,7 +43,11 @@ _PARTITIONS = Key("ROSTER", "PARTITIONS")
 _UNKNOWN_COUNTRY = "??"
 _PAGE = 1000
 
-_IS_OFF_SHIFT = "#currently_on_shift = :no"
+_SAME_REVISION = "#revision = :revision_read"
+_NEVER_REVISED = "attribute_exists(#pk) AND attribute_not_exists(#revision)"
+_SAME_SHIFT = "#shift_id = :shift_id"
+_NO_SHIFT = "attribute_not_exists(#shift_id)"
+_IS_OFF_SHIFT = "#currently_on_shift = :no AND #status = :approved"
 _IS_ON_SHIFT_UNLOADED = "#currently_on_shift = :yes AND #shift_id = :shift_id AND #load = :none"
 _EXISTS = "attribute_exists(#pk)"
 _HAS_LOAD = "#load >= :one"
@@ -69,10 +75,9 @@ def key(mechanic_id: str) -> Key:
     return Key(subject(mechanic_id))
 
 
-def find(mechanic_id: str) -> tuple[Mechanic, str] | None:
-    """The mechanic, and the index partition they are in."""
+def find(mechanic_id: str) -> Mechanic | None:
     item = get(key(mechanic_id))
-    return (mechanic_of(item), item["roster_pk"]) if item else None
+    return mechanic_of(item) if item else None
 
 
 def find_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
@@ -82,9 +87,15 @@ def find_many(mechanic_ids: Iterable[str]) -> list[Mechanic]:
 
 def mechanic_of(item: Item) -> Mechanic:
     profile = msgspec.json.decode(item["profile"], type=Profile)
+    rating = _rating_of(item)
     return Mechanic(
-        profile=replace(profile, completed_sessions=item["completed_sessions"]),
+        profile=replace(
+            profile,
+            completed_sessions=item["completed_sessions"],
+            rating=profile.rating if rating is None else rating,
+        ),
         duty=_duty_of(item),
+        rating_count=item.get("rating_count", 0),
         shift_id=item.get("shift_id"),
         clocked_in_at=_instant(item, "clocked_in_at"),
         shift_ends_at=_instant(item, "shift_ends_at"),
@@ -92,11 +103,19 @@ def mechanic_of(item: Item) -> Mechanic:
         closing=item.get("closing"),
         misses=item.get("misses", 0),
         capacity_at=_instant(item, "capacity_at"),
+        version=item.get("version", 0),
+        revision=item.get("revision", 0),
+        partition=item["roster_pk"],
     )
 
 
 def _instant(item: Item, name: str) -> datetime | None:
     return parse_time(item[name]) if name in item else None
+
+
+def _rating_of(item: Item) -> Decimal | None:
+    """The mean of the stars that were counted; None if none were, whatever the profile says."""
+    return mean_of_stars(Decimal(item.get("rating_sum", 0)), item.get("rating_count", 0))
 
 
 def _duty_of(item: Item) -> Duty:
@@ -124,11 +143,24 @@ def _marking(mechanic_id: str, now: datetime) -> Item:
     return {":now": format_time(now), ":due_pk": due["due_pk"], ":due_at": due["due_at"]}
 
 
-def put_profile(tx: Transaction, profile: Profile, before: str | None, now: datetime) -> str:
-    """Write a whole profile; presence and load stay as they are. Returns the index partition.
+def put_profile(
+    tx: Transaction,
+    profile: Profile,
+    before: Mechanic | None,
+    now: datetime,
+    *,
+    version: int = 0,
+    with_count: bool = False,
+    off_duty: bool = False,
+) -> str:
+    """Write a whole profile, provided that nobody has since ``before`` was read; None: it is new.
 
-    ``before`` is the partition the mechanic was read in, None for a new one. When the partition
-    changes, a tombstone stays behind under the old one.
+    Presence and load stay as they are, and so do the count of completed sessions and the stars,
+    unless they are written ``with_count``. Returns the index partition; when that changes, a
+    tombstone stays behind under the old one. ``version`` is that of the mechanic's edits.
+
+    ``off_duty``: who is on shift, on the one that was read, is to be taken off it, and is due until
+    then, should the message that tells of it be lost.
     """
     entry = roster_entry(Mechanic(profile))
     partition = _partition(entry)
@@ -138,31 +170,80 @@ def put_profile(tx: Transaction, profile: Profile, before: str | None, now: date
         ":profile": msgspec.json.encode(profile).decode(),
         ":status": profile.status,
         ":profile_completion": profile.profile_completion,
-        ":completed_sessions": profile.completed_sessions,
         ":brand_keys": list(entry.brand_keys),
         ":roster_blob": pack_inputs(entry),
         ":roster_pk": partition,
         ":changed_at": format_time(now),
+        ":version": version,
+        ":revision": before.revision + 1 if before else 1,
     }
     if entry.certified_until:
         values[":certified_until"] = entry.certified_until.isoformat()
+    if with_count:
+        values[":completed_sessions"] = profile.completed_sessions
+        values[":rating_sum"], values[":rating_count"] = stars_of_record(profile)
     written = ", ".join(f"#{value[1:]} = {value}" for value in values)
     change = (
         f"SET {written}, #currently_on_shift = if_not_exists(#currently_on_shift, :no),"
         " #load = if_not_exists(#load, :none)"
     )
+    if not with_count:
+        change += ", #completed_sessions = if_not_exists(#completed_sessions, :none)"
+    guards = [_as_read(before)]
+    if off_duty and before:
+        guards.append(_SAME_SHIFT if before.shift_id else _NO_SHIFT)
+        values[":shift_id"] = before.shift_id
+        if before.shift_id:
+            change += ", #due_pk = :due_pk, #due_at = if_not_exists(#due_at, :changed_at)"
+            values[":due_pk"] = due_keys(subject(profile.id), now)["due_pk"]
     if not entry.certified_until:
         change += " REMOVE #certified_until"
-    tx.update(
-        key(profile.id),
-        change,
-        {**values, ":no": False, ":none": 0, ":before": before},
-        when="#roster_pk = :before" if before else IS_NEW,
-    )
-    if before and before != partition:
-        _leave_tombstone(tx, profile.id, before, now)
+    values |= {":no": False, ":none": 0, ":revision_read": before.revision if before else 0}
+    tx.update(key(profile.id), change, values, when=" AND ".join(guards))
+    if before is None or before.profile.status is not profile.status:
+        _list(tx, profile, now)
+    if before and before.partition and before.partition != partition:
+        _leave_tombstone(tx, profile.id, before.partition, now)
         tx.delete(_tombstone_key(profile.id, partition))
     return partition
+
+
+def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
+    """Added where they are kept, so that none is lost however many come at once."""
+    tx.update(
+        key(mechanic_id),
+        "SET #changed_at = :now ADD #rating_sum :stars, #rating_count :one",
+        {":now": format_time(now), ":stars": stars, ":one": 1},
+        when=_EXISTS,
+    )
+
+
+def _as_read(before: Mechanic | None) -> str:
+    """What was written before there were revisions has none."""
+    if before is None:
+        return IS_NEW
+    return _SAME_REVISION if before.revision else _NEVER_REVISED
+
+
+def _list(tx: Transaction, profile: Profile, now: datetime) -> None:
+    """Under their status, by when it was attained: an item of its own, for presence and load change
+    all the time, and lists of everybody of one status would have to follow."""
+    since = profile.status_since or now
+    tx.put(
+        {
+            **Key(subject(profile.id), "LISTING")._asdict(),
+            "entity": "mechanic_listing",
+            "mechanic_id": profile.id,
+            "customer_pk": f"MECHANICS#{profile.status}",
+            "customer_sk": f"{format_time(since)}#{profile.id}",
+        }
+    )
+
+
+def listed(status: MechanicStatus, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
+    """Ids of mechanics of that status, who attained it longest ago first; and the next cursor."""
+    page = query(f"MECHANICS#{status}", index=BY_CUSTOMER, limit=limit, cursor=cursor)
+    return [item["mechanic_id"] for item in page.items], page.cursor
 
 
 def go_on_shift(
@@ -183,6 +264,7 @@ def go_on_shift(
             ":none": 0,
             ":shift_id": shift_id,
             ":ends_at": format_time(ends_at),
+            ":approved": MechanicStatus.APPROVED,
             **_marking(mechanic_id, now),
         },
         when=_IS_OFF_SHIFT,
@@ -262,7 +344,7 @@ def _available(
 
 def _eligible(policy: Policy, now: datetime) -> Item:
     return {
-        ":approved": Status.APPROVED,
+        ":approved": MechanicStatus.APPROVED,
         ":min_profile_completion": policy.min_profile_completion,
         ":today": now.date().isoformat(),
     }
@@ -369,12 +451,19 @@ def _less_load(*, session_ended: bool, completed: bool) -> str:
 
 
 def close_shift(
-    tx: Transaction, mechanic_id: str, shift_id: str, cause: str, now: datetime
+    tx: Transaction,
+    mechanic_id: str,
+    shift_id: str,
+    cause: str,
+    now: datetime,
+    *,
+    stays_due: bool = False,
 ) -> None:
     """No new offers; the shift ends with the sessions in hand."""
+    unmark = "#capacity_at" if stays_due else _UNMARK
     tx.update(
         key(mechanic_id),
-        f"SET #closing = :cause, #changed_at = :now REMOVE {_UNMARK}",
+        f"SET #closing = :cause, #changed_at = :now REMOVE {unmark}",
         {":cause": cause, ":one": 1, ":shift_id": shift_id, ":now": format_time(now)},
         when=_IS_ON_SHIFT_LOADED,
     )
@@ -524,7 +613,11 @@ def _row(item: Item) -> RosterRow:
         partition=intern(item["roster_pk"]),
         changed_at=item["changed_at"],
         entry=unpack_entry(
-            mechanic_id, item["roster_blob"], _duty_of(item), item["completed_sessions"]
+            mechanic_id,
+            item["roster_blob"],
+            _duty_of(item),
+            item["completed_sessions"],
+            _rating_of(item),
         )
         if "roster_blob" in item
         else None,

@@ -39,6 +39,7 @@ def mail_of(entry: Entry, name: str | None) -> Mail:
                 "session_id": None,
                 "when": None,
                 "cause": None,
+                "cancelled_by": None,
                 **entry.data,
                 **when(entry.data, entry.language),
                 "name": greeting_name(name),

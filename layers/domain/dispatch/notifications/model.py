@@ -70,6 +70,10 @@ class NoticeType(StrEnum):
     BOOKING_DELAYED = "booking_delayed"
     BOOKING_BEGAN = "booking_began"
     BOOKING_CLASH = "booking_clash"
+    SESSION_REASSIGNED = "session_reassigned"
+    MECHANIC_APPROVED = "mechanic_approved"
+    MECHANIC_SUSPENDED = "mechanic_suspended"
+    MECHANIC_REINSTATED = "mechanic_reinstated"
 
 
 class While(StrEnum):

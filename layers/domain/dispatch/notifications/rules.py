@@ -154,6 +154,14 @@ def _offer_released(fact: Fact) -> list[Notice]:
     return [_customer(fact, NoticeType.OFFER_RELEASED)]
 
 
+def _session_reassigned(fact: Fact) -> list[Notice]:
+    """Who was suspended is told that alone, by the fact of it."""
+    told = [_customer(fact, NoticeType.OFFER_RELEASED, wording="reassigned")]
+    if fact["why"] == "reassigned":
+        told.append(_mechanic(fact, NoticeType.SESSION_REASSIGNED))
+    return told
+
+
 def _mechanic_not_joined(fact: Fact) -> list[Notice]:
     return [
         _customer(fact, NoticeType.MECHANIC_NOT_JOINED, wording=Side.CUSTOMER),
@@ -215,7 +223,16 @@ def _session_cancelled(fact: Fact) -> list[Notice]:
     if fact.get("mechanic_id"):
         told.append(_mechanic(fact, type_, wording=Side.MECHANIC))
     if fact["cancelled_by"] != Side.CUSTOMER:
-        told.append(_customer(fact, type_, wording=Side.CUSTOMER, channels=_PUSHED_AND_MAILED))
+        by_admin = fact["cancelled_by"] == "admin"
+        told.append(
+            _customer(
+                fact,
+                type_,
+                wording="customer_called_off" if by_admin else Side.CUSTOMER,
+                data={"cancelled_by": fact["cancelled_by"]} if by_admin else {},
+                channels=_PUSHED_AND_MAILED,
+            )
+        )
     return told
 
 
@@ -258,9 +275,12 @@ _MAILED_CAUSES = frozenset({"three_misses", "twelve_hours"})
 
 
 def _mechanic_clocked_out(fact: Fact) -> list[Notice]:
-    """Whoever has not clocked out themselves; by mail if nobody may be looking at the app."""
+    """Whoever has not clocked out themselves; by mail if nobody may be looking at the app.
+
+    A suspension is told by itself.
+    """
     cause = fact.get("cause", "self")
-    if cause == "self":
+    if cause in ("self", "suspended"):
         return []
     return [
         _mechanic(
@@ -271,6 +291,11 @@ def _mechanic_clocked_out(fact: Fact) -> list[Notice]:
             channels=_PUSHED_AND_MAILED if cause in _MAILED_CAUSES else (Channel.PUSH,),
         )
     ]
+
+
+def _standing(type_: NoticeType) -> Callable[[Fact], list[Notice]]:
+    """What an admin has decided about the mechanic's account."""
+    return lambda fact: [_mechanic(fact, type_)]
 
 
 # Bookings
@@ -383,6 +408,7 @@ def _booking_clash(fact: Fact) -> list[Notice]:
 _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.OFFER_ACCEPTED: _offer_accepted,
     EventType.OFFER_RELEASED: _offer_released,
+    EventType.SESSION_REASSIGNED: _session_reassigned,
     EventType.MECHANIC_JOINED: _mechanic_joined,
     EventType.MECHANIC_NOT_JOINED: _mechanic_not_joined,
     EventType.PREFERRED_PASSED_OVER: _preferred_passed_over,
@@ -399,6 +425,9 @@ _TOLD: Mapping[str, Callable[[Fact], list[Notice]]] = {
     EventType.BOOKING_DELAYED: _booking_delayed,
     EventType.BOOKING_BEGAN: _booking_began,
     EventType.BOOKING_CLASH: _booking_clash,
+    EventType.MECHANIC_APPROVED: _standing(NoticeType.MECHANIC_APPROVED),
+    EventType.MECHANIC_SUSPENDED: _standing(NoticeType.MECHANIC_SUSPENDED),
+    EventType.MECHANIC_REINSTATED: _standing(NoticeType.MECHANIC_REINSTATED),
 }
 
 

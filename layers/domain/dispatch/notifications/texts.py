@@ -31,6 +31,12 @@ ENGLISH: Mapping[str, Text] = {
     "offer_released": Text(
         "We are finding you another mechanic", "Your mechanic had to give the session back."
     ),
+    "offer_released.reassigned": Text(
+        "We are finding you another mechanic", "Your mechanic cannot take the session any more."
+    ),
+    "session_reassigned": Text(
+        "A session was taken from you", "It goes to another mechanic. You are free again."
+    ),
     "mechanic_not_joined.customer": Text(
         "We are finding you another mechanic", "Your mechanic did not come in time."
     ),
@@ -87,6 +93,9 @@ ENGLISH: Mapping[str, Text] = {
     ),
     "session_cancelled.customer": Text(
         "Session cancelled", "It was not confirmed in time. Book again any time."
+    ),
+    "session_cancelled.customer_called_off": Text(
+        "Session cancelled", "We had to call it off. All that you paid for it is given back."
     ),
     "session_cancelled.mechanic": Text(
         "Session cancelled", "The session was called off, and you are free again."
@@ -154,6 +163,15 @@ ENGLISH: Mapping[str, Text] = {
         "Your next booking is near",
         "It starts on {when}. Please bring this session to an end by then.",
     ),
+    "mechanic_approved": Text(
+        "You are approved", "Welcome. Clock in when you are ready for your first session."
+    ),
+    "mechanic_suspended": Text(
+        "Your account is suspended", "You get no sessions for now. What is live, you can finish."
+    ),
+    "mechanic_reinstated": Text(
+        "Your account is active again", "Clock in when you are ready for sessions."
+    ),
     # Not notices: what stands in a calendar.
     "invitation": Text("Dispatch session", "Join it in the Dispatch app. Session: {session_id}"),
     "invitation.customer": Text(
@@ -178,6 +196,14 @@ FRENCH: Mapping[str, Text] = {
     ),
     "offer_released": Text(
         "Nous vous cherchons un autre mécanicien", "Votre mécanicien a dû rendre la session."
+    ),
+    "offer_released.reassigned": Text(
+        "Nous vous cherchons un autre mécanicien",
+        "Votre mécanicien ne peut plus prendre la session.",
+    ),
+    "session_reassigned": Text(
+        "Une session vous a été retirée",
+        "Elle est confiée à un autre mécanicien. Vous êtes de nouveau libre.",
     ),
     "mechanic_not_joined.customer": Text(
         "Nous vous cherchons un autre mécanicien", "Votre mécanicien n'est pas venu à temps."
@@ -245,6 +271,10 @@ FRENCH: Mapping[str, Text] = {
     "session_cancelled.customer": Text(
         "Session annulée",
         "Elle n'a pas été confirmée à temps. Réservez de nouveau quand vous voulez.",
+    ),
+    "session_cancelled.customer_called_off": Text(
+        "Session annulée",
+        "Nous avons dû l'annuler. Tout ce que vous avez payé vous est rendu.",
     ),
     "session_cancelled.mechanic": Text(
         "Session annulée", "La session a été annulée et vous êtes de nouveau libre."
@@ -328,6 +358,17 @@ FRENCH: Mapping[str, Text] = {
     "booking_clash.mechanic": Text(
         "Votre prochaine réservation approche",
         "Elle commence le {when}. Merci de conclure cette session d'ici là.",
+    ),
+    "mechanic_approved": Text(
+        "Votre compte est approuvé",
+        "Bienvenue. Pointez quand vous êtes prêt pour votre première session.",
+    ),
+    "mechanic_suspended": Text(
+        "Votre compte est suspendu",
+        "Vous ne recevez plus de sessions pour le moment. Vous pouvez terminer celle en cours.",
+    ),
+    "mechanic_reinstated": Text(
+        "Votre compte est de nouveau actif", "Pointez quand vous êtes prêt pour des sessions."
     ),
     "invitation": Text(
         "Session Dispatch", "Rejoignez-la dans l'application Dispatch. Session : {session_id}"

@@ -118,6 +118,8 @@ def _session(row: Assignment) -> dict[str, Any]:
         "status": rules.session_status(row.status),
         "urgent": brief.urgent,
         "created_at": brief.created_at,
+        "scheduled_start": brief.scheduled_start,
+        "scheduled_end": brief.scheduled_end,
         "vehicle": brief.vehicle,
         "keywords": brief.keywords,
         "concern_preview": brief.concern_preview,

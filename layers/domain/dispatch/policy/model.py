@@ -5,6 +5,7 @@ version. A session keeps the version that was in force when it became pending.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -108,3 +109,12 @@ class Policy:
     def plan(self, plan_id: str) -> Plan | None:
         """The plan of that id, or None."""
         return next((plan for plan in self.plans if plan.id == plan_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A stored policy: who made it, and when. Of the first one, which nobody made, neither."""
+
+    policy: Policy
+    changed_at: datetime | None = None
+    changed_by: str | None = None

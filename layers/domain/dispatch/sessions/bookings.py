@@ -14,15 +14,13 @@ from dispatch.mechanics.model import Mechanic, Unavailable
 from dispatch.offers import service as offers
 from dispatch.policy.model import Plan, Policy
 from dispatch.sessions import facts, rules, store
-from dispatch.sessions.model import ACTIVE, Reminder, Session, Status
+from dispatch.sessions.model import ACTIVE, AWAITING, Reminder, Session, Status
 
 
 def ref_of(session: Session) -> BookingRef | None:
     """Its place in the mechanic's calendar, as long as that is kept for it."""
-    if session.scheduled_start is None or session.status not in (
-        Status.AWAITING_WAIVER,
-        Status.SCHEDULED,
-    ):
+    is_kept = session.status in AWAITING or session.status is Status.SCHEDULED
+    if session.scheduled_start is None or not is_kept:
         return None
     return _ref(session)
 
@@ -36,7 +34,7 @@ def _ref(session: Session) -> BookingRef:
 
 
 def open_search(tx: Transaction, pending: Session, policy: Policy, now: datetime) -> None:
-    """The session has become pending for the first time, signed or not begun."""
+    """The session has become pending for the first time: signed, paid for, or not begun."""
     assert pending.pending_until is not None, "set when it became pending"
     offers.open_dispatch(
         tx,
@@ -74,8 +72,16 @@ def hold(tx: Transaction, session: Session, plan: Plan, start: datetime, now: da
     return rules.with_slot(session, booking.start, booking.end, booking.held_until)
 
 
+def go_ahead(tx: Transaction, session: Session, policy: Policy, now: datetime) -> None:
+    """Signed, and paid for if it has to be: the search begins, or the slot is booked."""
+    if session.status is Status.SCHEDULED:
+        confirm(tx, session, now)
+    elif session.status is Status.PENDING:
+        open_search(tx, session, policy, now)
+
+
 def confirm(tx: Transaction, signed: Session, now: datetime) -> None:
-    """Signed: the slot is booked, and the customer free for others until it starts."""
+    """Signed and paid for: the slot is booked, and the customer free for others until it starts."""
     store.unlock(tx, signed)
     calendar.confirm_booking(tx, _ref(signed), now)
     tx.record(facts.event(EventType.SESSION_SCHEDULED, signed, now, **facts.booked(signed, now)))

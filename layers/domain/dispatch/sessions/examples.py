@@ -62,6 +62,7 @@ PENDING: _Example = {
     "ended_by": None,
     "end_reason": None,
     "refund": None,
+    "rating": None,
     "poll_after_s": 2,
 }
 """Just signed, as the customer sees it."""
@@ -93,6 +94,14 @@ COMPLETED = LIVE | {
     "poll_after_s": 30,
 }
 
+RATED = COMPLETED | {
+    "rating": {
+        "stars": 5,
+        "comment": "Found it in five minutes",
+        "rated_at": "2026-03-02T14:20:11.340Z",
+    }
+}
+
 CANCELLED = WAITING | {
     "status": "cancelled",
     "next": None,
@@ -115,6 +124,36 @@ ACCEPTED = WAITING | {
         }
     ],
 }
+CALLED_OFF: _Example = {
+    "id": SESSION_ID,
+    "status": "cancelled",
+    "customer_id": CUSTOMER_ID,
+    "mechanic_id": MECHANIC_ID,
+    "plan": "quick",
+    "payment_method": "credits",
+    "price_cents": 999,
+    "credits": 10,
+    "created_at": BOOKED_AT,
+    "scheduled_start": None,
+    "pending_until": None,
+    "ended_at": "2026-03-02T14:03:55.640Z",
+    "ended_by": "admin",
+    "end_reason": "The driver has called us: it is an emergency",
+    "refund": {"percent": 100, "price_cents": 0, "credits": 10},
+}
+"""As admins see it, who have just cancelled it."""
+
+REASSIGNED = CALLED_OFF | {
+    "status": "pending",
+    "mechanic_id": None,
+    "pending_until": "2026-03-02T14:33:58.417Z",
+    "ended_at": None,
+    "ended_by": None,
+    "end_reason": None,
+    "refund": None,
+}
+
+ACCEPTED = WAITING | {"customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE}}
 """As its mechanic sees it."""
 
 SCHEDULED = WAITING | {

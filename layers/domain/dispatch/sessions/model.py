@@ -13,6 +13,7 @@ from dispatch.uploads.model import Attachment
 
 class Status(StrEnum):
     AWAITING_WAIVER = "awaiting_waiver"
+    AWAITING_PAYMENT = "awaiting_payment"
     SCHEDULED = "scheduled"
     PENDING = "pending"
     WAITING = "waiting"
@@ -23,13 +24,18 @@ class Status(StrEnum):
     NO_SHOW = "no_show"
 
 
-ACTIVE = frozenset({Status.AWAITING_WAIVER, Status.PENDING, Status.WAITING, Status.LIVE})
+AWAITING = frozenset({Status.AWAITING_WAIVER, Status.AWAITING_PAYMENT})
+"""Not signed or not paid yet. One deadline, ``awaiting_until``, ends both."""
+
+ACTIVE = AWAITING | {Status.PENDING, Status.WAITING, Status.LIVE}
 """A customer has at most one session in these. A scheduled one counts from its start on."""
 
 
 class Move(StrEnum):
     SIGN = "sign"
     SCHEDULE = "schedule"
+    BILL = "sign and pay for"
+    PAY = "pay for"
     REMIND = "be reminded of"
     RESCHEDULE = "reschedule"
     DELAY = "delay"
@@ -38,21 +44,31 @@ class Move(StrEnum):
     ABANDON = "abandon"
     ACCEPT = "accept"
     RELEASE = "release"
+    REASSIGN = "reassign"
     JOIN = "join"
     START = "start"
     END = "end"
     CANCEL = "cancel"
+    RATE = "rate"
     GIVE_UP = "give up"
     MISS_MECHANIC = "miss the mechanic"
     MISS_CUSTOMER = "miss the customer"
 
 
 class Party(StrEnum):
-    """Who did something: a side of the session, or the clock."""
+    """Who did something: a side of the session, an admin, or the clock."""
 
     CUSTOMER = "customer"
     MECHANIC = "mechanic"
+    ADMIN = "admin"
     TIMER = "timer"
+
+
+class TakenBack(StrEnum):
+    """Why a session was taken from the mechanic who had it, before it was live."""
+
+    SUSPENDED = "suspended"
+    REASSIGNED = "reassigned"
 
 
 class Reminder(StrEnum):
@@ -106,15 +122,35 @@ class Contact:
     waiver_full_name: str | None = None
     waiver_signed_at: datetime | None = None
     attachments: tuple[Attachment, ...] = ()
+    rating_comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """What a cancelled session gives back: the share, and what that is of the price paid."""
+    """What a session that is off gives back: the share, and what that is of what was paid for it.
+
+    In the means that it was paid by, and nothing of what was never paid.
+    """
 
     percent: int
     price_cents: int
     credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the customer says of a session: one to five stars, and words if they like."""
+
+    stars: int
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One to five stars by the customer. What they wrote with it stands with the contact."""
+
+    stars: int
+    rated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +166,9 @@ class Session:
     ``scheduled_end``, the buffer not included. ``booking_version`` counts the changes of that: who
     was told of an older one is out of date. ``reminded`` were sent or were past when it was booked.
     ``delayed_until`` is when a start that had to wait is looked at again.
+
+    ``paid_at`` is when it was paid, of credits when it was booked; ``payment_id`` is the payment by
+    Stripe that counts for it. The free plan is never paid.
     """
 
     id: str
@@ -151,6 +190,8 @@ class Session:
     concern_preview: str
     created_at: datetime
     awaiting_until: datetime
+    paid_at: datetime | None = None
+    payment_id: str | None = None
     version: int = 1
     policy_version: int | None = None
     period: int = 0
@@ -176,3 +217,4 @@ class Session:
     ended_by: Party | None = None
     end_reason: str | None = None
     refund: Refund | None = None
+    rating: Rating | None = None

@@ -1,9 +1,10 @@
 """Bodies of the session calls, checked field by field. Imported by HTTP functions only."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     Field,
     StringConstraints,
@@ -12,6 +13,7 @@ from pydantic import (
 )
 
 from dispatch.core.examples import CITY, CONCERN, NAME, SCHEDULED_START, VEHICLE
+from dispatch.core.http import Caller, Cursor, Limit
 from dispatch.core.views import (
     Body,
     Country,
@@ -24,12 +26,13 @@ from dispatch.core.views import (
 )
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
-from dispatch.sessions.model import Intake, PaymentMethod, Vehicle
+from dispatch.sessions.model import Intake, Party, PaymentMethod, Review, Vehicle
 from dispatch.uploads.rules import MOST_ATTACHMENTS
 
 MIN_CONCERN = 10
 MIN_CONCERN_URGENT = 5
 MAX_CONCERN = 10_000
+MAX_COMMENT = 2_000
 
 
 class VehicleBody(Body):
@@ -49,7 +52,7 @@ class IntakeBody(Body):
 
     # The order matters: a validator sees the fields above its own.
     plan: Line
-    payment_method: PaymentMethod
+    payment_method: PaymentMethod = Field(description="`free` for the free plan, and for no other")
     name: Line
     email: Email
     customer_country: Country | None = Field(None, description="ISO 3166-1 code or English name")
@@ -94,13 +97,6 @@ class IntakeBody(Body):
             "concern": CONCERN,
         }
     )
-
-    @field_validator("payment_method")
-    @classmethod
-    def _free_only(cls, method: PaymentMethod) -> PaymentMethod:
-        if method is not PaymentMethod.FREE:
-            raise wrong("is not available yet; use free")
-        return method
 
     @field_validator("phone")
     @classmethod
@@ -191,12 +187,56 @@ class ReasonBody(Body):
     reason: Line
 
 
+class AdminReasonBody(Body):
+    """Why, in the admin's words. Of a cancellation both sides are shown it."""
+
+    model_config = by_example({"reason": "The driver has called us: it is an emergency"})
+
+    reason: Line
+
+
 class CancelBody(Body):
     """Why, if the customer wants to say."""
 
     model_config = by_example({"reason": "The light went off by itself"})
 
     reason: Line | None = None
+
+
+class RateBody(Body):
+    """How the session was, in one to five stars, and in words if the customer likes."""
+
+    model_config = by_example({"stars": 5, "comment": "Found it in five minutes"})
+
+    stars: int = Field(ge=1, le=5, strict=True)
+    comment: str | None = Field(
+        None, max_length=MAX_COMMENT, description="Kept for the operators, shown to no mechanic"
+    )
+
+    def to_review(self) -> Review:
+        return Review(self.stars, self.comment or None)
+
+
+class SessionsParameters(BaseModel):
+    """The query of ``GET /sessions``."""
+
+    side: Literal[Party.CUSTOMER, Party.MECHANIC] | None = Field(
+        None,
+        alias="as",
+        description="Whose sessions: those the caller has booked, or those they have accepted. "
+        "Without it a customer's are the booked ones, anybody else's the accepted ones",
+    )
+    limit: Limit = 20
+    cursor: Cursor = None
+
+    def of(self, who: Caller) -> dict[str, Any]:
+        """What to list of this caller's."""
+        side = self.side or (Party.CUSTOMER if "customer" in who.groups else Party.MECHANIC)
+        return {
+            "as_customer": side is Party.CUSTOMER,
+            "limit": self.limit,
+            "cursor": self.cursor,
+        }
 
 
 class RescheduleBody(Body):

@@ -10,14 +10,17 @@ from dispatch.customers.model import Location
 from dispatch.matching.model import MatchRequest, WayOn
 from dispatch.matching.rules import match_request
 from dispatch.offers.model import SessionBrief, VehicleBrief
+from dispatch.payments.model import Paid, RefundReason
 from dispatch.policy.model import Plan, Policy
 from dispatch.sessions.model import (
     ACTIVE,
+    AWAITING,
     Contact,
     Intake,
     Move,
     Party,
     PaymentMethod,
+    Rating,
     Refund,
     Reminder,
     Session,
@@ -33,8 +36,13 @@ WITHOUT_VEHICLE = frozenset({"free", "quick"})
 TRANSITIONS = {
     (Status.AWAITING_WAIVER, Move.SIGN): Status.PENDING,
     (Status.AWAITING_WAIVER, Move.SCHEDULE): Status.SCHEDULED,
+    (Status.AWAITING_WAIVER, Move.BILL): Status.AWAITING_PAYMENT,
     (Status.AWAITING_WAIVER, Move.ABANDON): Status.CANCELLED,
     (Status.AWAITING_WAIVER, Move.CANCEL): Status.CANCELLED,
+    (Status.AWAITING_PAYMENT, Move.PAY): Status.PENDING,
+    (Status.AWAITING_PAYMENT, Move.SCHEDULE): Status.SCHEDULED,
+    (Status.AWAITING_PAYMENT, Move.ABANDON): Status.CANCELLED,
+    (Status.AWAITING_PAYMENT, Move.CANCEL): Status.CANCELLED,
     (Status.SCHEDULED, Move.REMIND): Status.SCHEDULED,
     (Status.SCHEDULED, Move.RESCHEDULE): Status.SCHEDULED,
     (Status.SCHEDULED, Move.DELAY): Status.SCHEDULED,
@@ -48,10 +56,12 @@ TRANSITIONS = {
     (Status.WAITING, Move.JOIN): Status.WAITING,
     (Status.WAITING, Move.START): Status.LIVE,
     (Status.WAITING, Move.RELEASE): Status.PENDING,
+    (Status.WAITING, Move.REASSIGN): Status.PENDING,
     (Status.WAITING, Move.CANCEL): Status.CANCELLED,
     (Status.WAITING, Move.MISS_MECHANIC): Status.PENDING,
     (Status.WAITING, Move.MISS_CUSTOMER): Status.NO_SHOW,
     (Status.LIVE, Move.END): Status.COMPLETED,
+    (Status.COMPLETED, Move.RATE): Status.COMPLETED,
 }
 
 
@@ -79,7 +89,8 @@ def book(
     """
     if intake.vehicle is None and not intake.urgent and plan.id not in WITHOUT_VEHICLE:
         raise Invalid.field("/vehicle", f"is needed for the plan {plan.id}, unless it is urgent")
-    if (plan.price_cents == 0) is not (intake.payment_method is PaymentMethod.FREE):
+    is_free = plan.price_cents == plan.credits == 0
+    if is_free is not (intake.payment_method is PaymentMethod.FREE):
         raise Invalid.field("/payment_method", f"does not pay for the plan {plan.id}")
     return Session(
         id=session_id,
@@ -102,7 +113,13 @@ def book(
         concern_preview=preview(intake.concern),
         created_at=now,
         awaiting_until=now + timedelta(seconds=policy.awaiting_s),
+        paid_at=now if intake.payment_method is PaymentMethod.CREDITS else None,
     )
+
+
+def credits_due(session: Session) -> int:
+    """What booking it takes off the customer's credits."""
+    return session.credits if session.payment_method is PaymentMethod.CREDITS else 0
 
 
 def with_slot(session: Session, start: datetime, end: datetime, held_until: datetime) -> Session:
@@ -119,9 +136,24 @@ def preview(concern: str) -> str:
 
 
 def sign(session: Session, policy: Policy, now: datetime) -> Session:
-    """Signed: it becomes pending, under the policy of this moment; or, with a slot, scheduled."""
+    """Signed: what is yet to be paid for awaits that, all else goes ahead."""
+    if session.payment_method is PaymentMethod.STRIPE and session.paid_at is None:
+        return _advance(session, Move.BILL)
+    return _go_ahead(session, Move.SIGN, policy, now)
+
+
+def pay(session: Session, payment_id: str, policy: Policy, now: datetime) -> Session:
+    """Paid by Stripe: it goes ahead."""
+    if session.status is not Status.AWAITING_PAYMENT:
+        raise IllegalMove(Move.PAY, session.status)
+    paid = _go_ahead(session, Move.PAY, policy, now)
+    return replace(paid, paid_at=now, payment_id=payment_id)
+
+
+def _go_ahead(session: Session, move: Move, policy: Policy, now: datetime) -> Session:
+    """It becomes pending, under the policy of this moment; or, with a slot, scheduled."""
     if session.scheduled_start is None:
-        return _become_pending(_under(policy, _advance(session, Move.SIGN)), policy, now)
+        return _become_pending(_under(policy, _advance(session, move)), policy, now)
     return replace(
         _advance(session, Move.SCHEDULE),
         mechanic_id=session.preferred_mechanic_id,
@@ -130,8 +162,31 @@ def sign(session: Session, policy: Policy, now: datetime) -> Session:
     )
 
 
+def why_not_counted(
+    session: Session, paid: Paid, currency: str, *, returned_early: bool
+) -> RefundReason | None:
+    """Why a payment by Stripe is not what the session waits for; None if it is.
+
+    ``returned_early``: it was given back before we were told that it was paid.
+    """
+    if session.payment_method is not PaymentMethod.STRIPE:
+        return RefundReason.NOT_OWED
+    if session.payment_id is not None:
+        return RefundReason.SECOND
+    if session.status is not Status.AWAITING_PAYMENT:
+        is_over = session.ended_at is not None
+        return RefundReason.LATE if is_over else RefundReason.NOT_OWED
+    if returned_early:
+        return RefundReason.RETURNED_EARLY
+    if (paid.amount_cents, paid.currency) != (session.price_cents, currency):
+        return RefundReason.WRONG_AMOUNT
+    return None
+
+
 def is_signed(session: Session) -> bool:
     """Whether signing it again changes nothing."""
+    if session.status is Status.AWAITING_PAYMENT:
+        return True
     was_signed = session.pending_since is not None or session.booking_version > 0
     return was_signed and (session.status in ACTIVE or session.status is Status.SCHEDULED)
 
@@ -192,6 +247,11 @@ def release(session: Session, policy: Policy, now: datetime) -> Session:
     return _become_pending(_advance(session, Move.RELEASE), policy, now)
 
 
+def reassign(session: Session, policy: Policy, now: datetime) -> Session:
+    """Taken from its mechanic: pending again, in a new period, under the same policy."""
+    return _become_pending(_advance(session, Move.REASSIGN), policy, now)
+
+
 def join(session: Session, party: Party, policy: Policy, now: datetime) -> Session:
     """One side has come; with the second one the session is live."""
     joined = _advance(session, Move.JOIN)
@@ -224,6 +284,26 @@ def end(session: Session, by: Party, now: datetime) -> Session:
     return replace(_advance(session, Move.END), ended_at=now, ended_by=by)
 
 
+RATED_WITHIN = timedelta(days=14)
+"""Of when it was completed."""
+
+
+def rate(session: Session, stars: int, now: datetime) -> Session:
+    """Rated by its customer, once and for all. Raises Conflict ``illegal_move`` with the reason."""
+    rated = replace(_advance(session, Move.RATE), rating=Rating(stars, now))
+    assert session.ended_at is not None, "set when it was completed"
+    if session.rating:
+        raise _no_rating(session, "You have rated this session already.")
+    if now >= session.ended_at + RATED_WITHIN:
+        days = RATED_WITHIN.days
+        raise _no_rating(session, f"You can rate a session for {days} days after its end.")
+    return rated
+
+
+def _no_rating(session: Session, detail: str) -> Conflict:
+    return Conflict("illegal_move", detail, current_status=session.status)
+
+
 def cancel(
     session: Session, by: Party, reason: str | None, policy: Policy, now: datetime
 ) -> Session:
@@ -240,8 +320,10 @@ def cancel(
 
 
 def abandon(session: Session, now: datetime) -> Session:
-    """Never signed: cancelled by the timer, everything back."""
-    return _end_by_timer(session, Move.ABANDON, "not_signed_in_time", 100, now)
+    """Never signed, or never paid: cancelled by the timer, everything back."""
+    is_signed = session.status is Status.AWAITING_PAYMENT
+    reason = "not_paid_in_time" if is_signed else "not_signed_in_time"
+    return _end_by_timer(session, Move.ABANDON, reason, 100, now)
 
 
 def _end_by_timer(
@@ -259,10 +341,10 @@ def _end_by_timer(
 def refund_on_cancel(session: Session, by: Party, policy: Policy, now: datetime) -> Refund:
     """What cancelling gives back (domain.md, Session).
 
-    All by the mechanic. By the customer all before the mechanic has joined, then nothing; of a
-    scheduled session the less the nearer its start is.
+    All by the mechanic or an admin. By the customer all before the mechanic has joined, then
+    nothing; of a scheduled session the less the nearer its start is.
     """
-    if by is Party.MECHANIC:
+    if by is not Party.CUSTOMER:
         return _refund(session, 100)
     if session.status is Status.SCHEDULED and session.scheduled_start:
         ahead_s = (session.scheduled_start - now).total_seconds()
@@ -275,7 +357,11 @@ def _refund(session: Session, percent: int) -> Refund:
     def share(amount: int) -> int:
         return (amount * percent + 50) // 100  # halves round up
 
-    return Refund(percent, share(session.price_cents), share(session.credits))
+    return Refund(percent, share(_paid_cents(session)), share(credits_due(session)))
+
+
+def _paid_cents(session: Session) -> int:
+    return session.price_cents if session.payment_id else 0
 
 
 # Booked sessions
@@ -381,7 +467,7 @@ def start_of(session: Session) -> datetime:
 def due_at(session: Session) -> datetime | None:
     """When the clock makes the next move, unless somebody else does before."""
     match session.status:
-        case Status.AWAITING_WAIVER:
+        case Status.AWAITING_WAIVER | Status.AWAITING_PAYMENT:
             return session.awaiting_until
         case Status.SCHEDULED:
             return session.delayed_until or _next_of_booking(session)
@@ -412,7 +498,7 @@ def clock_move(session: Session, policy: Policy, now: datetime) -> Session | Non
     if at is None or now < at or session.status is Status.SCHEDULED:
         return None
     match session.status:
-        case Status.AWAITING_WAIVER:
+        case Status.AWAITING_WAIVER | Status.AWAITING_PAYMENT:
             return abandon(session, at)
         case Status.PENDING:
             return give_up(session, at)
@@ -527,8 +613,8 @@ def knows_customer(session: Session, user_id: str) -> bool:
 
 def next_step(session: Session, party: Party) -> str | None:
     """What this side has to do for the session to go on, if anything."""
-    if session.status is Status.AWAITING_WAIVER and party is Party.CUSTOMER:
-        return "sign_waiver"
+    if session.status in AWAITING and party is Party.CUSTOMER:
+        return "sign_waiver" if session.status is Status.AWAITING_WAIVER else "pay"
     if session.status is Status.WAITING and not has_joined(session, party):
         return "join"
     return None
@@ -566,10 +652,11 @@ def _for_outsider(session: Session) -> Session:
         ended_by=None,
         end_reason=None,
         refund=None,
+        rating=None,
     )
 
 
-_POLL_AFTER_S = {Status.PENDING: 2, Status.WAITING: 2, Status.LIVE: 5}
+_POLL_AFTER_S = {Status.AWAITING_PAYMENT: 2, Status.PENDING: 2, Status.WAITING: 2, Status.LIVE: 5}
 
 
 def poll_after_s(session: Session) -> int:
@@ -599,11 +686,15 @@ _OPEN_FACTS = (
     "ahead",
 )
 _ASSIGNED_FACTS = ("mechanic_id", "assignment_id")
+_CUSTOMERS_FACTS = ("amount_cents", "due_cents", "returned_cents")
+"""What was paid and given back is between the customer and us."""
 
 
 def timeline_detail(fact: Mapping[str, Any], session: Session, viewer_id: str) -> dict[str, Any]:
     """Of an event what this caller may see: of mechanics only the assigned one and themselves."""
     detail = {name: fact[name] for name in _OPEN_FACTS if name in fact}
+    if viewer_id == session.customer_id:
+        detail |= {name: fact[name] for name in _CUSTOMERS_FACTS if name in fact}
     if isinstance(fact.get("mechanic_ids"), list):
         detail["mechanics_asked"] = len(fact["mechanic_ids"])
     if fact.get("mechanic_id") and fact["mechanic_id"] in (session.mechanic_id, viewer_id):

@@ -5,13 +5,13 @@ touches assignments, a mechanic's load or both joins their clauses from ``offers
 ``mechanics``. Repeating a move that has been made answers with the session, and changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from dispatch.calendar import service as calendar
-from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion
+from dispatch.core.errors import Conflict, IllegalMove, Invalid, NotFound, StaleVersion
 from dispatch.core.events import EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.ids import is_id, new_id
@@ -23,7 +23,7 @@ from dispatch.customers.model import Location
 from dispatch.matching.keywords import find_keywords
 from dispatch.matching.model import WayOn
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import Mechanic
+from dispatch.mechanics.model import Mechanic, MechanicStatus
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import service as offers
 from dispatch.offers.model import (
@@ -36,6 +36,7 @@ from dispatch.offers.model import (
     OpenOffer,
 )
 from dispatch.offers.model import Move as AssignmentMove
+from dispatch.payments import service as payments
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
 from dispatch.sessions import bookings, facts, rules, store
@@ -43,9 +44,12 @@ from dispatch.sessions.model import (
     ACTIVE,
     Contact,
     Intake,
+    Move,
     Party,
+    Review,
     Session,
     Status,
+    TakenBack,
 )
 from dispatch.shifts import service as shifts
 from dispatch.uploads import service as uploads
@@ -58,14 +62,14 @@ from dispatch.uploads.model import Link
 def book_session(
     intake: Intake, customer_id: str, now: datetime, once: Once | None = None
 ) -> Session:
-    """A new session of this customer, awaiting the waiver.
+    """A new session of this customer, awaiting the waiver; what it costs in credits is taken.
 
     A location without any part is taken from the profile as a whole, and a ``vehicle_id`` stands
     for one of the customer's garage, of which the session keeps a copy. With a ``scheduled_start``
     the preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
     preferred mechanic who is the customer, or whom nobody may see, and for a start that is no
     slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, ``erased``, or
-    ``slot_taken``.
+    ``slot_taken``, or TooFewCredits.
     """
     policy = policies.current(now)
     plan = policy.plan(intake.plan)
@@ -101,6 +105,7 @@ def book_session(
         store.lock(tx, session, otherwise=_has_active_session)
         store.put(tx, session)
         store.put_contact(tx, session.id, contact)
+        payments.debit(tx, customer_id, session.id, rules.credits_due(session), now)
         tx.record(
             facts.event(
                 EventType.SESSION_BOOKED,
@@ -161,7 +166,10 @@ def in_the_way(session_id: str | None) -> Conflict:
 def sign_waiver(
     session_id: str, by: str, full_name: str, now: datetime, once: Once | None = None
 ) -> Session:
-    """The customer accepts the waiver; the search for a mechanic begins, or the slot is booked."""
+    """The customer accepts the waiver; the search for a mechanic begins, or the slot is booked.
+
+    What is to be paid by Stripe awaits that first.
+    """
     session = _settled_of_customer(session_id, by, now)
     if rules.is_signed(session):
         return _as_it_is(session, now, once)
@@ -176,10 +184,7 @@ def sign_waiver(
             tx, session.id, replace(contact, waiver_full_name=full_name, waiver_signed_at=now)
         )
         tx.record(facts.event(EventType.WAIVER_SIGNED, signed, now))
-        if signed.status is Status.SCHEDULED:
-            bookings.confirm(tx, signed, now)
-            return signed
-        bookings.open_search(tx, signed, policy, now)
+        bookings.go_ahead(tx, signed, policy, now)
     return signed
 
 
@@ -322,6 +327,128 @@ def release_session(
     return released
 
 
+# Moves of an admin
+
+
+@decides_anew
+def call_off_session(
+    session_id: str, reason: str, now: datetime, once: Once | None = None
+) -> Session:
+    """An admin cancels what is not live yet, whosever it is: all comes back.
+
+    Raises NotFound, IllegalMove.
+    """
+    session = _settled(session_id, now)
+    if session.status is Status.CANCELLED:
+        return _as_it_is(session, now, once)
+    policy = _policy_of(session, now)
+    return _cancel(session, rules.cancel(session, Party.ADMIN, reason, policy, now), now, once)
+
+
+def reassign_session(
+    session_id: str, reason: str, now: datetime, once: Once | None = None
+) -> Session:
+    """An admin takes an accepted session from its mechanic: another one is sought.
+
+    Raises NotFound, IllegalMove for what nobody has accepted, and once it is live.
+    """
+    session = _settled(session_id, now)
+    if session.status is not Status.WAITING:
+        raise IllegalMove(Move.REASSIGN, session.status)
+    return take_back(session.id, _mechanic_of(session), TakenBack.REASSIGNED, now, once, reason)
+
+
+@decides_anew
+def take_back(
+    session_id: str,
+    mechanic_id: str,
+    why: TakenBack,
+    now: datetime,
+    once: Once | None = None,
+    reason: str | None = None,
+) -> Session:
+    """The session is taken from this mechanic before it is live: pending again, without them.
+
+    The ``reason`` is kept with the mechanic's row, as that of a release is.
+    Where they do not have it any more nothing changes. Raises NotFound, IllegalMove (also for a
+    booking that has not begun, and for what is over).
+    """
+    session = _settled(session_id, now)
+    if session.mechanic_id != mechanic_id:
+        return _as_it_is(session, now, once)
+    policy = _policy_of(session, now)
+    again = rules.reassign(session, policy, now)
+    assignment = _assignment_of(session)
+    move, outcome = _TAKEN_BACK[why]
+    with Transaction() as tx:
+        if once:
+            once.remember(tx, again, now)
+        store.put(tx, again)
+        told = {"cause": outcome} if move is AssignmentMove.EXPIRE else {}
+        if reason:
+            told["release_reason"] = reason
+        offers.move_on(tx, assignment, move, now=now, facts=told)
+        offers.reopen_dispatch(
+            tx,
+            offers.dispatch_of(session.id),
+            period=again.period,
+            excluding=mechanic_id,
+            policy=policy,
+            now=now,
+            until=_pending_until(again),
+            outcome=outcome,
+        )
+        shifts.free_load(tx, mechanic_id, now, completed=False, session_ended=False)
+        tx.record(
+            facts.event(
+                EventType.SESSION_REASSIGNED,
+                session,
+                now,
+                mechanic_id=mechanic_id,
+                assignment_id=assignment.id,
+                why=why,
+            )
+        )
+        tx.record(facts.pending(again, now))
+    return again
+
+
+def end_duties(mechanic_id: str, now: datetime) -> bool:
+    """A suspended mechanic finishes what is live, and has nothing else in hand any more.
+
+    Open offers pass on, what waits for them seeks another, and their shift ends, with the live
+    session if there is one. What is booked with them stays: at its start others are asked. Looks at
+    how things stand: safe at any time. Answers whether there was anything to do.
+    """
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None or mechanic.profile.status is not MechanicStatus.SUSPENDED:
+        return False
+    has_ended = shifts.suspend_shift(mechanic_id, now)
+    in_hand = offers.in_hand(mechanic_id)
+    taken = [id_ for id_ in in_hand if _take_what_waits(id_, mechanic_id, now)]
+    offers.review_offers(mechanic_id, now)
+    # In the end: until then the sweeper is to find them, whatever happens here.
+    mechanics.forget_due(mechanic_id, kept=len(in_hand) - len(taken))
+    return has_ended or bool(taken)
+
+
+def _take_what_waits(session_id: str, mechanic_id: str, now: datetime) -> bool:
+    if get(session_id, now).status is not Status.WAITING:
+        return False
+    try:
+        take_back(session_id, mechanic_id, TakenBack.SUSPENDED, now)
+    except IllegalMove:  # it is live since: they finish it
+        return False
+    return True
+
+
+_TAKEN_BACK: Mapping[TakenBack, tuple[AssignmentMove, str]] = {
+    TakenBack.SUSPENDED: (AssignmentMove.EXPIRE, Cause.NOT_ELIGIBLE),
+    TakenBack.REASSIGNED: (AssignmentMove.RESCIND, "reassigned"),
+}
+"""What becomes of the mechanic's row, and of the customer's wish if it was for them."""
+
+
 # Moves of either side
 
 _ARRIVED = {
@@ -400,6 +527,33 @@ def _complete(ended: Session, now: datetime, once: Once | None = None) -> Sessio
 
 
 @decides_anew
+def rate_session(
+    session_id: str, by: str, review: Review, now: datetime, once: Once | None = None
+) -> Session:
+    """The customer rates a completed session, once, within 14 days; the mechanic's mean follows.
+
+    The comment stands with the contact, as what else they wrote. Raises NotFound, and Conflict
+    ``illegal_move``, also for another rating than the first.
+    """
+    session = _settled_of_customer(session_id, by, now)
+    contact = store.find_contact(session.id)
+    if session.rating and review == Review(session.rating.stars, contact.rating_comment):
+        return _as_it_is(session, now, once)
+    rated = rules.rate(session, review.stars, now)
+    with Transaction() as tx:
+        if once:
+            once.remember(tx, rated, now)
+        store.put(tx, rated)
+        if review.comment:
+            store.put_contact(tx, session.id, replace(contact, rating_comment=review.comment))
+        mechanics.add_stars(tx, _mechanic_of(rated), review.stars, now)
+        whose = {"mechanic_id": rated.mechanic_id, "assignment_id": rated.assignment_id}
+        tx.record(facts.event(EventType.SESSION_RATED, rated, now, **whose, stars=review.stars))
+    metrics.add_metric("SessionsRated", MetricUnit.Count, 1)
+    return rated
+
+
+@decides_anew
 def cancel_session(
     session_id: str, by: str, reason: str | None, now: datetime, once: Once | None = None
 ) -> Session:
@@ -437,6 +591,7 @@ def _cancel(
         if session.status is Status.WAITING:
             offers.move_on(tx, _assignment_of(session), AssignmentMove.CANCEL, now=now)
             shifts.free_load(tx, _mechanic_of(session), now, completed=False)
+        _give_back(tx, cancelled, now)
         tx.record(
             facts.event(
                 EventType.SESSION_CANCELLED,
@@ -449,6 +604,13 @@ def _cancel(
             )
         )
     return cancelled
+
+
+def _give_back(tx: Transaction, ended: Session, now: datetime) -> None:
+    """What is given back for a session that is off, in the means it was paid by."""
+    if ended.refund:
+        payments.give_back(tx, ended.customer_id, ended.id, ended.refund.credits, now)
+        payments.owe(tx, ended.id, ended.payment_id, ended.refund.price_cents, now)
 
 
 @decides_anew
@@ -519,6 +681,7 @@ def _give_up(unfilled: Session, now: datetime) -> None:
         store.put(tx, unfilled)
         store.unlock(tx, unfilled)
         lost = offers.give_up(tx, dispatch, now)
+        _give_back(tx, unfilled, now)
         tx.record(
             facts.event(
                 EventType.SESSION_UNFILLED,
@@ -631,6 +794,16 @@ def _settled_of_customer(session_id: str, by: str, now: datetime) -> Session:
     if _party(_stored(session_id), by) is not Party.CUSTOMER:
         raise NotFound("There is no such session of yours.")
     return _settled(session_id, now)
+
+
+def settled(session_id: str, now: datetime) -> Session:
+    """The session, once what its deadlines have made of it is written. Raises NotFound."""
+    return _settled(session_id, now)
+
+
+def settled_of_customer(session_id: str, by: str, now: datetime) -> Session:
+    """The same for its customer alone; anybody else gets NotFound."""
+    return _settled_of_customer(session_id, by, now)
 
 
 def for_party(session_id: str, by: str, now: datetime) -> Session:

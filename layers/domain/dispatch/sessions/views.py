@@ -23,7 +23,7 @@ from dispatch.matching.model import RequestType, WayOn
 from dispatch.mechanics.views import PublicMechanic
 from dispatch.policy.model import SessionType
 from dispatch.sessions import examples, rules
-from dispatch.sessions.model import Party, PaymentMethod, Session, Status
+from dispatch.sessions.model import AWAITING, Party, PaymentMethod, Session, Status
 from dispatch.sessions.service import Details, Sessions
 from dispatch.uploads.model import Link
 
@@ -76,11 +76,19 @@ class VehicleView(View):
 
 
 class RefundView(View):
-    """What a cancelled session gives back."""
+    """What a session that is off gives back, in the means it was paid by."""
 
     percent: int
     price_cents: int
     credits: int
+
+
+class RatingView(View):
+    """What the customer has given."""
+
+    stars: int
+    comment: str | None
+    rated_at: Instant
 
 
 class CustomerView(View):
@@ -221,13 +229,14 @@ class SessionView(View):
     ended_by: Party | None
     end_reason: str | None
     refund: RefundView | None
+    rating: RatingView | None = Field(description="The customer's own to see")
     poll_after_s: int
 
     @classmethod
     def of(cls, details: Details) -> "SessionView":
         session, contact = details.session, details.contact
         for_mechanic = details.viewer_id != session.customer_id
-        awaits = session.status is Status.AWAITING_WAIVER
+        awaits = session.status in AWAITING
         return cls(
             **_common(session, details.viewer_id),
             minutes=session.minutes,
@@ -262,8 +271,20 @@ class SessionView(View):
             ended_by=session.ended_by,
             end_reason=session.end_reason,
             refund=RefundView.model_validate(session.refund) if session.refund else None,
+            rating=_rating(details),
             poll_after_s=rules.poll_after_s(session),
         )
+
+
+def _rating(details: Details) -> RatingView | None:
+    session, contact = details.session, details.contact
+    if session.rating is None or contact is None or details.viewer_id != session.customer_id:
+        return None
+    return RatingView(
+        stars=session.rating.stars,
+        comment=contact.rating_comment,
+        rated_at=session.rating.rated_at,
+    )
 
 
 def _common(session: Session, viewer_id: str) -> dict[str, Any]:
@@ -285,6 +306,28 @@ def _common(session: Session, viewer_id: str) -> dict[str, Any]:
         "live_at": session.live_at,
         "ended_at": session.ended_at,
     }
+
+
+class AdminSessionView(View):
+    """A session as admins see it: ids, states and money; nothing of who the customer is."""
+
+    model_config = by_example(examples.CALLED_OFF)
+
+    id: str
+    status: Status
+    customer_id: str
+    mechanic_id: str | None
+    plan: str
+    payment_method: PaymentMethod
+    price_cents: int
+    credits: int
+    created_at: Instant
+    scheduled_start: Instant | None
+    pending_until: Instant | None
+    ended_at: Instant | None
+    ended_by: Party | None
+    end_reason: str | None
+    refund: RefundView | None
 
 
 class TimelineEntry(View):

@@ -19,6 +19,7 @@ class Cause(StrEnum):
     FINISHED = "finished"
     THREE_MISSES = "three_misses"
     TWELVE_HOURS = "twelve_hours"
+    SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

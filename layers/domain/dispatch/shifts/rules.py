@@ -5,13 +5,16 @@ from datetime import datetime, timedelta
 
 from dispatch.core.errors import Conflict
 from dispatch.core.time import format_time
-from dispatch.mechanics.model import Mechanic
+from dispatch.mechanics.model import Mechanic, MechanicStatus
 from dispatch.offers.model import Tally
 from dispatch.policy.model import Policy
 from dispatch.shifts.model import Cause, Shift
 
 
 def why_not_clock_in(mechanic: Mechanic) -> Conflict | None:
+    """Only whoever is approved works; who is suspended has their live sessions, and no shift."""
+    if mechanic.profile.status is not MechanicStatus.APPROVED:
+        return Conflict("not_eligible", "You are not approved, or not any more.")
     if mechanic.duty.on_shift and mechanic.clocked_in_at:
         return Conflict(
             "already_clocked_in",
@@ -76,6 +79,12 @@ def ended_by_itself_at(shift: Shift, mechanic: Mechanic) -> datetime:
 def closes_with_session(mechanic: Mechanic) -> bool:
     """Whether the session that ends now is the last of a closing shift."""
     return mechanic.duty.closing and mechanic.duty.load == 1
+
+
+def is_to_go_off_shift(mechanic: Mechanic) -> bool:
+    """Whether a mechanic is suspended, and on a shift that goes on all the same."""
+    is_suspended = mechanic.profile.status is MechanicStatus.SUSPENDED
+    return is_suspended and mechanic.duty.on_shift and not mechanic.duty.closing
 
 
 def has_missed_too_many(mechanic: Mechanic, policy: Policy) -> bool:

@@ -67,7 +67,8 @@ def clock_in(
     notes: str | None = None,
     once: Once | None = None,
 ) -> ClockState:
-    """Open a shift. Raises NotFound without a profile, Conflict ``already_clocked_in``."""
+    """Open a shift. Raises NotFound without a profile, Conflict ``not_eligible`` for whoever is not
+    approved, Conflict ``already_clocked_in``."""
     _refuse(rules.why_not_clock_in(_mechanic(mechanic_id)))
     policy = policies.current(now)
     shift = rules.opened(new_id(now), mechanic_id, policy, now, location=location, notes=notes)
@@ -141,7 +142,8 @@ def _close_with_session(
         if mechanic.duty.closing:
             mechanics.check_shift(tx, mechanic.id, shift.id)
         else:
-            mechanics.close_shift(tx, mechanic.id, shift.id, cause, now)
+            stays_due = cause is Cause.SUSPENDED
+            mechanics.close_shift(tx, mechanic.id, shift.id, cause, now, stays_due=stays_due)
             tx.record(_event(EventType.SHIFT_CLOSING, shift, now, cause=cause))
     return state
 
@@ -216,6 +218,23 @@ def clock_out_if_absent(mechanic_id: str, now: datetime) -> bool:
     if mechanic is None or not rules.has_missed_too_many(mechanic, policy) or mechanic.duty.load:
         return False
     _clock_out(mechanic, Cause.THREE_MISSES, now)
+    return True
+
+
+@decides_anew
+def suspend_shift(mechanic_id: str, now: datetime) -> bool:
+    """The shift of a suspended mechanic ends, or closes with what is in hand.
+
+    In that case they stay due, until somebody has looked at that. Answers whether there was
+    anything to do.
+    """
+    mechanic = mechanics.get(mechanic_id)
+    if mechanic is None or not rules.is_to_go_off_shift(mechanic):
+        return False
+    if mechanic.duty.load > 0:
+        _close_with_session(mechanic, Cause.SUSPENDED, now)
+    else:
+        _clock_out(mechanic, Cause.SUSPENDED, now)
     return True
 
 

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     REVIEW_OFFERS = "review_offers"
     SEEK_FREE = "seek_free"
     TELL_WAITING = "tell_waiting"
+    END_DUTIES = "end_duties"
 
 
 FOR_MATCHING = frozenset(

@@ -61,6 +61,10 @@ def _review_offers(fact: _Fact, now: datetime) -> None:
     offers.review_offers(fact["mechanic_id"], now)
 
 
+def _end_duties(fact: _Fact, now: datetime) -> None:
+    sessions.end_duties(fact["mechanic_id"], now)
+
+
 def _seek_free(fact: _Fact, now: datetime) -> None:
     waitlist.seek_free(fact["customer_id"], fact["entry_id"], now)
 
@@ -122,6 +126,9 @@ _WHAT_FOLLOWS: Mapping[str, tuple[Callable[[_Fact, datetime], None], ...]] = {
     EventType.MECHANIC_CLOCKED_OUT: (_review_offers, _tell_waiting, _count_shift),
     EventType.SHIFT_CLOSING: (_review_offers,),
     EventType.MECHANIC_CHANGED: (_review_offers, _reconsider, _place_and_tell),
+    EventType.MECHANIC_APPROVED: (_reconsider, _place_and_tell),
+    EventType.MECHANIC_REINSTATED: (_reconsider, _place_and_tell),
+    EventType.MECHANIC_SUSPENDED: (_end_duties, _tell_waiting),
     EventType.WAITLIST_JOINED: (_seek_free,),
     EventType.WAITLIST_WOKEN: (_seek_free,),
 }

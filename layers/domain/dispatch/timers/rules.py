@@ -82,6 +82,7 @@ _NEEDS: Mapping[str, tuple[_Need, ...]] = {
         _Need(Kind.COUNT_SHIFT, ("mechanic_id", "shift_id")),
     ),
     EventType.SHIFT_CLOSING: (_REVIEW,),
+    EventType.MECHANIC_SUSPENDED: (_Need(Kind.END_DUTIES, ("mechanic_id",)),),
     EventType.WAITLIST_JOINED: (_SETTLE("expires_at"), _SEEK_FREE),
     EventType.WAITLIST_WOKEN: (_SEEK_FREE,),
     EventType.WAITLIST_TOLD: (_SETTLE("claim_until"),),

@@ -29,6 +29,7 @@ _DUE: Due = {
     ),
     Kind.COUNT_SHIFT: lambda of, _now: shifts.count_anew(of["mechanic_id"], of["shift_id"]),
     Kind.REMIND: lambda of, now: sessions.remind(of["session_id"], int(of["booking_version"]), now),
+    Kind.END_DUTIES: lambda of, now: sessions.end_duties(of["mechanic_id"], now),
     Kind.SETTLE_WAITLIST: lambda of, now: waitlist.settle(of["customer_id"], of["entry_id"], now),
 }
 

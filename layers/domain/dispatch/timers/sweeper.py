@@ -11,6 +11,7 @@ from dispatch.core.errors import NotFound
 from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.mechanics import service as mechanics
 from dispatch.offers import service as offers
+from dispatch.payments import service as payments
 from dispatch.sessions import service as sessions
 from dispatch.shifts import service as shifts
 from dispatch.timers.model import Kind, Ring
@@ -74,8 +75,11 @@ def _dispatch(item: Overdue, now: datetime) -> bool:
 
 
 def _mechanic(item: Overdue, now: datetime) -> bool:
-    """New capacity goes where the roster is; who has missed too many offers is clocked out."""
+    """New capacity goes where the roster is; who has missed too many offers is clocked out, and who
+    is suspended has nothing in hand but what is live."""
     mechanic_id = _id(item)
+    if sessions.end_duties(mechanic_id, now):
+        return True
     if shifts.clock_out_if_absent(mechanic_id, now):
         return True
     if mechanics.has_new_capacity(mechanic_id):
@@ -97,6 +101,10 @@ def _capacity_left(item: Overdue, now: datetime) -> bool:
     return waitlist.deal_with_left(_id(item), now)
 
 
+def _payment(item: Overdue, now: datetime) -> bool:
+    return payments.remind_of_refund(item.key, now)
+
+
 def _id(item: Overdue) -> str:
     return item.key.pk.partition("#")[2]
 
@@ -112,4 +120,5 @@ _REPAIRS: Mapping[str, Callable[[Overdue, datetime], bool]] = {
     "shift": _shift,
     "waitlist_entry": _waitlist_entry,
     "capacity_left": _capacity_left,
+    "payment": _payment,
 }

@@ -1,0 +1,213 @@
+"""``make load``: a morning of drivers and mechanics on the local stack, and what is left of it.
+
+Locust (in a virtualenv of its own) plays ``bench/morning.py``. Then two hours pass, and what must
+always hold is looked for over HTTP: every booked session has come to an end, none was accepted
+twice in one pending period, nobody is left with a session or cannot clock out.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from bench import results
+from local.errors import LocalStackError
+from local.stack import RunningStack, running_stack
+
+LOCUST = Path(__file__).parents[1] / ".venv-load" / "bin" / "locust"
+MORNING = Path(__file__).with_name("morning.py")
+OVER = ("completed", "cancelled", "unfilled", "no_show")
+AGAIN = ("OfferReleased", "MechanicNotJoined", "SessionReassigned")
+"""Facts after which a session may be accepted once more."""
+
+_CITIES = (("Toronto", "M5V 2B2"), ("Toronto", "M6K 1A1"), ("Vancouver", "V5K 0A1"))
+_SKILLS = (["check engine light", "engine diagnostic"], ["brake repair"], ["battery replacement"])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make load", description=__doc__)
+    parser.add_argument("--drivers", type=int, default=20, help="at the same time (default 20)")
+    parser.add_argument("--mechanics", type=int, default=15, help="on shift (default 15)")
+    parser.add_argument("--seconds", type=int, default=120, help="of real time (default 120)")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Play, check, print, and write down; 1 if anything that must hold does not."""
+    options, screen = _options(), Console()
+    if not LOCUST.exists():
+        screen.print("[red]Locust is missing. `make load` sets it up.[/]")
+        return 1
+    try:
+        with tempfile.TemporaryDirectory(prefix="dispatch-load-") as name, running_stack() as stack:
+            folder = Path(name)
+            stack.seed(mechanics=[_mechanic(number) for number in range(options.mechanics)])
+            screen.print(
+                f"{options.drivers} drivers and {options.mechanics} mechanics for"
+                f" {options.seconds} s on {stack.url} ..."
+            )
+            _play(options, stack, folder)
+            rows = list(_statistics(folder / "load_stats.csv"))
+            statuses, faults = _look_at_what_is_left(stack, folder / "sessions", options.mechanics)
+    except LocalStackError as error:
+        screen.print(f"[bold red]The stack failed:[/] {error}")
+        return 1
+    _report(options, screen, rows, statuses, faults)
+    return 1 if faults else 0
+
+
+def _mechanic(number: int) -> dict[str, Any]:
+    city, postal_code = _CITIES[number % len(_CITIES)]
+    return {
+        "id": f"load-mechanic-{number}",
+        "name": f"Mechanic {number}",
+        "country": "Canada",
+        "city": city,
+        "postal_code": postal_code,
+        "years_of_experience": number % 20,
+        "rating": 3 + number % 20 / 10,
+        "service_keywords": _SKILLS[number % len(_SKILLS)],
+        "profile_completion": 90,
+    }
+
+
+def _play(options: argparse.Namespace, stack: RunningStack, folder: Path) -> None:
+    (folder / "sessions").touch()
+    played = subprocess.run(
+        [
+            *(LOCUST, "--headless", "--only-summary", "-f", MORNING, "-H", stack.url),
+            *("-u", str(options.drivers + options.mechanics + 1), "-r", "10"),
+            *("-t", f"{options.seconds}s", "--csv", folder / "load"),
+        ],
+        cwd=folder,
+        env={
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LOAD_RECORD": str(folder / "sessions"),
+            "LOAD_MECHANICS": str(options.mechanics),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not (folder / "load_stats.csv").exists():
+        raise LocalStackError(f"locust did not play: {played.stderr[-2000:]}")
+
+
+_COLUMNS = {
+    "Request Count": "requests",
+    "Failure Count": "failed",
+    "Requests/s": "per second",
+    "50%": "p50 ms",
+    "95%": "p95 ms",
+    "99%": "p99 ms",
+}
+
+
+def _statistics(file: Path) -> Iterator[list[str]]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            name = f"{row['Type']} {row['Name']}".strip()
+            if row["Name"].startswith("("):
+                continue
+            values = (float(row[column]) for column in _COLUMNS)
+            yield [name, *(f"{value:,.1f}".removesuffix(".0") for value in values)]
+
+
+def _look_at_what_is_left(
+    stack: RunningStack, record: Path, mechanics: int
+) -> tuple[Counter[str], list[str]]:
+    """How the sessions ended, and everything that should not be."""
+    stack.drain()
+    for _ in range(8):
+        stack.advance(15 * 60)
+    statuses: Counter[str] = Counter()
+    faults = []
+    for line in record.read_text(encoding="utf-8").splitlines():
+        booked = json.loads(line)
+        session_id = booked["session_id"]
+        with _as(stack, "customer", booked["customer_id"]) as customer:
+            session = customer.get(f"/sessions/{session_id}").json()
+            events = _events(customer, session_id)
+        statuses[session["status"]] += 1
+        if session["status"] not in OVER:
+            faults.append(f"session {session_id} is {session['status']} two hours later")
+        if events["OfferAccepted"] > 1 + sum(events[type_] for type_ in AGAIN):
+            faults.append(f"session {session_id} was accepted twice: {dict(events)}")
+    if not statuses:
+        faults.append("nobody booked anything")
+    faults += [fault for number in range(mechanics) for fault in _left_with(stack, number)]
+    return statuses, faults
+
+
+def _as(stack: RunningStack, group: str, user_id: str) -> httpx.Client:
+    token = stack.token(group, user_id)
+    return httpx.Client(
+        base_url=stack.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+    )
+
+
+def _events(customer: httpx.Client, session_id: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    cursor = None
+    while True:
+        parameters = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+        page = customer.get(f"/sessions/{session_id}/events", params=parameters).json()
+        found.update(event["type"] for event in page["items"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def _left_with(stack: RunningStack, number: int) -> Iterator[str]:
+    with _as(stack, "mechanic", f"load-mechanic-{number}") as mechanic:
+        mine = mechanic.get("/mechanic/queue").json()["mine"]
+        if mine:
+            yield f"mechanic {number} still has {[row['status'] for row in mine]}"
+        if mechanic.get("/mechanic/clock").json()["currently_on_shift"]:
+            answer = mechanic.post("/mechanic/clock", json={"action": "clock_out"})
+            if answer.status_code != 200:
+                yield f"mechanic {number} cannot clock out: {answer.text}"
+
+
+def _report(
+    options: argparse.Namespace,
+    screen: Console,
+    rows: list[list[str]],
+    statuses: Counter[str],
+    faults: list[str],
+) -> None:
+    header = ["call", *_COLUMNS.values()]
+    table = Table(header[0], title="The morning")
+    for column in header[1:]:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    screen.print(table)
+    ends = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+    about = (
+        f"{options.drivers} drivers with think time and {options.mechanics} mechanics,"
+        f" {options.seconds} s, on the local stack: emulators, functions and locust share this"
+        " machine's cores, so the figures say what a laptop does, not what AWS would."
+    )
+    held = "All that must hold held." if not faults else f"{len(faults)} FAULTS: {faults[:5]}"
+    left = f"{statuses.total()} sessions: {ends}. {held}"
+    screen.print(left, style="red" if faults else "green")
+    for fault in faults:
+        screen.print(f"  {fault}", style="red")
+    written = [results.where_and_when(), about, "", *results.markdown(header, rows), "", left]
+    results.write("load", written)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The last step of the build, on a build in small."""
+
+import compileall
+import json
+from collections.abc import Callable
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+import pytest
+
+from tools import finish_build
+
+AWS = 'def dynamodb():\n    return _client("dynamodb")\n'
+
+
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A domain layer, a dependencies layer, an HTTP function and one of events."""
+    root = tmp_path / "build"
+    write = {
+        "DomainLayer/python/dispatch/core/aws.py": AWS,
+        "DomainLayer/python/dispatch/core/http.py": "import fastapi\n",
+        "DomainLayer/python/dispatch/service.py": "def f():\n    import fastapi\n",
+        "DependenciesLayer/python/botocore/data/dynamodb/service.json": "{}",
+        "DependenciesLayer/python/botocore/data/ec2/service.json": "{}",
+        "DependenciesLayer/python/botocore/data/endpoints.json": "{}",
+        "DependenciesLayer/python/pycountry/tests/test_all.py": "",
+        "DependenciesLayer/python/pycountry/db.py": "",
+        "QueueFunction/api.py": "from dispatch.core import http\n",
+        "TimersFunction/consumer.py": "from dispatch.service import f\n",
+    }
+    for name, text in write.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(finish_build, "SIZES", tmp_path / "sizes.json")
+    monkeypatch.setattr(finish_build, "STILL_WORKS", "import pycountry.db")
+    assert finish_build.main(root, record=True) == 0
+    return root
+
+
+def test_what_no_function_uses_is_left_out(build: Path) -> None:
+    packages = build / "DependenciesLayer" / "python"
+    kept = {path.name for path in (packages / "botocore" / "data").iterdir()}
+    assert kept == {"dynamodb", "endpoints.json"}
+    assert not (packages / "pycountry" / "tests").exists()
+    assert (packages / "pycountry" / "db.py").exists()
+
+
+def test_leaving_out_too_much_is_told(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finish_build, "STILL_WORKS", "import pycountry.tests.test_all")
+    (fault,) = finish_build.import_faults(build / "DependenciesLayer" / "python")
+    assert "No module named 'pycountry.tests" in fault
+
+
+def test_a_build_repeated_is_the_same_to_the_byte(build: Path) -> None:
+    def contents() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in build.rglob("*.pyc")}
+
+    before = contents()
+    assert before
+    assert finish_build.main(build, record=False) == 0
+    assert contents() == before
+
+
+def no_bytecode(build: Path, source: Path) -> None:
+    next(source.parent.joinpath("__pycache__").glob("consumer.*")).unlink()
+
+
+def by_timestamp(build: Path, source: Path) -> None:
+    mode = PycInvalidationMode.TIMESTAMP
+    compileall.compile_file(source, quiet=1, force=True, invalidation_mode=mode)
+
+
+def of_another_source(build: Path, source: Path) -> None:
+    source.write_text("changed = True\n")
+
+
+def by_another_python(build: Path, source: Path) -> None:
+    compiled = next(source.parent.joinpath("__pycache__").glob("consumer.*"))
+    compiled.write_bytes(b"\0\0\0\0" + compiled.read_bytes()[4:])
+
+
+def with_its_path(build: Path, source: Path) -> None:
+    mode = PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_file(source, quiet=1, force=True, invalidation_mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (no_bytecode, "has no bytecode"),
+        (by_timestamp, "depends on timestamps"),
+        (of_another_source, "bytecode of another source"),
+        (by_another_python, "compiled by another Python"),
+        (with_its_path, "has the path of the build"),
+    ],
+)
+def test_bytecode_that_lambda_would_not_load_is_told(
+    build: Path, spoil: Callable[[Path, Path], None], told: str
+) -> None:
+    source = build / "TimersFunction" / "consumer.py"
+    assert list(finish_build.bytecode_faults(source, build)) == []
+    spoil(build, source)
+    (fault,) = finish_build.bytecode_faults(source, build)
+    assert told in fault
+
+
+def test_an_event_function_that_would_load_the_web_framework_is_told(build: Path) -> None:
+    assert list(finish_build.web_faults(build)) == []  # not for what a call imports later
+    (build / "TimersFunction" / "consumer.py").write_text("from dispatch.core import http\n")
+    (fault,) = finish_build.web_faults(build)
+    assert "TimersFunction" in fault
+    assert "dispatch.core.http -> fastapi" in fault
+
+
+def test_an_artifact_may_grow_by_a_tenth(build: Path) -> None:
+    before = {"DomainLayer": 1_000_000, "DependenciesLayer": 1_000_000}
+    grown = before | {"DomainLayer": 1_100_000 + finish_build.SLACK}
+    assert list(finish_build.size_faults(grown, before)) == []
+    grown["DomainLayer"] += 1
+    (fault,) = finish_build.size_faults(grown, before)
+    assert "make build-sizes" in fault
+
+
+def test_a_new_artifact_is_told_until_its_size_is_recorded() -> None:
+    sizes = {"DomainLayer": 1, "DependenciesLayer": 1}
+    (fault,) = finish_build.size_faults(sizes, {"DomainLayer": 1})
+    assert "DependenciesLayer has no recorded size" in fault
+
+
+def test_what_lambda_would_not_unpack_is_told() -> None:
+    sizes = {
+        "DomainLayer": 1,
+        "DependenciesLayer": finish_build.LIMIT - 1,
+        "QueueFunction": 1,
+    }
+    (fault,) = finish_build.size_faults(sizes, sizes)
+    assert "Lambda" in fault
+
+
+def test_sizes_are_recorded_for_every_artifact(build: Path) -> None:
+    recorded = json.loads(finish_build.SIZES.read_text())
+    assert sorted(recorded) == sorted(path.name for path in build.iterdir())
