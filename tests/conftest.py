@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from moto import mock_aws
+from moto.cognitoidp.models import cognitoidp_backends
 from moto.s3.models import s3_backends
 from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
@@ -49,6 +50,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
         "TABLE_NAME": "dispatch-test",
         "SNAPSHOT_BUCKET": "dispatch-test-snapshots",
+        "UPLOADS_BUCKET": "dispatch-test-uploads",
+        "PHOTOS_URL": "https://photos.example",
         "ROSTER_SHARDS": "2",
         "SCHEDULE_GROUP": "dispatch-test",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
@@ -78,7 +81,8 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
 
     Made in moto itself, for each test anew: through clients it would take most of a test's time.
     """
-    s3_backends[ACCOUNT]["aws"].create_bucket(environment["SNAPSHOT_BUCKET"], REGION)
+    for bucket in ("SNAPSHOT_BUCKET", "UPLOADS_BUCKET"):
+        s3_backends[ACCOUNT]["aws"].create_bucket(environment[bucket], REGION)
     scheduler_backends[ACCOUNT][REGION].create_schedule_group(environment["SCHEDULE_GROUP"], [])
     made = {"TIMERS_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:timers-dead"}
     for name in ("timers", "notify", "matching", "refunds"):
@@ -87,6 +91,10 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
         made[f"{name.upper()}_QUEUE_URL"] = (
             f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue.name}"
         )
+    users = cognitoidp_backends[ACCOUNT][REGION]
+    made["USER_POOL_ID"] = users.create_user_pool("users", {}).id
+    for group in ("customer", "mechanic"):
+        users.create_group(made["USER_POOL_ID"], group, "", "", 0)
     sns = sns_backends[ACCOUNT][REGION]
     made["TOPIC_ARN"] = sns.create_topic("events").arn
     for variable, platform in (

@@ -32,6 +32,7 @@ SHARE_A_STACK = frozenset(
         "test_main_job",
         "test_notices",
         "test_profiles",
+        "test_people",
         "test_races",
         "test_waitlist",
     }
@@ -44,7 +45,14 @@ LONGEST_FIRST = (
     "test_notices",
     "test_fallback",
 )
-LAST = ("test_bad_input", "test_devices", "test_calendar", "test_browse", "test_profiles")
+LAST = (
+    "test_people",
+    "test_bad_input",
+    "test_devices",
+    "test_calendar",
+    "test_browse",
+    "test_profiles",
+)
 
 
 @pytest.hookimpl(trylast=True)
