@@ -91,10 +91,6 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
         made[f"{name.upper()}_QUEUE_URL"] = (
             f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue.name}"
         )
-    users = cognitoidp_backends[ACCOUNT][REGION]
-    made["USER_POOL_ID"] = users.create_user_pool("users", {}).id
-    for group in ("customer", "mechanic"):
-        users.create_group(made["USER_POOL_ID"], group, "", "", 0)
     sns = sns_backends[ACCOUNT][REGION]
     made["TOPIC_ARN"] = sns.create_topic("events").arn
     for variable, platform in (
@@ -122,6 +118,16 @@ def stripe_account(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
     account = StandIn(clock)
     monkeypatch.setattr("dispatch.payments.stripe_api._http", lambda: stripe.FastStripe(account))
     return account
+
+
+@pytest.fixture
+def user_pool(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are users, too, and their groups. Slow to set up for every test."""
+    users = cognitoidp_backends[ACCOUNT][REGION]
+    pool_id = users.create_user_pool("users", {}).id
+    for group in ("customer", "mechanic"):
+        users.create_group(pool_id, group, "", "", 0)
+    monkeypatch.setenv("USER_POOL_ID", pool_id)
 
 
 @pytest.fixture

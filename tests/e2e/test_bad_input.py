@@ -554,6 +554,13 @@ CUSTOMERS_ONLY = [
     ("POST", "/customer/waitlist/join"),
     ("GET", "/customer/waitlist"),
     ("DELETE", f"/customer/waitlist/{NO_SUCH_ID}"),
+    ("GET", "/customer/profile"),
+    ("PUT", "/customer/profile"),
+    ("DELETE", "/customer/profile"),
+    ("GET", "/customer/vehicles"),
+    ("POST", "/customer/vehicles"),
+    ("DELETE", f"/customer/vehicles/{NO_SUCH_ID}"),
+    ("POST", "/customer/uploads"),
 ]
 
 

@@ -88,3 +88,27 @@ def test_files_of_others_and_of_no_type_are_refused(town: Town) -> None:
     html = customer.post("/customer/uploads", {"content_type": "text/html"})
     assert pointers(html) == ["/content_type"]
     refused(customer.post("/mechanic/profile/photo", {"content_type": "image/png"}), 404)
+
+
+def test_who_asks_to_be_forgotten_is(town: Town) -> None:
+    customer = town.customer()
+    profile = {"name": "Jo", "email": "jo@driver.example", "location": {"country": "Iceland"}}
+    assert answer(customer.call("PUT", "/customer/profile", profile))["location"]["country"] == "IS"
+    answer(customer.post("/customer/vehicles", CAR), 201)
+    form = ask(customer, "/customer/uploads")
+    upload(form, PIXEL)
+    session_id = town.book(customer, attachments=[form["key"]])
+    in_the_way = refused(customer.call("DELETE", "/customer/profile"), 409, "active_session")
+    assert in_the_way["session_id"] == session_id
+    url = customer.session(session_id)["attachments"][0]["url"]
+    assert httpx.get(url).status_code == 200
+
+    answer(customer.act(session_id, "cancel", {"reason": "I do not want it any more"}))
+    assert customer.call("DELETE", "/customer/profile").status_code == 204
+    town.stack.advance(15)
+    refused(customer.get("/customer/profile"), 404)
+    assert answer(customer.get("/customer/vehicles"))["items"] == []
+    assert httpx.get(url).status_code == 404
+    session = customer.session(session_id)
+    assert (session["concern"], session["end_reason"], session["attachments"]) == ("", None, [])
+    refused(customer.post("/intake/start", town.intake()), 409, "erased")

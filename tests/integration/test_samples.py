@@ -75,7 +75,7 @@ def _body(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+def invoke(user_pool: None, world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Hand a sample to its entry point. New things get the ids that the samples speak of."""
     session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
