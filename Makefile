@@ -12,6 +12,8 @@ PYTEST := $(BIN)/python -m pytest
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 
 export PYTHONPATH := layers/domain:.
+# Many processes import the same modules: compiled once, not by each of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-long lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
@@ -40,8 +42,14 @@ endef
 .venv-sam/.ready: requirements-sam.txt
 	$(call virtualenv,.venv-sam,$<)
 
-test: setup lint types ## Lint, types, import contracts, and all tests but the long ones
-	$(PYTEST) -n 2 tests/unit tests/integration tests/template
+# The type checker, minutes of one core in a fresh clone, works beside the tests; what it found is said behind theirs.
+test: setup lint ## Lint, types, import contracts, and all tests but the long ones
+	@mkdir -p .local; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
+	trap 'kill $$types 2>/dev/null' INT TERM; \
+	echo "$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template"; \
+	$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template; tests=$$?; \
+	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat .local/types.log; \
+	test $$tests = 0 && test $$types = 0
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
 
 test-long: setup ## The tests that go through every case, or repeat until chance is ruled out

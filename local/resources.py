@@ -31,6 +31,8 @@ CARRIED_OUT_BY_THE_STACK = {
 
 # Who may, who is told, what is kept: without effect on one machine.
 NO_LOCAL_COUNTERPART = {
+    "AWS::CloudFront::Distribution",  # photos are read from the bucket itself
+    "AWS::CloudFront::OriginAccessControl",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::CompositeAlarm",
     "AWS::CloudWatch::Dashboard",
@@ -40,7 +42,6 @@ NO_LOCAL_COUNTERPART = {
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
-    "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSetEventDestination",  # a mail goes no further than /_local/mails
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
@@ -64,17 +65,21 @@ STRIPE_SECRET_PARAMETERS = {
     "StripeApiKeyName": "sk_test_",
     STRIPE_WEBHOOK_SECRET_PARAMETER: "whsec_",
 }
+# Empty by default: photos are read from CloudFront, of which there is none here.
+PHOTOS_URL_PARAMETER = "PhotosUrl"
+PHOTOS_BUCKET = "UploadsBucket"
 
 Properties = dict[str, Any]
 
 
 def given_parameters(clients: Clients, template: Template) -> dict[str, str]:
     """What an operator would set up by hand and name in a parameter, made; parameter to value."""
-    return (
-        platform_applications(clients, template)
-        | mail_sender(clients, template)
-        | stripe_account(clients, template)
-    )
+    return {
+        **platform_applications(clients, template),
+        **mail_sender(clients, template),
+        **stripe_account(clients, template),
+        **photos_url(clients, template),
+    }
 
 
 def platform_applications(clients: Clients, template: Template) -> dict[str, str]:
@@ -121,6 +126,15 @@ def stripe_webhook_secret(clients: Clients, template: Template) -> str | None:
     if name is None:
         return None
     return str(clients.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+
+
+def photos_url(clients: Clients, template: Template) -> dict[str, str]:
+    """Where moto answers for the bucket of photos, if the template has a parameter for that."""
+    if PHOTOS_URL_PARAMETER not in template.get("Parameters", {}):
+        return {}
+    bucket = template["Resources"][PHOTOS_BUCKET].get("Properties", {}).get("BucketName")
+    assert bucket is None, "named as the stack names buckets"
+    return {PHOTOS_URL_PARAMETER: f"{clients.s3.meta.endpoint_url}/{_bucket_name(PHOTOS_BUCKET)}"}
 
 
 Maker = Callable[[str, str, Properties], Made]
@@ -193,6 +207,8 @@ class Resources:
                 properties = self._properties(logical_id)
                 alias = f"function:{properties['FunctionName']}:{properties['Name']}"
                 return Made(arn("lambda", alias))
+            case "AWS::CloudFront::Distribution":
+                return Made(logical_id, {"DomainName": f"{logical_id}.cloudfront.example".lower()})
             case "AWS::Lambda::LayerVersion":
                 return Made(self._properties(logical_id)["Content"]["S3Key"])
         service = resource_type.split("::")[1].lower()
@@ -333,9 +349,67 @@ def _queue(properties: Properties, logical_id: str, clients: Clients) -> Made:
     "VersioningConfiguration",
 )
 def _bucket(properties: Properties, logical_id: str, clients: Clients) -> Made:
-    name = _physical_name(properties, "BucketName", logical_id).lower()
+    name = str(properties.pop("BucketName", _bucket_name(logical_id))).lower()
     clients.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    if rules := properties.pop("CorsConfiguration", {}).get("CorsRules"):
+        cors: Any = {"CORSRules": [_cors_rule(rule) for rule in rules]}
+        clients.s3.put_bucket_cors(Bucket=name, CORSConfiguration=cors)
+    if "NotificationConfiguration" in properties:
+        told = _notifications(properties.pop("NotificationConfiguration"), logical_id)
+        clients.s3.put_bucket_notification_configuration(
+            Bucket=name, NotificationConfiguration=told
+        )
     return Made(name, {"Arn": f"arn:{PARTITION}:s3:::{name}"})
+
+
+@_makes("AWS::S3::BucketPolicy")
+def _bucket_policy(properties: Properties, logical_id: str, clients: Clients) -> Made:
+    """What a distribution may read anybody may: who asks moto asks in its place.
+
+    What is denied to requests without TLS is not denied here.
+    """
+    readable = [
+        {**each, "Principal": "*", "Condition": {}}
+        for each in properties.pop("PolicyDocument")["Statement"]
+        if each["Effect"] == "Allow"
+        and each["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    ]
+    bucket = properties.pop("Bucket")
+    policy = {"Version": "2012-10-17", "Statement": readable}
+    clients.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    return Made(logical_id)
+
+
+def _bucket_name(logical_id: str) -> str:
+    return f"{STACK_NAME}-{logical_id}".lower()
+
+
+def _cors_rule(rule: Properties) -> Properties:
+    """As S3 takes it; the translator makes one text of a list parameter."""
+    origins = rule["AllowedOrigins"]
+    listed = origins.split(",") if isinstance(origins, str) else origins
+    renamed = {"MaxAge": "MaxAgeSeconds", "Id": "ID", "ExposedHeaders": "ExposeHeaders"}
+    return {renamed.get(name, name): value for name, value in rule.items()} | {
+        "AllowedOrigins": [origin.strip() for origin in listed]
+    }
+
+
+def _notifications(configuration: Properties, logical_id: str) -> Any:
+    """What S3 takes: it tells queues alone here."""
+    if others := set(configuration) - {"QueueConfigurations"}:
+        raise LocalStackError(f"{logical_id}: {', '.join(sorted(others))} do not work locally.")
+    return {
+        "QueueConfigurations": [
+            {
+                "QueueArn": each["Queue"],
+                "Events": [each["Event"]],
+                "Filter": {
+                    "Key": {"FilterRules": each.get("Filter", {}).get("S3Key", {}).get("Rules", [])}
+                },
+            }
+            for each in configuration.get("QueueConfigurations", [])
+        ]
+    }
 
 
 @_makes("AWS::SES::ConfigurationSet", "ReputationOptions", "SuppressionOptions", "Tags")
@@ -357,6 +431,7 @@ def _schedule_group(properties: Properties, logical_id: str, clients: Clients) -
     "AccountRecoverySetting",
     "AutoVerifiedAttributes",
     "DeletionProtection",
+    "LambdaConfig",  # nobody signs up: tokens are had from /_local/token
     "Policies",
     "UserPoolTags",
     "UsernameAttributes",

@@ -1,7 +1,8 @@
 """What runs inside a worker: one instance of a function, as Lambda would run it.
 
 The worker is forked by ``zygote``. It takes on the function's environment and paths, imports the
-handler once, and then answers one invocation after another over its socket. Everything here is
+handler once (or is forked from one that has), and then answers one invocation after another over
+its socket. Everything here is
 gone from the handler's point of view: its own code, its layer and third-party packages are all it
 can import.
 """
@@ -77,11 +78,11 @@ class Context:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
-def serve(spec: Spec, connection: socket.socket) -> None:
+def serve(spec: Spec, connection: socket.socket, become: Callable[[Spec], Handler]) -> None:
     """Become the function and answer invocations until the connection closes."""
     connection.sendall(framed({"pid": os.getpid()}))
     try:
-        handler = _become(spec)
+        handler = become(spec)
     except Exception as error:  # noqa: BLE001 - whatever the function's module raises
         connection.sendall(framed(_failure(error)))
         return
@@ -101,7 +102,8 @@ def serve(spec: Spec, connection: socket.socket) -> None:
         connection.sendall(answer)
 
 
-def _become(spec: Spec) -> Handler:
+def become(spec: Spec) -> Handler:
+    """Take on the function's environment and paths, and import its handler."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.environ.clear()
     os.environ.update(spec.environment)

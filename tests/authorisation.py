@@ -168,11 +168,13 @@ OPEN = [
 ]
 
 CUSTOMERS = [
+    Row("GET /customer/credits", town, "200 200 403 403 403"),
     Row("GET /mechanics/available", town, "200"),
     Row("GET /mechanics/{mechanic}", town, "200"),
     Row("GET /mechanics/{mechanic}/slots", town, "200", query=_SLOTS),
     Row("POST /intake/start", town, "201 201 403 403 403", an_intake_body()),
     Row("POST /sessions/{session}/waiver", booked, "200 404 403 403 403", _WAIVER),
+    Row("POST /sessions/{session}/checkout", waiting, "409 404 403 403 403", {}),
     Row("GET /sessions", waiting, "200"),
     Row("GET /sessions/{session}", waiting, "200 404 200 404 404"),
     Row("GET /sessions/{session}/events", waiting, "200 404 200 404 404"),
@@ -184,6 +186,7 @@ CUSTOMERS = [
     Row("POST /customer/waitlist/join", off_shift, "201 201 403 403 403", {"target": "any"}),
     Row("GET /customer/waitlist", in_line, "200 200 403 403 403"),
     Row("DELETE /customer/waitlist/{entry}", in_line, "204 404 403 403 403"),
+    Row("POST /payments/stripe/webhook", town, "400", {}, is_open=True),
 ]
 
 MECHANICS = [
@@ -194,8 +197,11 @@ MECHANICS = [
     Row("POST /mechanic/assignments/{offer}/accept", pending, "403 403 200 404 403", {}),
     Row("POST /mechanic/assignments/{offer}/decline", pending, "403 403 200 404 403", _DECLINE),
     Row("POST /mechanic/assignments/{offer}/release", waiting, "403 403 200 404 403", _REASON),
-    Row("GET /mechanic/availability", town, "403 403 200 200 403"),
-    Row("PUT /mechanic/availability", town, "403 403 200 200 403", _AVAILABILITY),
+    Row("GET /mechanic/profile", town, "404 404 200 200 404"),
+    Row("PUT /mechanic/profile", town, "200", {"version": 0, "name": "Jo Driver"}),
+    Row("GET /mechanics/{mechanic}/profile-completion", town, "404 404 200 404 200"),
+    Row("GET /mechanic/availability", town, "404 404 200 200 404"),
+    Row("PUT /mechanic/availability", town, "404 404 200 200 404", _AVAILABILITY),
     Row("POST /mechanic/time-off", town, "403 403 201 201 403", _TIME_OFF),
     Row("DELETE /mechanic/time-off/{time_off}", with_time_off, "403 403 204 404 403"),
     Row("GET /mechanic/bookings", scheduled, "403 403 200 200 403"),
@@ -209,8 +215,13 @@ BOTH_SIDES = [
 ]
 
 ADMINS = [
+    Row("GET /admin/mechanics", town, "403 403 403 403 200"),
+    Row("POST /admin/mechanics/{mechanic}/approve", town, "403 403 403 403 200", {}),
+    Row("POST /admin/mechanics/{mechanic}/suspend", town, "403 403 403 403 200", _REASON),
+    Row("POST /admin/mechanics/{mechanic}/reinstate", town, "403 403 403 403 409", {}),
     Row("GET /admin/policy", town, "403 403 403 403 200"),
     Row("PUT /admin/policy", town, "403 403 403 403 200", POLICY | {"version": 1}),
+    Row("POST /admin/customers/{customer}/credits", town, "403 403 403 403 201", _GRANT),
     Row("POST /admin/sessions/{session}/cancel", waiting, "403 403 403 403 200", _REASON),
     Row("POST /admin/sessions/{session}/reassign", waiting, "403 403 403 403 200", _REASON),
 ]
@@ -223,19 +234,8 @@ COMING = [
     Row("GET /customer/vehicles", town, "200 200 403 403 403"),
     Row("POST /customer/vehicles", town, "201 201 403 403 403", _CAR),
     Row("DELETE /customer/vehicles/{vehicle}", nothing, "404 404 403 403 403"),
-    Row("GET /customer/credits", town, "200 200 403 403 403"),
     Row("POST /customer/uploads", town, "201 201 403 403 403"),
-    Row("POST /sessions/{session}/checkout", waiting, "409 404 403 403 403", {}),
-    Row("POST /payments/stripe/webhook", town, "400", {}, is_open=True),
-    Row("GET /mechanic/profile", town, "404 404 200 200 404"),
-    Row("PUT /mechanic/profile", town, "422"),
     Row("POST /mechanic/profile/photo", town, "422"),
-    Row("GET /mechanics/{mechanic}/profile-completion", town, "404 404 200 404 200"),
-    Row("GET /admin/mechanics", town, "403 403 403 403 200"),
-    Row("POST /admin/mechanics/{mechanic}/approve", town, "403 403 403 403 200", {}),
-    Row("POST /admin/mechanics/{mechanic}/suspend", town, "403 403 403 403 200", _REASON),
-    Row("POST /admin/mechanics/{mechanic}/reinstate", town, "403 403 403 403 409", {}),
-    Row("POST /admin/customers/{customer}/credits", town, "403 403 403 403 201", _GRANT),
 ]
 
 ROWS = [*OPEN, *CUSTOMERS, *MECHANICS, *BOTH_SIDES, *ADMINS, *COMING]

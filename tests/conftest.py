@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from moto import mock_aws
+from moto.cognitoidp.models import cognitoidp_backends
 from moto.s3.models import s3_backends
 from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
@@ -49,6 +50,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
         "TABLE_NAME": "dispatch-test",
         "SNAPSHOT_BUCKET": "dispatch-test-snapshots",
+        "UPLOADS_BUCKET": "dispatch-test-uploads",
+        "PHOTOS_URL": "https://photos.example",
         "ROSTER_SHARDS": "2",
         "SCHEDULE_GROUP": "dispatch-test",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
@@ -78,7 +81,8 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
 
     Made in moto itself, for each test anew: through clients it would take most of a test's time.
     """
-    s3_backends[ACCOUNT]["aws"].create_bucket(environment["SNAPSHOT_BUCKET"], REGION)
+    for bucket in ("SNAPSHOT_BUCKET", "UPLOADS_BUCKET"):
+        s3_backends[ACCOUNT]["aws"].create_bucket(environment[bucket], REGION)
     scheduler_backends[ACCOUNT][REGION].create_schedule_group(environment["SCHEDULE_GROUP"], [])
     made = {"TIMERS_DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:timers-dead"}
     for name in ("timers", "notify", "matching", "refunds"):
@@ -114,6 +118,16 @@ def stripe_account(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
     account = StandIn(clock)
     monkeypatch.setattr("dispatch.payments.stripe_api._http", lambda: stripe.FastStripe(account))
     return account
+
+
+@pytest.fixture
+def user_pool(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are users, too, and their groups. Slow to set up for every test."""
+    users = cognitoidp_backends[ACCOUNT][REGION]
+    pool_id = users.create_user_pool("users", {}).id
+    for group in ("customer", "mechanic"):
+        users.create_group(pool_id, group, "", "", 0)
+    monkeypatch.setenv("USER_POOL_ID", pool_id)
 
 
 @pytest.fixture

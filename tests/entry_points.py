@@ -1,5 +1,6 @@
 """Loads functions as Lambda does: by file, since ``functions/`` is on nobody's path."""
 
+import functools
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -7,8 +8,9 @@ from types import ModuleType
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 
 
+@functools.cache
 def load(name: str) -> ModuleType:
-    """The module of an entry point: ``mechanics/api``."""
+    """The module of an entry point: ``mechanics/api``. Once, for it takes a tenth of a second."""
     spec = importlib.util.spec_from_file_location(name.replace("/", "_"), FUNCTIONS / f"{name}.py")
     assert spec
     assert spec.loader

@@ -6,17 +6,23 @@ how it is to end.
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from dispatch.accounts import service as accounts
 from dispatch.calendar import service as calendar
 from dispatch.calendar.model import Booking
+from dispatch.core.errors import NotFound
+from dispatch.core.events import Event, EventType
+from dispatch.core.idempotency import Once
 from dispatch.core.table import Transaction
 from dispatch.core.time import format_time
 from dispatch.customers import service as customers
+from dispatch.customers.model import Customer, Vehicle
 from dispatch.matching import service as matching
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import ProfileEdit, StandingMove
@@ -33,12 +39,18 @@ from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Review, Session, Status, TakenBack
 from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import sweep
+from dispatch.uploads import rules as upload_rules
+from dispatch.uploads import service as uploads
+from dispatch.uploads import store as upload_items
+from dispatch.uploads.model import Kind
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
 from tests.builders import BOOKED_FROM, a_booking_fact
 from tests.calendar_builders import an_availability, take_slot
+from tests.erasing import a_life, check_forgotten
 from tests.fast.world import FEEDBACK, FastWorld
-from tests.world import an_intake
+from tests.upload_builders import JPEG, TEXT
+from tests.world import DOWNTOWN, an_intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -1777,7 +1789,7 @@ def a_photo_completes_a_profile(world: FastWorld) -> Plot:
     world.drain()
 
     def then() -> None:
-        world.call(lambda _once: mechanics.set_photo("a", "photos/1", world.now))
+        world.call(lambda _once: mechanics.set_photo("a", "https://photos.example/1", world.now))
 
     def end() -> None:
         mechanic = mechanics.get("a")
@@ -1827,3 +1839,147 @@ def the_sweeper_finds_what_a_suspended_mechanic_has_in_hand(world: FastWorld) ->
     session = waiting(world)
     profiles.decide("a", StandingMove.SUSPEND, "admin", world.now, reason="why")
     return _swept(world, lambda: ends(world, session, Status.PENDING), minutes=4)
+
+
+# Customers
+
+
+@story
+def a_customer_writes_their_profile(world: FastWorld) -> Plot:
+    customers.upsert({"id": "customer", "name": "Jo", "credits": 40})
+    given = Customer(id="customer", name="Jo Driver", location=DOWNTOWN)
+
+    def then() -> None:
+        world.call(lambda _once: customers.replace_profile(given))
+
+    def end() -> None:
+        assert customers.profile_of("customer") == given
+
+    return Plot(then, end)
+
+
+@story
+def a_customer_keeps_a_vehicle_and_gives_up_another(world: FastWorld) -> Plot:
+    world.keyed = True  # without a key a car that is sent twice is there twice, as it may be
+    car = Vehicle(2019, "Honda", "Civic", plate="CBXT 901")
+    old = customers.add_vehicle("customer", car, world.now)
+
+    def give_up(_once: Once | None) -> None:
+        with suppress(NotFound):  # the repeat finds it gone, which is what was wanted
+            customers.remove_vehicle("customer", old.id)
+
+    def then() -> None:
+        world.call(lambda once: customers.add_vehicle("customer", car, world.now, once))
+        world.call(give_up)
+
+    def end() -> None:
+        kept = [each.id for each in customers.vehicles_of("customer", 10, None).items]
+        assert old.id not in kept
+        assert len(kept) == 1
+
+    return Plot(then, end)
+
+
+# Files
+
+
+@story
+def a_form_is_asked_for(world: FastWorld) -> Plot:
+    world.keyed = True  # without a key a form that is asked for twice is there twice
+
+    def then() -> None:
+        world.call(
+            lambda once: uploads.request_attachment("customer", "image/jpeg", world.now, once)
+        )
+
+    def end() -> None:
+        assert len(upload_items.of_owner("customer", Kind.ATTACHMENT)) == 1
+
+    return Plot(then, end)
+
+
+@story
+def a_photo_takes_the_place_of_another(world: FastWorld) -> Plot:
+    world.mechanic("a", on_shift=False)
+    old = uploads.request_photo("a", "image/jpeg", world.now)
+    world.bucket.upload(old.fields, JPEG)
+    world.pass_time(seconds=1)
+    new = uploads.request_photo("a", "image/jpeg", world.now)
+
+    def end() -> None:
+        mechanic = mechanics.get("a")
+        assert mechanic
+        assert mechanic.profile.photo_url == uploads.photo_url(new.upload.ref)
+        assert len(world.bucket.uploads) == 1
+
+    return Plot(lambda: world.bucket.upload(new.fields, JPEG), end)
+
+
+@story
+def a_file_is_what_its_name_says(world: FastWorld) -> Plot:
+    post = uploads.request_attachment("customer", "image/jpeg", world.now)
+
+    def end() -> None:
+        assert list(world.bucket.uploads.values()) == [JPEG]
+        assert len(world.facts("UploadConfirmed")) == 1
+
+    return Plot(lambda: world.bucket.upload(post.fields, JPEG), end)
+
+
+@story
+def a_file_is_not_what_its_name_says(world: FastWorld) -> Plot:
+    post = uploads.request_attachment("customer", "image/jpeg", world.now)
+
+    def end() -> None:
+        assert world.bucket.uploads == {}
+        assert len(world.facts("UploadRejected")) == 1
+
+    return Plot(lambda: world.bucket.upload(post.fields, TEXT), end)
+
+
+@story
+def a_booking_takes_along_what_the_bucket_tells_of_late(world: FastWorld) -> Plot:
+    post = uploads.request_attachment("customer", "image/jpeg", world.now)
+    world.bucket.uploads[post.fields["key"]] = JPEG
+    intake = an_intake(attachments=(upload_rules.key_of(post.upload.ref),))
+
+    def then() -> None:
+        world.call(lambda once: sessions.book_session(intake, "customer", world.now, once))
+
+    def end() -> None:
+        (fact,) = world.facts("SessionBooked")
+        assert len(sessions.contact_of(fact["session_id"]).attachments) == 1
+        world.bucket.tell(post.fields["key"])
+        world.drain()
+        assert list(world.bucket.uploads.values()) == [JPEG]
+
+    return Plot(then, end)
+
+
+# Accounts
+
+
+@story
+def a_mechanic_is_approved(world: FastWorld) -> Plot:
+    world.users.users["a"] = {"customer"}
+
+    def record() -> None:
+        with Transaction() as tx:
+            facts = {"mechanic_id": "a"}
+            tx.record(Event(EventType.MECHANIC_APPROVED, "MECHANIC#a", world.now, facts))
+
+    def end() -> None:
+        assert world.users.users == {"a": {"customer", "mechanic"}}
+
+    return Plot(lambda: world.call(lambda _once: record()), end, frozenset({"MechanicApproved"}))
+
+
+@story
+def a_customer_is_erased(world: FastWorld) -> Plot:
+    a_life(world)
+    world.pass_time(minutes=10)
+
+    def then() -> None:
+        world.call(lambda _once: accounts.erase_customer("customer", world.now))
+
+    return Plot(then, lambda: check_forgotten(world))

@@ -13,6 +13,7 @@ from moto.ses.models import Message, ses_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from dispatch.accounts import service as accounts
 from dispatch.core import aws, settings
 from dispatch.core.events import PREFIX, message
 from dispatch.core.table import Item, Key, decode, get
@@ -76,6 +77,7 @@ class World:
             "NotifySubscription": notifications.notify,
             "TurnsSubscription": waitlist.hear,
             "RefundsSubscription": refunds.hear,
+            "AccountsSubscription": accounts.hear,
         }
 
     @property

@@ -48,8 +48,7 @@ async def events(
 @app.post("/sessions/{session_id}/waiver", responses=answers(404, 409, example=examples.PENDING))
 async def waiver(session_id: str, body: WaiverBody, who: Customer, once: Keyed) -> SessionView:
     """Sign. The search for a mechanic begins, unless it is to be paid for by Stripe first."""
-    signed = service.sign_waiver(session_id, who.id, body.full_name, time.now(), once)
-    return _view(signed, who)
+    return _view(service.sign_waiver(session_id, who.id, body.full_name, time.now(), once), who)
 
 
 @app.post("/sessions/{session_id}/join", responses=answers(404, 409, example=examples.LIVE))

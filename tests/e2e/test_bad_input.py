@@ -103,7 +103,7 @@ def test_a_line_is_a_short_text_that_is_not_empty(town: Town, name: str, value: 
         ({"vehicle_id": NO_SUCH_ID}, "/vehicle_id"),
         ({"preferred_mechanic_id": "somebody"}, "/preferred_mechanic_id"),
         ({"scheduled_start": "2027-07-01T12:00:00Z"}, "/scheduled_start"),
-        ({"attachments": ["upload-1"]}, "/attachments"),
+        ({"attachments": ["upload-1"]}, "/attachments/0"),
         ({"nmae": "Jo"}, "/nmae"),
         ({"": 1}, "/"),
         ({"a/b~c": 1}, "/a~1b~0c"),
@@ -554,6 +554,13 @@ CUSTOMERS_ONLY = [
     ("POST", "/customer/waitlist/join"),
     ("GET", "/customer/waitlist"),
     ("DELETE", f"/customer/waitlist/{NO_SUCH_ID}"),
+    ("GET", "/customer/profile"),
+    ("PUT", "/customer/profile"),
+    ("DELETE", "/customer/profile"),
+    ("GET", "/customer/vehicles"),
+    ("POST", "/customer/vehicles"),
+    ("DELETE", f"/customer/vehicles/{NO_SUCH_ID}"),
+    ("POST", "/customer/uploads"),
 ]
 
 

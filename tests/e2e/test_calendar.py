@@ -146,7 +146,7 @@ def test_the_browse_list_tells_the_next_slot(town: Town) -> None:
 
 def test_calls_are_for_those_they_are_for(town: Town) -> None:
     mechanic, customer = town.mechanic(currently_on_shift=False), town.customer()
-    refused(customer.get("/mechanic/availability"), 403)
+    refused(customer.get("/mechanic/bookings"), 403)
     refused(customer.get("/mechanics/nobody/slots?plan=free"), 404)
     assert town.http.get(f"/mechanics/{mechanic.id}/slots?plan=free").status_code == 401
     assert answer(mechanic.get("/mechanic/bookings")) == {"items": [], "next_cursor": None}

@@ -1,14 +1,16 @@
-"""Topic, pushes and mails, queues, schedules and objects: what is sent is kept to be looked at.
+"""Topic, pushes and mails, queues, schedules, objects, users: what is sent is kept to be seen.
 
 Each class is the client of one service, with the calls that this code base makes.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote_plus
 
 from botocore.exceptions import ClientError
 
@@ -226,18 +228,106 @@ def _attached(**content: Any) -> str | None:
 
 @dataclass(slots=True)
 class FastBucket:
-    """S3: the objects of one bucket."""
+    """S3: the objects of two buckets. What comes to ``incoming/`` is told of."""
 
+    told: Callable[[str], None] = lambda _event: None
+    """Takes the event of an object that was uploaded by a form."""
     objects: dict[str, bytes] = field(default_factory=dict)
+    uploads: dict[str, bytes] = field(default_factory=dict)
+
+    def _in(self, **request: Any) -> dict[str, bytes]:
+        return self.uploads if request["Bucket"] == UPLOADS else self.objects
 
     def put_object(self, **request: Any) -> dict[str, Any]:
-        self.objects[request["Key"]] = bytes(request["Body"])
+        self._in(**request)[request["Key"]] = bytes(request["Body"])
         return {}
 
     def get_object(self, **request: Any) -> dict[str, Any]:
-        if request["Key"] not in self.objects:
+        content = self._in(**request).get(request["Key"])
+        if content is None:
             raise refusal("GetObject", "NoSuchKey", "The specified key does not exist.", 404)
-        return {"Body": BytesIO(self.objects[request["Key"]])}
+        if "Range" not in request:
+            return {"Body": BytesIO(content)}
+        first, last = request["Range"].removeprefix("bytes=").split("-")
+        part = content[int(first) : int(last) + 1]
+        if not part:
+            raise refusal("GetObject", "InvalidRange", "not satisfiable", 416)
+        return {
+            "Body": BytesIO(part),
+            "ContentRange": f"bytes {first}-{len(part) - 1}/{len(content)}",
+            "ETag": _etag(content),
+        }
+
+    def copy_object(self, **request: Any) -> dict[str, Any]:
+        content = self.uploads.get(request["CopySource"]["Key"])
+        if content is None:
+            raise refusal("CopyObject", "NoSuchKey", "The specified key does not exist.", 404)
+        if _etag(content) != request["CopySourceIfMatch"]:
+            raise refusal("CopyObject", "PreconditionFailed", "It has changed.", 412)
+        self.uploads[request["Key"]] = content
+        return {}
+
+    def delete_object(self, **request: Any) -> dict[str, Any]:
+        self._in(**request).pop(request["Key"], None)
+        return {}
+
+    def list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        """Two at a time."""
+        keys = sorted(
+            key
+            for key in self._in(**request)
+            if key.startswith(request["Prefix"]) and key > request["StartAfter"]
+        )
+        contents = [{"Key": key} for key in keys[:2]]
+        return {"IsTruncated": len(keys) > 2} | ({"Contents": contents} if contents else {})
+
+    def generate_presigned_post(self, **request: Any) -> dict[str, Any]:
+        return {"url": f"https://{UPLOADS}", "fields": request["Fields"] | {"key": request["Key"]}}
+
+    def generate_presigned_url(self, **request: Any) -> str:
+        return f"https://{UPLOADS}/{request['Params']['Key']}?for={request['ExpiresIn']}"
+
+    def upload(self, fields: dict[str, str], content: bytes) -> None:
+        """What a browser does with a form."""
+        self.uploads[fields["key"]] = content
+        self.tell(fields["key"])
+
+    def tell(self, key: str) -> None:
+        """Say, perhaps once more, that it was uploaded."""
+        record = {"eventName": "ObjectCreated:Post", "s3": {"object": {"key": quote_plus(key)}}}
+        self.told(json.dumps({"Records": [record]}))
+
+
+UPLOADS = "uploads"
+"""The bucket of files that people upload."""
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+# Users
+
+
+@dataclass(slots=True)
+class FastUsers:
+    """Cognito: users of one pool and the groups they are in."""
+
+    users: dict[str, set[str]] = field(default_factory=dict)
+
+    def admin_add_user_to_group(self, **request: Any) -> dict[str, Any]:
+        self._user("AdminAddUserToGroup", request["Username"]).add(request["GroupName"])
+        return {}
+
+    def admin_delete_user(self, **request: Any) -> dict[str, Any]:
+        self._user("AdminDeleteUser", request["Username"])
+        del self.users[request["Username"]]
+        return {}
+
+    def _user(self, operation: str, name: str) -> set[str]:
+        if name not in self.users:
+            raise refusal(operation, "UserNotFoundException", "User does not exist.")
+        return self.users[name]
 
 
 # Secrets

@@ -27,17 +27,20 @@ from dispatch.matching import service as matching
 from dispatch.notifications import service as notifications
 from dispatch.payments import stripe_api
 from dispatch.sessions import paying
+from dispatch.uploads import service as uploads
 from local.stripe import StandIn, signed
 from tests.clock import Clock
 from tests.fast import stripe
 from tests.fast.faults import Faults, Killed
 from tests.fast.services import (
+    UPLOADS,
     FastBucket,
     FastMail,
     FastParameters,
     FastQueues,
     FastScheduler,
     FastTopic,
+    FastUsers,
     Message,
 )
 from tests.fast.table import FastTable
@@ -46,6 +49,8 @@ from tests.template_file import subscriptions, table
 from tests.world import Fact, World
 
 TABLE = "dispatch-test"
+UPLOADED = "Uploaded"
+"""The queue in which the bucket tells what was uploaded."""
 FEEDBACK = "Feedback"
 """The queue in which SNS and SES tell what became of pushes and mails."""
 MAX_RECEIVES = 5
@@ -54,6 +59,9 @@ MAX_RECEIVES = 5
 ENVIRONMENT = {
     "TABLE_NAME": TABLE,
     "SNAPSHOT_BUCKET": "snapshots",
+    "UPLOADS_BUCKET": UPLOADS,
+    "PHOTOS_URL": "https://photos",
+    "USER_POOL_ID": "pool",
     "ROSTER_SHARDS": "2",
     "SCHEDULE_GROUP": "dispatch-test",
     "SCHEDULER_ROLE_ARN": "scheduler",
@@ -94,6 +102,7 @@ class FastWorld(World):
         super().__init__(clock)
         self._consumers["NotifySubscription"] = notifications.handle
         self._consumers[FEEDBACK] = notifications.take_feedback
+        self._consumers[UPLOADED] = uploads.handle
         self.faults = Faults()
         self.table = FastTable(TABLE, table())
         self.queues = FastQueues(clock)
@@ -103,6 +112,8 @@ class FastWorld(World):
         self.bucket = FastBucket()
         self.stripe = StandIn(clock)
         self.parameters = FastParameters(dict(stripe.SECRETS))
+        self.bucket = FastBucket(lambda event: self.queues.put(UPLOADED, event))
+        self.users = FastUsers()
         self.dead_letters: list[Message] = []
         self.keyed = True
         """Whether HTTP callers send an Idempotency-Key."""
@@ -120,6 +131,7 @@ class FastWorld(World):
             "sesv2": self.mail,
             "s3": self.bucket,
             "ssm": self.parameters,
+            "cognito-idp": self.users,
         }
         self.clients = {name: self.faults.around(name, each) for name, each in services.items()}
 
@@ -144,6 +156,8 @@ class FastWorld(World):
         pushes, mails = list(self.topic.pushes), list(self.mail.mails)
         objects = dict(self.bucket.objects)
         stripe_now = _state_of(self.stripe)
+        objects, files = dict(self.bucket.objects), dict(self.bucket.uploads)
+        users = copy.deepcopy(self.users.users)
 
         def put_back() -> None:
             table_back()
@@ -156,6 +170,8 @@ class FastWorld(World):
             self.bucket.objects = dict(objects)
             for name, value in copy.deepcopy(stripe_now).items():
                 setattr(self.stripe, name, value)
+            self.bucket.objects, self.bucket.uploads = dict(objects), dict(files)
+            self.users.users = copy.deepcopy(users)
             for forgotten in (self.dead_letters, self.refusals, self.failures):
                 forgotten.clear()
             forget_everything()

@@ -70,9 +70,11 @@ def pointers(**query: Any) -> list[str]:
 
 
 def add(mechanic_id: str, *, on_shift: bool = True, load: int = 0, **fields: Any) -> None:
-    mechanics.upsert(a_record(id=mechanic_id, **fields), NOON)
+    approved = {"status": "approved"}  # only such clock in
+    mechanics.upsert(a_record(id=mechanic_id, **fields | approved), NOON)
     if on_shift:
         clock_in(mechanic_id)
+    mechanics.upsert(a_record(id=mechanic_id, **fields), NOON)
     if load:
         take_load(mechanic_id)
 

@@ -26,10 +26,14 @@ from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
 from dispatch.core import aws as clients
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, Invalid, StaleVersion, TooFewCredits
+from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion, TooFewCredits
 from dispatch.core.idempotency import KEPT_FOR, AlreadyAnswered, Once
 from dispatch.core.table import Item, Key, Transaction, decode, get
 from dispatch.core.time import format_time
+from dispatch.customers import rules as customer_rules
+from dispatch.customers import service as customers
+from dispatch.customers import store as customer_items
+from dispatch.customers.model import Customer, KeptVehicle, Vehicle
 from dispatch.matching import store as response_items
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics import store as mechanic_items
@@ -57,6 +61,8 @@ from dispatch.policy import store as policy_items
 from dispatch.policy.model import Policy, PolicyVersion
 from dispatch.sessions import service as sessions
 from dispatch.sessions import store as session_items
+from dispatch.uploads import store as upload_items
+from dispatch.uploads.model import Kind, Ref, Upload
 from dispatch.waitlist import store as waitlist_items
 from dispatch.waitlist.model import Entry, Target, Turn, Turns, Wish
 from tests import builders
@@ -395,6 +401,7 @@ NOT_THE_LAST = f"{NOT_CLOSING} OR #load > :one"
 THAT_MARK = "#capacity_at = :marked_at"
 HAS_ROOM = "#load < :capacity"
 FEW_MAILS = f"{IS_NEW} OR #mails < :most"
+FEW_VEHICLES = f"{IS_NEW} OR #vehicles < :most"
 THAT_TOKEN = f"{IS_NEW} OR #token = :token"
 THAT_BINDING = f"{IS_NEW} OR (#user_id = :user_id AND #device_id = :device_id)"
 FREE_TO_BE_TOLD = f"{IS_NEW} OR #until <= :now"
@@ -1079,6 +1086,88 @@ def _payments() -> Iterator[Case]:
     yield case("put_heard", IS_NEW, written(_hears), _hears, refusal=payments.AlreadyHeard)
 
 
+def a_customer(**fields: Any) -> Customer:
+    return Customer(**{"id": CUSTOMER, "name": "Jo"} | fields)
+
+
+_KEPT = KeptVehicle("01K00000000000000000000V01", Vehicle(2019, "Honda", "Civic"), NOON)
+
+
+def _keeps_vehicle(tx: Transaction) -> None:
+    customer_items.add_vehicle(tx, CUSTOMER, _KEPT, 2, lambda _: customer_rules.too_many_vehicles())
+
+
+def _customers() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
+        where = f"customers.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, **more)
+
+    def put(tx: Transaction, before: Customer | None) -> None:
+        customer_items.put_profile(tx, a_customer(name="Jo again"), before)
+
+    known = written(lambda tx: customer_items.put(tx, a_customer()))
+    erased = written(lambda tx: customer_items.mark_erased(tx, CUSTOMER, NOON))
+    yield case("put_profile", IS_NEW, known, partial(put, before=None))
+    changed = partial(put, before=a_customer(name="Jo before"))
+    yield case("put_profile", "#profile = :profile_read", known, changed)
+    yield case(
+        "add_vehicle",
+        FEW_VEHICLES,
+        written(*[_keeps_vehicle] * 2),
+        _keeps_vehicle,
+        refusal="too_many_vehicles",
+    )
+    yield case(
+        "remove_vehicle",
+        EXISTS,
+        nothing,
+        lambda tx: customer_items.remove_vehicle(
+            tx, CUSTOMER, _KEPT.id, customers._no_such_vehicle
+        ),
+        refusal=NotFound,
+    )
+    again = partial(customer_items.mark_erased, customer_id=CUSTOMER, now=NOON + ONE_SECOND)
+    yield case("mark_erased", IS_NEW, erased, again)
+    yield case(
+        "check_not_erased",
+        IS_NEW,
+        erased,
+        lambda tx: customers.check_not_erased(tx, CUSTOMER),
+        refusal="erased",
+    )
+
+
+def _forgetting() -> Iterator[Case]:
+    yield Case(
+        where="sessions.store.check_unlocked",
+        clause=IS_NEW,
+        given=a_lock("01K00000000000000000000S02"),
+        write=lambda tx: sessions.check_no_active(tx, CUSTOMER),
+        refusal="active_session",
+    )
+    yield Case(
+        where="offers.store.forget_customer",
+        clause=EXISTS,
+        write=lambda tx: offer_items.forget_customer(tx, builders.an_offer()),
+    )
+
+
+def _uploads() -> Iterator[Case]:
+    def put(tx: Transaction, version: int) -> None:
+        ref = Ref(Kind.ATTACHMENT, CUSTOMER, "01K00000000000000000000Z01")
+        upload = Upload(ref=ref, content_type="image/jpeg", requested_at=NOON, version=version)
+        upload_items.put(tx, upload)
+
+    first = written(partial(put, version=1))
+    for clause, version in ((IS_NEW, 1), (SAME_VERSION, 3)):
+        yield Case(
+            where="uploads.store.put",
+            clause=clause,
+            given=first,
+            write=partial(put, version=version),
+        )
+
+
 REFUSED = [
     *_mechanics(),
     *_availability(),
@@ -1088,6 +1177,9 @@ REFUSED = [
     *_devices(),
     *_waitlist(),
     *_calendars(),
+    *_customers(),
+    *_uploads(),
+    *_forgetting(),
     *_others(),
     *_policies(),
     *_payments(),
@@ -1236,7 +1328,18 @@ def _passing_by_the_calendar() -> Iterator[Case]:
         )
 
 
-PASSING = [*_passing(), *_passing_by_the_calendar()]
+def _passing_of_customers() -> Iterator[Case]:
+    for clause, given in ((IS_NEW, nothing), ("#vehicles < :most", written(_keeps_vehicle))):
+        yield Case(
+            where="customers.store.add_vehicle",
+            clause=clause,
+            given=given,
+            write=_keeps_vehicle,
+            refusal="too_many_vehicles",
+        )
+
+
+PASSING = [*_passing(), *_passing_by_the_calendar(), *_passing_of_customers()]
 
 
 def _named(cases: list[Case], where: str) -> set[str]:

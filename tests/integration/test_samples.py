@@ -1,6 +1,5 @@
 """The samples of ``events/``, handed to the real entry points, tell one whole story."""
 
-import importlib.util
 import itertools
 import json
 from collections import defaultdict
@@ -22,9 +21,11 @@ from dispatch.sessions import service as sessions
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from local.stripe import StandIn
+from tests import entry_points
 from tests.calendar_builders import an_availability
 from tests.stories import clock_in, clock_out, complete, decline, make_busy, release, take
 from tests.template_file import resources, subscriptions
+from tests.upload_builders import JPEG
 from tests.world import World, an_intake
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,11 @@ ENTRY_POINTS = {
     "sweeper": "timers/sweeper.py",
     "admin": "admin/api.py",
     "approvals": "approvals/api.py",
+    "customers": "customers/api.py",
+    "accounts": "accounts/consumer.py",
+    "signup": "accounts/sign_up.py",
+    "uploads": "uploads/api.py",
+    "uploaded": "uploads/consumer.py",
     "payments": "payments/api.py",
     "refunds": "payments/consumer.py",
     "relay": "relay/consumer.py",
@@ -58,14 +64,7 @@ Invoke = Callable[[str], Any]
 
 
 def _handler(path: str) -> Callable[[Any, Any], Any]:
-    """An entry point's handler; by file, since many are called ``api.py``."""
-    name = "entry_point_" + path.removesuffix(".py").replace("/", "_")
-    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler: Callable[[Any, Any], Any] = module.handler
+    handler: Callable[[Any, Any], Any] = entry_points.load(path.removesuffix(".py")).handler
     return handler
 
 
@@ -76,7 +75,7 @@ def _body(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+def invoke(user_pool: None, world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Hand a sample to its entry point. New things get the ids that the samples speak of."""
     session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
@@ -84,6 +83,10 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     shift_id = _body("timers.MechanicClockedIn")["shift_id"]
     time_off_id = SAMPLES["calendar.end-time-off"]["pathParameters"]["time_off_id"]
     ids = itertools.chain(["01JZ2N6A000000000000000000", assignment_id])
+    vehicle_id = SAMPLES["customers.remove-vehicle"]["pathParameters"]["vehicle_id"]
+    upload_id = "01JZ2N6W000000000000000001"
+    monkeypatch.setattr("dispatch.uploads.service.new_id", lambda _now: upload_id)
+    monkeypatch.setattr("dispatch.customers.service.new_id", lambda _now: vehicle_id)
     monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
     monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
     monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
@@ -296,8 +299,42 @@ def test_the_samples_tell_of_paying_and_of_the_money_back(
     assert set(due) == set(_body("refunds.RefundDue"))
 
 
-QUEUES = ("matching", "timers", "notify", "turns")
-CONSUMERS = (*QUEUES, "feedback", "relay")
+def test_the_samples_tell_of_a_customer_and_their_car(invoke: Invoke) -> None:
+    assert _status(invoke("customers.replace"))[0] == 200
+    assert json.loads(invoke("customers.profile")["body"])["locale"] == "fr-CA"
+    assert _status(invoke("customers.add-vehicle"))[0] == 201
+    assert len(json.loads(invoke("customers.vehicles")["body"])["items"]) == 1
+    assert _status(invoke("customers.remove-vehicle"))[0] == 204
+    assert json.loads(invoke("customers.vehicles")["body"])["items"] == []
+    assert _status(invoke("customers.erase"))[0] == 204
+    assert invoke("accounts.CustomerErased") == {"batchItemFailures": []}
+    assert _status(invoke("customers.profile"))[0] == 404
+
+
+def test_the_sample_of_a_new_user_is_handed_back(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = SAMPLES["signup.confirmed"]
+    monkeypatch.setitem(sample, "userPoolId", settings.user_pool_id())
+    aws.cognito_idp().admin_create_user(
+        UserPoolId=sample["userPoolId"], Username=sample["userName"]
+    )
+    assert invoke("signup.confirmed") == sample
+
+
+def test_the_samples_tell_of_a_file(invoke: Invoke) -> None:
+    assert _status(invoke("uploads.photo"))[0] == 201
+    post = json.loads(invoke("uploads.attachment")["body"])
+    bucket = settings.uploads_bucket()
+    aws.s3().put_object(Bucket=bucket, Key=post["fields"]["key"], Body=JPEG)
+    assert invoke("uploaded.hello") == {"batchItemFailures": []}
+    assert invoke("uploaded.Post") == {"batchItemFailures": []}
+    kept = aws.s3().list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["Key"] for each in kept] == [post["key"]]
+
+
+QUEUES = ("matching", "timers", "notify", "turns", "accounts")
+CONSUMERS = (*QUEUES, "feedback", "relay", "uploaded")
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SAMPLES if n.partition(".")[0] in CONSUMERS))

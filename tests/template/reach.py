@@ -107,7 +107,7 @@ def _uses(module: Module, node: ast.AST) -> set[str]:
                 attr=operation,
             )
         ):
-            return {f"{service}:{operation.title().replace('_', '')}"}
+            return {f"{service.replace('_', '-')}:{operation.title().replace('_', '')}"}
         case ast.Attribute(value=ast.Name(id="settings"), attr=name):
             return {f"settings.{name}"}
     return set()

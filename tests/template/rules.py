@@ -16,6 +16,9 @@ OPEN_ROUTES = {
 WILDCARD_RESOURCES = {
     "${SnapshotBucket.Arn}/*": "one object per country",
     "${RelayFailuresBucket.Arn}/*": "Lambda names the objects",
+    "${UploadsBucket.Arn}/incoming/*": "one object per upload, of any user",
+    "${UploadsBucket.Arn}/photos/*": "likewise",
+    "${UploadsBucket.Arn}/attachments/*": "likewise",
     "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}"
     ":schedule/${ScheduleGroup}/*": "schedules are named after what they ring for",
     **{
@@ -129,11 +132,13 @@ def topics(stack: Stack) -> Iterator[str]:
 
 
 def worker_alarms(stack: Stack) -> Iterator[str]:
-    """A function that nobody waits for says when it fails."""
+    """A function that nobody waits for says when it fails; so does one that AWS calls for users."""
     mappings = stack.of_type("AWS::Lambda::EventSourceMapping").values()
     rules = stack.of_type("AWS::Events::Rule").values()
     triggers = [mapping["FunctionName"] for mapping in mappings]
     triggers += [delivery["Arn"] for rule in rules for delivery in rule["Targets"]]
+    for pool in stack.of_type("AWS::Cognito::UserPool").values():
+        triggers += pool.get("LambdaConfig", {}).values()
     for trigger in triggers:
         function_id, _ = _function(stack, trigger)
         if not _alarmed(stack, "Errors", function_id):
@@ -271,12 +276,23 @@ def parameters(stack: Stack) -> Iterator[str]:
     for version in stack.of_type("AWS::Lambda::Version").values():
         name, function = _function(stack, version["FunctionName"])
         values = function["Environment"]["Variables"].values()
-        used = {target(value) for value in values} & stack.source["Parameters"].keys()
+        used = {name for value in values for name in _mentioned(value)}
+        used &= stack.source["Parameters"].keys()
         named = set(re.findall(r"\$\{(\w+)\}", text(version.get("Description", ""))))
         for parameter in used - named:
             yield f"{name} does not publish a change of {parameter}"
         for parameter in named - used:
             yield f"{name} publishes a change of {parameter} that it does not have"
+
+
+def _mentioned(value: object) -> Iterator[str]:
+    """What a value refers to; of a choice, whatever it may come to."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        _condition, *choices = value["Fn::If"]
+        for choice in choices:
+            yield from _mentioned(choice)
+    elif name := target(value):
+        yield name
 
 
 def data(stack: Stack) -> Iterator[str]:
@@ -338,6 +354,7 @@ def _statements(stack: Stack) -> Iterator[tuple[str, Document]]:
         "AWS::IAM::Role",
         "AWS::IAM::Policy",
         "AWS::IAM::ManagedPolicy",
+        "AWS::S3::BucketPolicy",
         "AWS::SNS::TopicPolicy",
         "AWS::SQS::QueuePolicy",
     ).items():

@@ -136,6 +136,7 @@ BREAKAGES: list[tuple[Rule, str, Any, str]] = [
     ),
     (rules.worker_alarms, "TimersErrorsAlarm", GONE, "TimersFunction fails in silence"),
     (rules.worker_alarms, "SnapshotErrorsAlarm", GONE, "SnapshotFunction fails in silence"),
+    (rules.worker_alarms, "SignUpErrorsAlarm", GONE, "SignUpFunction fails in silence"),
     (rules.queues, "NotifyQueue/Properties/SqsManagedSseEnabled", False, "not encrypted"),
     (rules.queues, "NotifyQueuePolicy", GONE, "NotifyQueue has no policy"),
     (
@@ -231,6 +232,12 @@ BREAKAGES: list[tuple[Rule, str, Any, str]] = [
         "NotifyFunction/Properties/VersionDescription",
         GONE,
         "does not publish a change of MailSender",
+    ),
+    (
+        rules.parameters,
+        "UploadedFunction/Properties/VersionDescription",
+        GONE,
+        "does not publish a change of PhotosUrl",
     ),
     (
         rules.parameters,

@@ -139,21 +139,22 @@ def test_a_start_needs_the_mechanic_whose_slot_it_is() -> None:
     }
 
 
+def test_a_vehicle_of_the_garage_comes_in_place_of_one_told() -> None:
+    of_garage = {"vehicle_id": "01K00000000000000000000000"}
+    assert intake(vehicle=None, **of_garage).vehicle_id == of_garage["vehicle_id"]
+    assert problems(an_intake_body(**of_garage)) == {
+        "/vehicle_id": "comes in place of vehicle; send one of them"
+    }
+
+
 # What is still to come
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("vehicle_id", "01K00000000000000000000000"),
-        ("attachments", ["upload-1"]),
-    ],
-)
-def test_a_field_of_a_later_feature_is_refused_by_name(name: str, value: Any) -> None:
-    assert problems(an_intake_body(**{name: value})) == {
-        f"/{name}": "is not available yet; leave it out"
-    }
-    assert intake(**{name: None})
+def test_attachments_are_keys_and_not_too_many() -> None:
+    assert intake().attachments == ()
+    assert intake(attachments=["b", "a", "b"]).attachments == ("b", "a")
+    assert "/attachments" in problems(an_intake_body(attachments=["key"] * 11))
+    assert "/attachments/0" in problems(an_intake_body(attachments=[7]))
 
 
 @pytest.mark.parametrize("method", ["free", "credits", "stripe"])

@@ -1,5 +1,6 @@
 """Making resources: in the order they need each other, and nothing skipped in silence."""
 
+import json
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -61,7 +62,12 @@ def test_alarms_roles_and_log_groups_need_nothing_made() -> None:
     ("resource_type", "properties", "said"),
     [
         ("AWS::Neptune::DBCluster", {}, "AWS::Neptune::DBCluster"),
-        ("AWS::S3::Bucket", {"NotificationConfiguration": {}}, "NotificationConfiguration"),
+        ("AWS::S3::Bucket", {"ReplicationConfiguration": {}}, "ReplicationConfiguration"),
+        (
+            "AWS::S3::Bucket",
+            {"NotificationConfiguration": {"TopicConfigurations": []}},
+            "TopicConfigurations",
+        ),
         ("AWS::SQS::Queue", {"FifoQueue": True}, "FifoQueue"),
         ("AWS::SNS::Subscription", {"Protocol": "https"}, "https"),
     ],
@@ -85,6 +91,72 @@ def test_a_queue_gets_its_attributes_as_sqs_wants_them() -> None:
             "VisibilityTimeout": "30",
         },
     )
+
+
+def test_a_bucket_tells_its_queue() -> None:
+    clients = MagicMock()
+    told = {
+        "Event": "s3:ObjectCreated:*",
+        "Queue": "arn:queue",
+        "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "incoming/"}]}},
+    }
+    properties = {"NotificationConfiguration": {"QueueConfigurations": [told]}}
+    on_engines(clients)("Files", "AWS::S3::Bucket", properties)
+    rules = [{"Name": "prefix", "Value": "incoming/"}]
+    clients.s3.put_bucket_notification_configuration.assert_called_once_with(
+        Bucket="dispatch-files",
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {
+                    "QueueArn": "arn:queue",
+                    "Events": ["s3:ObjectCreated:*"],
+                    "Filter": {"Key": {"FilterRules": rules}},
+                }
+            ]
+        },
+    )
+
+
+def test_a_bucket_answers_browsers_of_its_origins() -> None:
+    clients = MagicMock()
+    rule = {"AllowedOrigins": "http://a, http://b", "AllowedMethods": ["POST"], "MaxAge": 600}
+    properties = {"CorsConfiguration": {"CorsRules": [rule]}}
+    on_engines(clients)("Files", "AWS::S3::Bucket", properties)
+    (asked,) = clients.s3.put_bucket_cors.call_args_list
+    (put,) = asked.kwargs["CORSConfiguration"]["CORSRules"]
+    assert put == {
+        "AllowedOrigins": ["http://a", "http://b"],
+        "AllowedMethods": ["POST"],
+        "MaxAgeSeconds": 600,
+    }
+
+
+def test_what_the_distribution_may_read_anybody_may() -> None:
+    clients = MagicMock()
+    statements = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Action": "s3:GetObject",
+            "Resource": "arn:files/photos/*",
+            "Condition": {"StringEquals": {"aws:SourceArn": "arn:distribution"}},
+        },
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"},
+    ]
+    properties = {"Bucket": "files", "PolicyDocument": {"Statement": statements}}
+    on_engines(clients)("Policy", "AWS::S3::BucketPolicy", properties)
+    (asked,) = clients.s3.put_bucket_policy.call_args_list
+    (allowed,) = json.loads(asked.kwargs["Policy"])["Statement"]
+    assert (allowed["Principal"], allowed["Resource"]) == ("*", "arn:files/photos/*")
+
+
+def test_photos_are_read_from_their_bucket() -> None:
+    clients = MagicMock()
+    clients.s3.meta.endpoint_url = "http://127.0.0.1:1"
+    template: dict[str, Any] = {"Parameters": {"PhotosUrl": {}}, "Resources": {"UploadsBucket": {}}}
+    assert given_parameters(clients, template) == {
+        "PhotosUrl": "http://127.0.0.1:1/dispatch-uploadsbucket"
+    }
 
 
 def test_mails_have_a_sender_that_is_verified() -> None:

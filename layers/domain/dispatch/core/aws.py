@@ -4,6 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mypy_boto3_cognito_idp.client import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
@@ -21,6 +22,13 @@ def session() -> Any:
     return boto3.session.Session()
 
 
+_SPECIAL: dict[str, dict[str, Any]] = {
+    # So that the addresses it signs are of the bucket's region: to others, S3 answers browsers with
+    # a redirect that CORS does not let them follow.
+    "s3": {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}},
+}
+
+
 @cache
 def _client(service: str, attempts: int = 4) -> Any:
     from botocore.config import Config
@@ -31,8 +39,14 @@ def _client(service: str, attempts: int = 4) -> Any:
         read_timeout=8,
         parameter_validation=False,
         account_id_endpoint_mode="disabled",
+        **_SPECIAL.get(service, {}),
     )
     return session().client(service, config=config)
+
+
+def cognito_idp() -> "CognitoIdentityProviderClient":
+    client: CognitoIdentityProviderClient = _client("cognito-idp")
+    return client
 
 
 def dynamodb() -> "DynamoDBClient":
@@ -41,6 +55,7 @@ def dynamodb() -> "DynamoDBClient":
 
 
 def s3() -> "S3Client":
+    """What it signs is for the bucket's own region."""
     client: S3Client = _client("s3")
     return client
 

@@ -67,6 +67,9 @@ class EventType(StrEnum):
     REFUND_DUE = "RefundDue"
     REFUND_MADE = "RefundMade"
     REFUND_FAILED = "RefundFailed"
+    UPLOAD_CONFIRMED = "UploadConfirmed"
+    UPLOAD_REJECTED = "UploadRejected"
+    CUSTOMER_ERASED = "CustomerErased"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ from dispatch.core.views import (
 )
 
 PROBLEM_JSON = "application/problem+json"
-VOLATILE = frozenset({"expires_in_s"})
-"""Members an ETag is blind to: they change by themselves."""
+VOLATILE = frozenset({"expires_in_s", "url"})
+"""Members an ETag is blind to: they change by themselves, or are signed anew at every look."""
 MAX_FIELDS_TOLD = 100
 MAX_NAME_TOLD = 200
 """Of wrong fields. A body may hold more than fits into an answer (Lambda's limit is 6 MB)."""

@@ -116,6 +116,22 @@ def payment_cancel_url() -> str:
 
 
 @cache
+def uploads_bucket() -> str:
+    return _required("UPLOADS_BUCKET")
+
+
+@cache
+def photos_url() -> str:
+    """Where everybody can read what lies under ``photos/`` in the bucket of uploads."""
+    return _required("PHOTOS_URL").rstrip("/")
+
+
+@cache
+def user_pool_id() -> str:
+    return _required("USER_POOL_ID")
+
+
+@cache
 def roster_shards() -> int:
     """Into how many index partitions the mechanics of one country are spread."""
     return int(_required("ROSTER_SHARDS"))
@@ -152,6 +168,9 @@ def forget() -> None:
         schedule_group,
         scheduler_role_arn,
         snapshot_bucket,
+        uploads_bucket,
+        photos_url,
+        user_pool_id,
         roster_shards,
         refunds_queue_url,
         stripe_api_base,

@@ -161,6 +161,7 @@ class ConflictProblem(Problem):
     Of an assignment: `cancelled`, `taken`, `expired`, `not_eligible`, `off_shift`, `at_capacity`.
     Of the clock: `already_clocked_in`, `not_clocked_in`, `has_load`. Of booking: `active_session`.
     Of the calendar: `slot_taken`, `bookings_inside`, `stale_version`. Of any move: `illegal_move`.
+    Of a customer: `erased`, `is_mechanic`, `too_many_vehicles`.
     Of a keyed request: `idempotency_mismatch`. More may follow.
     """
 

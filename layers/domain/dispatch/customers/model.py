@@ -1,6 +1,7 @@
-"""Customers and where they are. Pure."""
+"""Customers, where they are, and the cars in their garage. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,24 @@ class Customer:
     phone: str | None = None
     location: Location = Location()
     locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """A car. ``vin`` and ``plate`` tell whose it is: only who has accepted a session sees them."""
+
+    year: int
+    make: str
+    model: str
+    vin: str | None = None
+    plate: str | None = None
+    odometer_km: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVehicle:
+    """A car in a customer's garage."""
+
+    id: str
+    vehicle: Vehicle
+    added_at: datetime

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dispatch.core import places
-from dispatch.core.errors import FieldError, Invalid
+from dispatch.core.errors import Conflict, FieldError, Invalid
 from dispatch.customers.model import Customer, Location
 
 _TEXTS = ("name", "email", "phone", "locale")
@@ -53,3 +53,23 @@ def credits_of(record: Mapping[str, Any]) -> int | None:
 
 def _is_text(value: object, longest: int) -> bool:
     return isinstance(value, str) and len(value) <= longest and places.is_unicode(value)
+
+
+MOST_VEHICLES = 50
+"""In one garage: more is a dealer's, or a mistake."""
+
+
+def without_person(customer: Customer) -> Customer:
+    """What stays of a customer who is erased: the id, under which the books are kept."""
+    return Customer(id=customer.id)
+
+
+def too_many_vehicles() -> Conflict:
+    return Conflict(
+        "too_many_vehicles",
+        f"Your garage has {MOST_VEHICLES} vehicles. Remove one that you no longer have.",
+    )
+
+
+def erased() -> Conflict:
+    return Conflict("erased", "This account was erased. Sign up again to come back.")

@@ -82,28 +82,12 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
 
 
 @decides_anew
-def set_photo(mechanic_id: str, key: str, now: datetime) -> str | None:
-    """The photo is in our bucket under that key. Answers the key of another that it replaces.
-
-    Raises NotFound without a profile.
-    """
-    return _put_photo(mechanic_id, key, now)
-
-
-@decides_anew
-def clear_photo(mechanic_id: str, now: datetime) -> str | None:
-    """There is no photo any more. Answers the key of the one there was; NotFound as above."""
-    return _put_photo(mechanic_id, None, now)
-
-
-def _put_photo(mechanic_id: str, key: str | None, now: datetime) -> str | None:
+def set_photo(mechanic_id: str, url: str, now: datetime) -> None:
+    """Show this photo of theirs from now on. Raises NotFound without a profile."""
     mechanic = existing(mechanic_id)
-    before = mechanic.profile.photo_key
-    if before == key:
-        return None
-    with Transaction() as tx:
-        change_profile(tx, mechanic, replace(mechanic.profile, photo_key=key), now)
-    return before
+    if mechanic.profile.photo_url != url:
+        with Transaction() as tx:
+            change_profile(tx, mechanic, replace(mechanic.profile, photo_url=url), now)
 
 
 def existing(mechanic_id: str) -> Mechanic:
@@ -178,8 +162,14 @@ def put_profile(
     )
     if partition not in store.partitions():
         store.list_partition(tx, partition)
+    stars = rules.stars_of_record(profile)[1] if with_count else was.rating_count
     return replace(
-        was, profile=profile, version=version, revision=was.revision + 1, partition=partition
+        was,
+        profile=profile,
+        version=version,
+        revision=was.revision + 1,
+        partition=partition,
+        rating_count=stars,
     )
 
 

@@ -8,7 +8,8 @@ entry; what fails for good is marked at once.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dispatch.calendar import service as calendar
 from dispatch.calendar.model import BookingRef
 from dispatch.core import aws, settings
-from dispatch.core.errors import Invalid, NotFound, Refusal, StaleVersion
+from dispatch.core.errors import Conflict, Invalid, NotFound, Refusal, StaleVersion
 from dispatch.core.events import EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.logging import MetricUnit, logger, metrics
@@ -72,8 +73,10 @@ def register_device(
 
     A user has so many devices at most: for one more, that registered longest ago gives way.
     Raises Invalid where the operator has set up no application for the platform, or the platform
-    does not take the token.
+    does not take the token; Conflict ``erased``.
     """
+    if customers.is_erased(user_id):
+        raise customers.erased()
     registrations = store.registrations_of(user_id)
     before = store.find(user_id, device_id)
     holder = store.holder_of(platform, token)
@@ -94,7 +97,8 @@ def register_device(
         endpoint_arn=_endpoint(user_id, device_id, platform, token),
         registered_at=now,
     )
-    with Transaction() as tx:
+    with _without_endpoint_if_erased(device), Transaction() as tx:
+        customers.check_not_erased(tx, user_id)
         store.bind(tx, device, before=before, holder=holder)
         store.count_registration(tx, user_id, registrations)
         if rival:
@@ -110,6 +114,16 @@ def register_device(
     for old in crowded_out:
         _try_to_drop_endpoint(old)
     return device
+
+
+@contextmanager
+def _without_endpoint_if_erased(device: Device) -> Iterator[None]:
+    """Who was erased while the endpoint was made has none."""
+    try:
+        yield
+    except Conflict:
+        _drop_endpoint(device)
+        raise
 
 
 def _endpoint(user_id: str, device_id: str, platform: Platform, token: str) -> str:
@@ -176,6 +190,35 @@ def _try_to_drop_endpoint(device: Device) -> None:
     except (ClientError, BotoCoreError) as error:
         extra = {"device_id": device.device_id, "reason": rules.reason_of(_code(error))}
         logger.info("endpoint not deleted", extra=extra)
+
+
+@decides_anew
+def forget(user_id: str) -> None:
+    """Drop a user's devices with their endpoints, and all they were told. Twice is once.
+
+    An endpoint goes first: without its device nobody would know of it any more. Whoever takes over
+    the token at this very moment registers it anew when their app starts next.
+    """
+    for device in store.devices_of(user_id):
+        aws.sns().delete_endpoint(EndpointArn=device.endpoint_arn)
+        with Transaction() as tx:
+            store.forget_device(tx, device)
+            store.forget_token(tx, device)
+    store.forget_all(user_id)
+
+
+def forget_offers(session_id: str) -> None:
+    """Take out of mechanics' ledgers that they were asked, and where its customer was."""
+    dispatch = offers.find_dispatch(session_id)
+    if dispatch is None:
+        return
+    for fact in sessions.facts_of(session_id):
+        about = _OF_OFFERS.get(fact["type"])
+        for notice in about(fact, dispatch.brief) if about else ():
+            for channel in notice.channels:
+                with Transaction() as tx:
+                    notice_id = rules.notice_id(notice.source, channel)
+                    store.forget_entry(tx, notice.user_id, notice_id)
 
 
 def _disable(device: Device, now: datetime) -> None:
@@ -258,12 +301,15 @@ def notify(fact: Mapping[str, Any], now: datetime) -> None:
         metrics.add_metric("SecondsToPush", MetricUnit.Seconds, max(0.0, waited))
 
 
+_OF_OFFERS = {
+    EventType.OFFERS_MADE: rules.offers_made,
+    EventType.BROADCAST_ANNOUNCED: rules.broadcast_announced,
+}
+
+
 def _notices(fact: Mapping[str, Any]) -> Iterable[tuple[Notice, bool]]:
     """Whom a fact is told to, and whether that is still true."""
-    about = {
-        EventType.OFFERS_MADE: rules.offers_made,
-        EventType.BROADCAST_ANNOUNCED: rules.broadcast_announced,
-    }.get(fact["type"])
+    about = _OF_OFFERS.get(fact["type"])
     if about is None:
         return [(notice, _stands(notice)) for notice in rules.told_of(_with_zone(fact))]
     dispatch = offers.dispatch_of(fact["session_id"])

@@ -246,3 +246,20 @@ def told_between(user_id: str, since: datetime, until: datetime) -> list[Entry]:
     between = (f"NOTICE#{time_prefix(since)}", f"NOTICE#{time_prefix(until)}~")
     page = query(subject(user_id), between=between, ascending=False)
     return [entry_of(item) for item in page.items]
+
+
+# Forgetting a user
+
+_AT_ONCE = 50
+
+
+def forget_entry(tx: Transaction, user_id: str, notice_id: str) -> None:
+    tx.delete(_notice_key(user_id, notice_id))
+
+
+def forget_all(user_id: str) -> None:
+    """Delete the whole partition of a user: ledger, counts and facts about them."""
+    while items := query(subject(user_id), limit=_AT_ONCE).items:
+        with Transaction() as tx:
+            for item in items:
+                tx.delete(Key(item["pk"], item["sk"]))

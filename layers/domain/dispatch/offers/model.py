@@ -191,6 +191,7 @@ class Dispatch:
     ``seek_due_at``: since when there is something to seek; None once it was done. ``matched`` once
     this period's first wave was made, at ``wave_at``, ``short`` of that many mechanics. ``owed``
     offers have to pass on. ``all_offline`` while nobody eligible was seen on shift.
+    ``earlier_broadcasts`` are the rows of the periods before.
     """
 
     session_id: str
@@ -215,6 +216,7 @@ class Dispatch:
     all_offline: bool = False
     waves: int = 0
     offers: tuple[OpenOffer, ...] = ()
+    earlier_broadcasts: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     declined: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()

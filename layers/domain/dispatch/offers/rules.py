@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.core.errors import Conflict, IllegalMove
-from dispatch.matching.model import Priority
+from dispatch.matching.model import MatchRequest, Priority
 from dispatch.mechanics.model import Duty, Mechanic, Unavailable
 from dispatch.offers.model import (
     Assignment,
@@ -17,6 +17,7 @@ from dispatch.offers.model import (
     Move,
     OfferKind,
     OpenOffer,
+    SessionBrief,
     Tally,
 )
 
@@ -370,6 +371,7 @@ def reopened(
         pending_since=now,
         pending_until=until,
         broadcast_id=broadcast_id,
+        earlier_broadcasts=(*dispatch.earlier_broadcasts, dispatch.broadcast_id),
         is_open=True,
         matched=False,
         announced=False,
@@ -379,6 +381,23 @@ def reopened(
         version=dispatch.version + 1,
     )
     return seeking(again, preferred_s, now)
+
+
+def without_customer(dispatch: Dispatch) -> Dispatch:
+    """A dispatch that is over, without what tells whose session it was; itself, if nothing does."""
+    anonymous = replace(
+        dispatch, brief=brief_of_nobody(dispatch.brief), wanted=wanted_by_nobody(dispatch.wanted)
+    )
+    return replace(anonymous, version=dispatch.version + 1) if anonymous != dispatch else dispatch
+
+
+def brief_of_nobody(brief: SessionBrief) -> SessionBrief:
+    return replace(brief, concern_preview="", city=None)
+
+
+def wanted_by_nobody(wanted: MatchRequest) -> MatchRequest:
+    """The country is what broadcasts are listed by."""
+    return replace(wanted, subdivision=None, city_key=None, area=None)
 
 
 def seeking(dispatch: Dispatch, preferred_s: int, now: datetime) -> Dispatch:

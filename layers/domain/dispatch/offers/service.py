@@ -557,3 +557,23 @@ def tally(mechanic_id: str, since: datetime, until: datetime, policy: Policy) ->
     """
     earliest = since - timedelta(seconds=policy.pending_s)
     return rules.tally(store.rows_of(mechanic_id, earliest, until), since, until)
+
+
+# Forgetting a customer
+
+
+@decides_anew
+def forget_customer(session_id: str, assignment_ids: Iterable[str]) -> None:
+    """Take out of a search that is over, and of its rows, what tells whose session it was."""
+    dispatch = find_dispatch(session_id)
+    if dispatch is None:
+        return
+    rows = {*assignment_ids, dispatch.broadcast_id, *dispatch.earlier_broadcasts}
+    for assignment_id in sorted(rows):
+        if row := store.find(assignment_id):
+            with Transaction() as tx:
+                store.forget_customer(tx, row)
+    anonymous = rules.without_customer(dispatch)
+    if anonymous is not dispatch:
+        with Transaction() as tx:
+            store.put_dispatch(tx, anonymous)

@@ -204,6 +204,23 @@ def settle(
     )
 
 
+def forget_customer(tx: Transaction, assignment: Assignment) -> None:
+    """Take out of a row what tells whose session it is of, provided that it is there."""
+    anonymous = _Details(
+        assignment.match,
+        rules.brief_of_nobody(assignment.brief),
+        rules.wanted_by_nobody(assignment.wanted),
+        assignment.excluded,
+        assignment.kind,
+    )
+    tx.update(
+        _assignment_key(assignment.id),
+        "SET #details = :details",
+        {":details": msgspec.json.encode(anonymous).decode()},
+        when="attribute_exists(#pk)",
+    )
+
+
 def hold_broadcast(tx: Transaction, broadcast_id: str, opens_at: datetime) -> None:
     """Keep a held broadcast closed until that instant."""
     tx.update(

@@ -38,7 +38,8 @@ PENDING: _Example = {
     "keywords": KEYWORDS,
     "concern_preview": CONCERN,
     "concern": CONCERN,
-    "vehicle": {**VEHICLE, "vin": None},
+    "attachments": [],
+    "vehicle": {**VEHICLE, "vin": None, "plate": None, "odometer_km": None},
     "city": CITY,
     "created_at": BOOKED_AT,
     "awaiting_until": None,
@@ -141,6 +142,18 @@ REASSIGNED = CALLED_OFF | {
 }
 
 ACCEPTED = WAITING | {"customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE}}
+ACCEPTED = WAITING | {
+    "customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE},
+    "attachments": [
+        {
+            "key": f"attachments/{CUSTOMER_ID}/01KJQDN4S2M8G0C5Q7XJ3VBEZT",
+            "content_type": "image/jpeg",
+            "size_bytes": 482133,
+            "url": "https://uploads.s3.ca-central-1.amazonaws.com/attachments/...",
+            "url_expires_at": "2026-03-02T15:00:00.000Z",
+        }
+    ],
+}
 """As its mechanic sees it."""
 
 SCHEDULED = WAITING | {

@@ -5,8 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from dispatch.customers.model import Location
+from dispatch.customers.model import Vehicle as Vehicle
 from dispatch.matching.model import RequestType
 from dispatch.policy.model import SessionType
+from dispatch.uploads.model import Attachment
 
 
 class Status(StrEnum):
@@ -83,17 +85,13 @@ class PaymentMethod(StrEnum):
     STRIPE = "stripe"
 
 
-@dataclass(frozen=True, slots=True)
-class Vehicle:
-    year: int
-    make: str
-    model: str
-    vin: str | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What the customer submits, checked and normalised."""
+    """What the customer submits, checked and normalised.
+
+    ``vehicle_id`` names one of the customer's garage, in place of ``vehicle``; ``attachments`` are
+    the keys of uploads.
+    """
 
     plan: str
     payment_method: PaymentMethod
@@ -109,11 +107,13 @@ class Intake:
     prefer_local_mechanic: bool
     preferred_mechanic_id: str | None = None
     scheduled_start: datetime | None = None
+    vehicle_id: str | None = None
+    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Who the customer is and the whole of what they wrote. Kept apart from the session."""
+    """Who the customer is and the whole of what they wrote and sent. Apart from the session."""
 
     name: str
     email: str
@@ -122,6 +122,7 @@ class Contact:
     waiver_full_name: str | None = None
     waiver_signed_at: datetime | None = None
     rating_comment: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

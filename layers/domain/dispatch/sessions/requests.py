@@ -20,7 +20,6 @@ from dispatch.core.views import (
     Email,
     GivenInstant,
     Line,
-    NotYet,
     by_example,
     e164,
     wrong,
@@ -28,6 +27,7 @@ from dispatch.core.views import (
 from dispatch.customers.model import Location
 from dispatch.matching.model import RequestType
 from dispatch.sessions.model import Intake, Party, PaymentMethod, Review, Vehicle
+from dispatch.uploads.rules import MOST_ATTACHMENTS
 
 MIN_CONCERN = 10
 MIN_CONCERN_URGENT = 5
@@ -69,14 +69,18 @@ class IntakeBody(Body):
     request_type: RequestType = RequestType.GENERAL
     requested_brand: Line | None = Field(None, validate_default=True)
     prefer_local_mechanic: bool = Field(True, strict=True)
-    vehicle_id: NotYet = None
+    vehicle_id: Line | None = Field(
+        None, description="One of the customer's garage, in place of `vehicle`"
+    )
     preferred_mechanic_id: Line | None = Field(
         None, description="Whom to ask first, alone; another is found where they cannot"
     )
     scheduled_start: GivenInstant | None = Field(
         None, description="A slot of the preferred mechanic, which is held for 15 minutes"
     )
-    attachments: NotYet = None
+    attachments: list[Line] | None = Field(
+        None, max_length=MOST_ATTACHMENTS, description="Keys of `POST /customer/uploads`"
+    )
 
     model_config = by_example(
         {
@@ -119,6 +123,13 @@ class IntakeBody(Body):
             raise wrong("needs request_type brand_specialist")
         return brand
 
+    @field_validator("vehicle_id")
+    @classmethod
+    def _one_vehicle(cls, vehicle_id: str | None, info: ValidationInfo) -> str | None:
+        if vehicle_id and info.data.get("vehicle"):
+            raise wrong("comes in place of vehicle; send one of them")
+        return vehicle_id
+
     @field_validator("scheduled_start")
     @classmethod
     def _with_its_mechanic(cls, start: datetime | None, info: ValidationInfo) -> datetime | None:
@@ -140,6 +151,8 @@ class IntakeBody(Body):
                 postal_code=self.customer_postal_code,
             ),
             vehicle=Vehicle(**self.vehicle.model_dump()) if self.vehicle else None,
+            vehicle_id=self.vehicle_id,
+            attachments=tuple(dict.fromkeys(self.attachments or ())),
             concern=self.concern,
             urgent=self.urgent,
             request_type=self.request_type,

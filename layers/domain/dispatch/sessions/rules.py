@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dispatch.core.errors import Conflict, IllegalMove, Invalid
+from dispatch.customers.model import Location
 from dispatch.matching.model import MatchRequest, WayOn
 from dispatch.matching.rules import match_request
 from dispatch.offers.model import SessionBrief, VehicleBrief
@@ -14,6 +15,7 @@ from dispatch.policy.model import Plan, Policy
 from dispatch.sessions.model import (
     ACTIVE,
     AWAITING,
+    Contact,
     Intake,
     Move,
     Party,
@@ -23,9 +25,13 @@ from dispatch.sessions.model import (
     Reminder,
     Session,
     Status,
+    Vehicle,
 )
 
 PREVIEW_LENGTH = 140
+
+WITHOUT_VEHICLE = frozenset({"free", "quick"})
+"""Plans that are too short to need to know the car."""
 
 TRANSITIONS = {
     (Status.AWAITING_WAIVER, Move.SIGN): Status.PENDING,
@@ -79,8 +85,10 @@ def book(
     """A new session, awaiting the customer's waiver; of a scheduled one the slot is held as long.
 
     Raises Invalid where plan and payment method do not go together: ``free`` if and only if the
-    plan is free.
+    plan is free; and without a vehicle, unless there is no time to ask for it.
     """
+    if intake.vehicle is None and not intake.urgent and plan.id not in WITHOUT_VEHICLE:
+        raise Invalid.field("/vehicle", f"is needed for the plan {plan.id}, unless it is urgent")
     is_free = plan.price_cents == plan.credits == 0
     if is_free is not (intake.payment_method is PaymentMethod.FREE):
         raise Invalid.field("/payment_method", f"does not pay for the plan {plan.id}")
@@ -524,6 +532,39 @@ def as_of(session: Session, policy: Policy, now: datetime) -> Session:
     return session
 
 
+# A session of nobody
+
+
+def without_customer(session: Session) -> Session:
+    """The session without what tells whose it was; itself, if nothing does.
+
+    What stays is what it was about: country, make and model, keywords, times and money.
+    """
+    vehicle = session.vehicle
+    anonymous = replace(
+        session,
+        location=Location(country=session.location.country),
+        vehicle=Vehicle(vehicle.year, vehicle.make, vehicle.model) if vehicle else None,
+        concern_preview="",
+        end_reason=session.end_reason if session.ended_by is Party.TIMER else None,
+    )
+    if anonymous == session:
+        return session
+    return replace(anonymous, version=session.version + 1)
+
+
+def assignments_in(fact: Mapping[str, Any]) -> set[str]:
+    """The rows of the session's dispatch that a fact tells of."""
+    single = fact.get("assignment_id")
+    return {*fact.get("assignment_ids", ()), *([single] if single else [])}
+
+
+def nobodys(contact: Contact) -> Contact:
+    """That the waiver was signed, and when, is all that is kept."""
+    signed_at = contact.waiver_signed_at
+    return Contact(name="", email="", phone="", concern="", waiver_signed_at=signed_at)
+
+
 # What others are told of it
 
 
@@ -589,7 +630,7 @@ def seen_by(session: Session, viewer_id: str) -> Session:
     """The session without what this viewer may not know of its customer and its mechanic."""
     if knows_customer(session, viewer_id):
         return session
-    vehicle = replace(session.vehicle, vin=None) if session.vehicle else None
+    vehicle = replace(session.vehicle, vin=None, plate=None) if session.vehicle else None
     seen = replace(session, vehicle=vehicle)
     return seen if viewer_id == session.mechanic_id else _for_outsider(seen)
 

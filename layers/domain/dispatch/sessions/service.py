@@ -5,7 +5,7 @@ touches assignments, a mechanic's load or both joins their clauses from ``offers
 ``mechanics``. Repeating a move that has been made answers with the session, and changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -52,6 +52,8 @@ from dispatch.sessions.model import (
     TakenBack,
 )
 from dispatch.shifts import service as shifts
+from dispatch.uploads import service as uploads
+from dispatch.uploads.model import Link
 
 # Booking
 
@@ -62,10 +64,11 @@ def book_session(
 ) -> Session:
     """A new session of this customer, awaiting the waiver; what it costs in credits is taken.
 
-    A location without any part is taken from the profile as a whole. With a ``scheduled_start`` the
-    preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
+    A location without any part is taken from the profile as a whole, and a ``vehicle_id`` stands
+    for one of the customer's garage, of which the session keeps a copy. With a ``scheduled_start``
+    the preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
     preferred mechanic who is the customer, or whom nobody may see, and for a start that is no
-    slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, or
+    slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, ``erased``, or
     ``slot_taken``, or TooFewCredits.
     """
     policy = policies.current(now)
@@ -74,8 +77,7 @@ def book_session(
         known = ", ".join(plan.id for plan in policy.plans)
         raise Invalid.field("/plan", f"is not a plan; use one of {known}")
     preferred = _preferred(intake.preferred_mechanic_id, customer_id)
-    if intake.location == Location():
-        intake = replace(intake, location=customers.location_of(customer_id))
+    intake = _completed(intake, customer_id)
     _make_room(customer_id, now)
     session = rules.book(
         intake,
@@ -87,7 +89,11 @@ def book_session(
         now=now,
     )
     contact = Contact(
-        name=intake.name, email=intake.email, phone=intake.phone, concern=intake.concern
+        name=intake.name,
+        email=intake.email,
+        phone=intake.phone,
+        concern=intake.concern,
+        attachments=uploads.attachments_of(customer_id, intake.attachments, now),
     )
     with Transaction() as tx:
         if intake.scheduled_start and preferred:
@@ -95,6 +101,7 @@ def book_session(
             session = bookings.hold(tx, session, plan, intake.scheduled_start, now)
         if once:
             once.remember(tx, session, now)
+        customers.check_not_erased(tx, customer_id)
         store.lock(tx, session, otherwise=_has_active_session)
         store.put(tx, session)
         store.put_contact(tx, session.id, contact)
@@ -111,6 +118,18 @@ def book_session(
         )
     metrics.add_metric("Bookings", MetricUnit.Count, 1)
     return session
+
+
+def _completed(intake: Intake, customer_id: str) -> Intake:
+    """With what the customer keeps with us in place of what they would have to say again."""
+    if intake.location == Location():
+        intake = replace(intake, location=customers.location_of(customer_id))
+    if intake.vehicle_id is None:
+        return intake
+    vehicle = customers.vehicle_of(customer_id, intake.vehicle_id)
+    if vehicle is None:
+        raise Invalid.field("/vehicle_id", "is no vehicle of your garage")
+    return replace(intake, vehicle=vehicle)
 
 
 def _preferred(mechanic_id: str | None, customer_id: str) -> Mechanic | None:
@@ -132,10 +151,14 @@ def _make_room(customer_id: str, now: datetime, *, but_for: str = "") -> None:
 
 
 def _has_active_session(lock: Item | None) -> Conflict:
+    return in_the_way(lock["session_id"] if lock else None)
+
+
+def in_the_way(session_id: str | None) -> Conflict:
     return Conflict(
         "active_session",
         "You have a session already. End or cancel it first.",
-        session_id=lock["session_id"] if lock else None,
+        session_id=session_id,
     )
 
 
@@ -792,7 +815,8 @@ def for_party(session_id: str, by: str, now: datetime) -> Session:
 class Details:
     """A session with what this viewer may know besides.
 
-    ``contact`` is for the customer and the assigned mechanic; ``mechanic`` is the assigned one.
+    ``contact`` and ``attachments`` are for the customer and the assigned mechanic; ``mechanic`` is
+    the assigned one.
     ``preferred_outcome`` and ``options`` are the customer's to know.
     """
 
@@ -802,6 +826,7 @@ class Details:
     mechanic: Mechanic | None
     preferred_outcome: str | None = None
     options: tuple[WayOn, ...] = ()
+    attachments: tuple[Link, ...] = ()
 
 
 def details(session: Session, viewer_id: str, now: datetime) -> Details:
@@ -811,14 +836,18 @@ def details(session: Session, viewer_id: str, now: datetime) -> Details:
     is_customer = viewer_id == session.customer_id
     goes_by_dispatch = session.preferred_mechanic_id or session.status is Status.PENDING
     dispatch = offers.find_dispatch(session.id) if is_customer and goes_by_dispatch else None
+    contact = store.find_contact(session.id) if knows_customer else None
     return Details(
         session=rules.seen_by(session, viewer_id),
         viewer_id=viewer_id,
-        contact=store.find_contact(session.id) if knows_customer else None,
+        contact=contact,
         mechanic=mechanics.get(session.mechanic_id) if session.mechanic_id and is_party else None,
         preferred_outcome=_preferred_outcome(session, dispatch, now) if is_customer else None,
         options=rules.ways_on(session, all_offline=dispatch is not None and dispatch.all_offline)
         if is_customer
+        else (),
+        attachments=tuple(uploads.link_to(each, now) for each in contact.attachments)
+        if contact
         else (),
     )
 
@@ -920,3 +949,70 @@ def latest_of(customer_id: str) -> Session | None:
     """The session that a customer booked last, as stored; listed, so it may lag a moment behind."""
     page = store.of_customer(customer_id, 1, None)
     return next(iter(store.sessions_of(page)), None)
+
+
+# Forgetting a customer
+
+
+def unfinished_of(customer_id: str, now: datetime) -> Session | None:
+    """A session of the customer that is to come or under way; listed, so it may lag behind."""
+    for session in _all_of(customer_id):
+        session = _as_of(session, now)
+        if session.status in ACTIVE or session.status is Status.SCHEDULED:
+            return session
+    return None
+
+
+def _all_of(customer_id: str) -> Iterator[Session]:
+    cursor = None
+    while True:
+        page = store.of_customer(customer_id, 100, cursor)
+        yield from store.sessions_of(page)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def check_no_active(tx: Transaction, customer_id: str) -> None:
+    """Provided that the customer has no active session. Raises Conflict ``active_session``."""
+    store.check_unlocked(tx, customer_id, _has_active_session)
+
+
+def to_forget(customer_id: str, now: datetime) -> Iterator[str]:
+    """The sessions of a customer that tell whose they are still; all of them are over.
+
+    A booking that was too new to be seen when the customer asked for it is called off.
+    """
+    for session in _all_of(customer_id):
+        if rules.without_customer(session) is session:
+            continue
+        settled = _settled(session.id, now)
+        if settled.status in ACTIVE or settled.status is Status.SCHEDULED:
+            cancel_session(settled.id, customer_id, None, now)
+        yield settled.id
+
+
+def facts_of(session_id: str) -> list[Item]:
+    """All that has happened to a session, oldest first."""
+    return store.facts_of(session_id)
+
+
+def forget(session_id: str) -> None:
+    """Take out of a session that is over what tells whose it was. Twice is once.
+
+    The session itself comes last: once it tells nothing any more, nothing else does.
+    """
+    rows = {id_ for fact in facts_of(session_id) for id_ in rules.assignments_in(fact)}
+    offers.forget_customer(session_id, rows)
+    _anonymise(session_id)
+
+
+@decides_anew
+def _anonymise(session_id: str) -> None:
+    session = _stored(session_id)
+    anonymous = rules.without_customer(session)
+    if anonymous is session:
+        return
+    with Transaction() as tx:
+        store.put(tx, anonymous)
+        store.put_contact(tx, session_id, rules.nobodys(store.find_contact(session_id)))

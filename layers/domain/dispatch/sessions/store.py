@@ -118,6 +118,11 @@ def unlock(tx: Transaction, session: Session) -> None:
     )
 
 
+def check_unlocked(tx: Transaction, customer_id: str, otherwise: Otherwise) -> None:
+    """Provided that the customer has no active session."""
+    tx.check(_lock_key(customer_id), when=IS_NEW, values={}, otherwise=otherwise)
+
+
 def of_customer(customer_id: str, limit: int, cursor: str | None) -> Page:
     """Newest first; ``items`` as ``session_of`` takes them."""
     return query(
@@ -144,6 +149,11 @@ def of_mechanic(mechanic_id: str, limit: int, cursor: str | None) -> Page:
 
 def sessions_of(page: Page) -> list[Session]:
     return [_session(item) for item in page.items]
+
+
+def facts_of(session_id: str) -> list[Item]:
+    """All of the session's facts, oldest first, as messages."""
+    return [message(item) for item in query(subject(session_id), prefix=EVENT_PREFIX).items]
 
 
 def events_of(session_id: str, limit: int, cursor: str | None) -> Page:

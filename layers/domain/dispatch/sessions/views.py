@@ -25,6 +25,7 @@ from dispatch.policy.model import SessionType
 from dispatch.sessions import examples, rules
 from dispatch.sessions.model import AWAITING, Party, PaymentMethod, Session, Status
 from dispatch.sessions.service import Details, Sessions
+from dispatch.uploads.model import Link
 
 
 class IntakeView(View):
@@ -64,12 +65,14 @@ class IntakeView(View):
 
 
 class VehicleView(View):
-    """The car. Who has not accepted the session sees no VIN."""
+    """The car, as it was when it was booked. Who has not accepted sees no VIN and no plate."""
 
     year: int
     make: str
     model: str
     vin: str | None = None
+    plate: str | None = None
+    odometer_km: int | None = None
 
 
 class RefundView(View):
@@ -158,11 +161,31 @@ class PreferredView(View):
     outcome: str = Field(examples=["offered"])
 
 
+class AttachmentView(View):
+    """A file that the customer has sent along. Files are kept for 180 days."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+    url: str = Field(description="Where it can be read, without a token")
+    url_expires_at: Instant = Field(description="Ask again for another one by then")
+
+    @classmethod
+    def of(cls, link: Link) -> "AttachmentView":
+        return cls(
+            key=link.attachment.key,
+            content_type=link.attachment.content_type,
+            size_bytes=link.attachment.size_bytes,
+            url=link.url,
+            url_expires_at=link.url_expires_at,
+        )
+
+
 class SessionView(View):
     """A session as its customer or its mechanic sees it.
 
-    ``customer``, ``concern`` and the VIN are for the assigned mechanic and the customer; a
-    mechanic who has not accepted gets ``concern_preview`` and ``city``.
+    ``customer``, ``concern``, ``attachments``, VIN and plate are for the assigned mechanic and the
+    customer; a mechanic who has not accepted gets ``concern_preview`` and ``city``.
     """
 
     model_config = by_example(examples.WAITING)
@@ -182,6 +205,7 @@ class SessionView(View):
     keywords: tuple[str, ...]
     concern_preview: str
     concern: str | None
+    attachments: list[AttachmentView] = Field([], description="What was sent along")
     vehicle: VehicleView | None
     city: str | None
     created_at: Instant
@@ -222,6 +246,7 @@ class SessionView(View):
             request_type=session.request_type,
             requested_brand=session.requested_brand,
             concern=contact.concern if contact else None,
+            attachments=[AttachmentView.of(link) for link in details.attachments],
             vehicle=VehicleView.model_validate(session.vehicle) if session.vehicle else None,
             awaiting_until=session.awaiting_until if awaits else None,
             pending_since=session.pending_since,

@@ -70,7 +70,7 @@ def _event(type_: EventType, entry: Entry, now: datetime, **facts: Any) -> Event
 def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) -> Listed:
     """The customer waits to be told. Who waits for the same already keeps entry and place.
 
-    Raises Invalid for a mechanic who is not there for them.
+    Raises Invalid for a mechanic who is not there for them, Conflict ``erased``.
     """
     before = store.find(customer_id, rules.target_key(wish))
     if before:
@@ -95,6 +95,7 @@ def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) 
     with Transaction() as tx:
         if once:
             once.remember(tx, listed, now)
+        customers.check_not_erased(tx, customer_id)
         store.put(tx, entry, before)
         expires_at = format_time(entry.expires_at)
         tx.record(_event(EventType.WAITLIST_JOINED, entry, now, expires_at=expires_at))
@@ -130,6 +131,14 @@ def leave(entry_id: str, by: str, now: datetime) -> None:
     entry = _settled(entry, now)
     if entry.status in OPEN:
         _move(entry, rules.leave(entry, now), now)
+
+
+def forget(customer_id: str, now: datetime) -> None:
+    """The customer waits for nothing, and never did. Forgetting twice is forgetting once."""
+    for entry in store.all_of(customer_id):
+        leave(entry.id, customer_id, now)
+        with Transaction() as tx:
+            store.forget(tx, entry)
 
 
 # What happens meanwhile

@@ -112,6 +112,11 @@ def put(tx: Transaction, entry: Entry, before: Entry | None) -> None:
         _put_place(tx, entry)
 
 
+def forget(tx: Transaction, entry: Entry) -> None:
+    """Drop an entry that is closed: it has no place any more."""
+    tx.delete(_key(entry.customer_id, target_key(entry.wish)))
+
+
 # Lines
 
 
