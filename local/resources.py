@@ -58,6 +58,10 @@ PLATFORM_APPLICATION_PARAMETERS = {
 MAIL_SENDER_PARAMETER = "MailSender"
 MAIL_SENDER = "notices@dispatch.example"
 
+# Empty by default: photos are read from CloudFront, of which there is none here.
+PHOTOS_URL_PARAMETER = "PhotosUrl"
+PHOTOS_BUCKET = "UploadsBucket"
+
 # An operator puts these secrets into SSM. Here there is a stand-in, with secrets of its own.
 STRIPE_API_BASE_PARAMETER = "StripeApiBase"
 STRIPE_WEBHOOK_SECRET_PARAMETER = "StripeWebhookSecretName"
@@ -65,21 +69,18 @@ STRIPE_SECRET_PARAMETERS = {
     "StripeApiKeyName": "sk_test_",
     STRIPE_WEBHOOK_SECRET_PARAMETER: "whsec_",
 }
-# Empty by default: photos are read from CloudFront, of which there is none here.
-PHOTOS_URL_PARAMETER = "PhotosUrl"
-PHOTOS_BUCKET = "UploadsBucket"
 
 Properties = dict[str, Any]
 
 
 def given_parameters(clients: Clients, template: Template) -> dict[str, str]:
     """What an operator would set up by hand and name in a parameter, made; parameter to value."""
-    return {
-        **platform_applications(clients, template),
-        **mail_sender(clients, template),
-        **stripe_account(clients, template),
-        **photos_url(clients, template),
-    }
+    return (
+        platform_applications(clients, template)
+        | mail_sender(clients, template)
+        | stripe_account(clients, template)
+        | photos_url(clients, template)
+    )
 
 
 def platform_applications(clients: Clients, template: Template) -> dict[str, str]:
@@ -101,6 +102,15 @@ def mail_sender(clients: Clients, template: Template) -> dict[str, str]:
         return {}
     clients.ses.create_email_identity(EmailIdentity=MAIL_SENDER)
     return {MAIL_SENDER_PARAMETER: MAIL_SENDER}
+
+
+def photos_url(clients: Clients, template: Template) -> dict[str, str]:
+    """Where moto answers for the bucket of photos, if the template has a parameter for that."""
+    if PHOTOS_URL_PARAMETER not in template.get("Parameters", {}):
+        return {}
+    bucket = template["Resources"][PHOTOS_BUCKET].get("Properties", {}).get("BucketName")
+    assert bucket is None, "named as the stack names buckets"
+    return {PHOTOS_URL_PARAMETER: f"{clients.s3.meta.endpoint_url}/{_bucket_name(PHOTOS_BUCKET)}"}
 
 
 def stripe_account(clients: Clients, template: Template) -> dict[str, str]:
@@ -126,15 +136,6 @@ def stripe_webhook_secret(clients: Clients, template: Template) -> str | None:
     if name is None:
         return None
     return str(clients.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
-
-
-def photos_url(clients: Clients, template: Template) -> dict[str, str]:
-    """Where moto answers for the bucket of photos, if the template has a parameter for that."""
-    if PHOTOS_URL_PARAMETER not in template.get("Parameters", {}):
-        return {}
-    bucket = template["Resources"][PHOTOS_BUCKET].get("Properties", {}).get("BucketName")
-    assert bucket is None, "named as the stack names buckets"
-    return {PHOTOS_URL_PARAMETER: f"{clients.s3.meta.endpoint_url}/{_bucket_name(PHOTOS_BUCKET)}"}
 
 
 Maker = Callable[[str, str, Properties], Made]

@@ -1,10 +1,11 @@
 """Fixtures shared by all tests: an AWS of their own for each test, in process, on moto."""
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import pytest
 from moto import mock_aws
-from moto.cognitoidp.models import cognitoidp_backends
+from moto.cognitoidp.models import CognitoIdpUserPool, cognitoidp_backends
 from moto.s3.models import s3_backends
 from moto.scheduler.models import scheduler_backends
 from moto.sns.models import sns_backends
@@ -91,6 +92,7 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
         made[f"{name.upper()}_QUEUE_URL"] = (
             f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{queue.name}"
         )
+    made["USER_POOL_ID"] = _make_the_users()
     sns = sns_backends[ACCOUNT][REGION]
     made["TOPIC_ARN"] = sns.create_topic("events").arn
     for variable, platform in (
@@ -100,6 +102,22 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
     ):
         made[variable] = sns.create_platform_application(platform, platform, {}).arn
     return made
+
+
+def _make_the_users() -> str:
+    """A pool with the groups and nobody in them; the same object again and again, emptied."""
+    pool, backend = _user_pool(), cognitoidp_backends[ACCOUNT][REGION]
+    pool.users.clear()
+    pool.groups.clear()
+    backend.user_pools[pool.id] = pool
+    for group in ("customer", "mechanic"):
+        backend.create_group(pool.id, group, "", "", 0)
+    return str(pool.id)
+
+
+@functools.cache
+def _user_pool() -> CognitoIdpUserPool:
+    return CognitoIdpUserPool(ACCOUNT, REGION, "users", {})
 
 
 @pytest.fixture
@@ -118,16 +136,6 @@ def stripe_account(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
     account = StandIn(clock)
     monkeypatch.setattr("dispatch.payments.stripe_api._http", lambda: stripe.FastStripe(account))
     return account
-
-
-@pytest.fixture
-def user_pool(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There are users, too, and their groups. Slow to set up for every test."""
-    users = cognitoidp_backends[ACCOUNT][REGION]
-    pool_id = users.create_user_pool("users", {}).id
-    for group in ("customer", "mechanic"):
-        users.create_group(pool_id, group, "", "", 0)
-    monkeypatch.setenv("USER_POOL_ID", pool_id)
 
 
 @pytest.fixture

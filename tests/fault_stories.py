@@ -1846,7 +1846,7 @@ def the_sweeper_finds_what_a_suspended_mechanic_has_in_hand(world: FastWorld) ->
 
 @story
 def a_customer_writes_their_profile(world: FastWorld) -> Plot:
-    customers.upsert({"id": "customer", "name": "Jo", "credits": 40})
+    customers.upsert({"id": "customer", "name": "Jo"})
     given = Customer(id="customer", name="Jo Driver", location=DOWNTOWN)
 
     def then() -> None:

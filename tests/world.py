@@ -76,8 +76,8 @@ class World:
             "TimersSubscription": timers.handle,
             "NotifySubscription": notifications.notify,
             "TurnsSubscription": waitlist.hear,
-            "RefundsSubscription": refunds.hear,
             "AccountsSubscription": accounts.hear,
+            "RefundsSubscription": refunds.hear,
         }
 
     @property

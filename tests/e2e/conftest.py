@@ -31,8 +31,8 @@ SHARE_A_STACK = frozenset(
         "test_idempotency_keys",
         "test_main_job",
         "test_notices",
-        "test_profiles",
         "test_people",
+        "test_profiles",
         "test_races",
         "test_waitlist",
     }

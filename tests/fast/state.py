@@ -81,12 +81,12 @@ def _stored(world: FastWorld, without: Set[str]) -> Iterator[str]:
             in_use.add(row.item["endpoint_arn"][1])
     for name, content in world.bucket.objects.items():
         yield f"object {name} {gzip.decompress(content).decode()}"
-    for kind in (world.stripe.checkouts, world.stripe.payments, world.stripe.refunds):
-        yield from (f"stripe {json.dumps(thing, sort_keys=True)}" for thing in kind.values())
     for name, file in world.bucket.uploads.items():
         yield f"file {name} {file!r}"
     for name, groups in world.users.users.items():
         yield f"user {name} {sorted(groups)}"
+    for kind in (world.stripe.checkouts, world.stripe.payments, world.stripe.refunds):
+        yield from (f"stripe {json.dumps(thing, sort_keys=True)}" for thing in kind.values())
     # Nothing is sent to an endpoint that no device has: one may stay behind.
     for arn in in_use & world.topic.endpoints.keys():
         yield f"endpoint {arn} {world.topic.endpoints[arn]}"

@@ -109,11 +109,10 @@ class FastWorld(World):
         self.scheduler = FastScheduler(clock)
         self.topic = FastTopic(self._fan_out)
         self.mail = FastMail()
-        self.bucket = FastBucket()
-        self.stripe = StandIn(clock)
-        self.parameters = FastParameters(dict(stripe.SECRETS))
         self.bucket = FastBucket(lambda event: self.queues.put(UPLOADED, event))
         self.users = FastUsers()
+        self.stripe = StandIn(clock)
+        self.parameters = FastParameters(dict(stripe.SECRETS))
         self.dead_letters: list[Message] = []
         self.keyed = True
         """Whether HTTP callers send an Idempotency-Key."""
@@ -130,8 +129,8 @@ class FastWorld(World):
             "sns": self.topic,
             "sesv2": self.mail,
             "s3": self.bucket,
-            "ssm": self.parameters,
             "cognito-idp": self.users,
+            "ssm": self.parameters,
         }
         self.clients = {name: self.faults.around(name, each) for name, each in services.items()}
 
@@ -154,10 +153,9 @@ class FastWorld(World):
         held = (self.queues.messages, self.scheduler.schedules, self.topic.endpoints)
         messages, schedules, endpoints = copy.deepcopy(held)
         pushes, mails = list(self.topic.pushes), list(self.mail.mails)
-        objects = dict(self.bucket.objects)
-        stripe_now = _state_of(self.stripe)
         objects, files = dict(self.bucket.objects), dict(self.bucket.uploads)
         users = copy.deepcopy(self.users.users)
+        stripe_now = _state_of(self.stripe)
 
         def put_back() -> None:
             table_back()
@@ -167,11 +165,10 @@ class FastWorld(World):
             self.scheduler.schedules = dict(schedules)
             self.topic.endpoints = copy.deepcopy(endpoints)
             self.topic.pushes, self.mail.mails = list(pushes), list(mails)
-            self.bucket.objects = dict(objects)
-            for name, value in copy.deepcopy(stripe_now).items():
-                setattr(self.stripe, name, value)
             self.bucket.objects, self.bucket.uploads = dict(objects), dict(files)
             self.users.users = copy.deepcopy(users)
+            for name, value in copy.deepcopy(stripe_now).items():
+                setattr(self.stripe, name, value)
             for forgotten in (self.dead_letters, self.refusals, self.failures):
                 forgotten.clear()
             forget_everything()

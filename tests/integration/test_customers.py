@@ -141,12 +141,6 @@ def test_a_phone_is_dialled_from_where_its_owner_is(call: Any) -> None:
     assert call("PUT", "/profile", body).body["phone"] == "+33612345678"
 
 
-def test_a_profile_leaves_credits_as_they_are(call: Any, clock: Clock) -> None:
-    payments.adjust(CUSTOMER, 40, clock())
-    call("PUT", "/profile", PROFILE)
-    assert payments.ledger_of(CUSTOMER, 10, None).balance.credits == 40
-
-
 def test_mechanics_have_no_such_profile(call: Any) -> None:
     assert call("GET", "/profile", groups="[mechanic]").status == 403
 

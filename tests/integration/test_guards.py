@@ -1025,67 +1025,6 @@ def _others() -> Iterator[Case]:
     )
 
 
-def _enters(
-    tx: Transaction, amount: int, number: int, *, entry_id: str = "entry", balance: int = 5
-) -> None:
-    entry = payment_rules.entry(
-        Balance(CUSTOMER, balance - amount, number - 1),
-        EntryKind.GRANT,
-        amount,
-        entry_id=entry_id,
-        now=NOON,
-    )
-    payment_items.put_entry(
-        tx,
-        entry,
-        otherwise=lambda old: payments._why_not_taken(old, -amount, Balance(CUSTOMER)),
-    )
-
-
-def _pays(tx: Transaction, version: int) -> None:
-    paid = Paid(SESSION, "pi_1", 999, "cad")
-    payment = payment_rules.receive(paid, CUSTOMER, NOON)
-    payment_items.put_payment(tx, replace(payment, version=version))
-
-
-def _hears(tx: Transaction) -> None:
-    payments.hear(tx, Notice("evt_1", "charge.refunded", None), NOON)
-
-
-def _opens_checkout(tx: Transaction) -> None:
-    payment_items.put_checkout(tx, Checkout(SESSION, "cs_1", "https://pay.example"))
-
-
-def _payments() -> Iterator[Case]:
-    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
-        where = f"payments.store.{function}"
-        return Case(where=where, clause=clause, given=given, write=write, **more)
-
-    five = written(partial(_enters, amount=5, number=1))
-    six = written(
-        partial(_enters, amount=5, number=1),
-        partial(_enters, amount=1, number=2, entry_id="second", balance=6),
-    )
-    takes = partial(_enters, number=2, entry_id="another")
-    yield case("put_entry/2", "#entries = :entries_read", six, partial(takes, amount=-1, balance=4))
-    yield case(
-        "put_entry/2",
-        "#credits >= :taken",
-        five,
-        partial(takes, amount=-6, balance=-1),
-        refusal=TooFewCredits,
-    )
-    gives = partial(_enters, amount=1, entry_id="another", balance=6)
-    yield case("put_entry/3", IS_NEW, five, partial(gives, number=1))
-    yield case("put_entry/3", "#entries = :entries_read", six, partial(gives, number=2))
-    yield case("put_entry/1", IS_NEW, five, partial(_enters, amount=1, number=2, balance=6))
-    first = written(partial(_pays, version=1))
-    yield case("put_payment", IS_NEW, first, partial(_pays, version=1))
-    yield case("put_payment", SAME_VERSION, first, partial(_pays, version=3))
-    yield case("put_checkout", IS_NEW, written(_opens_checkout), _opens_checkout)
-    yield case("put_heard", IS_NEW, written(_hears), _hears, refusal=payments.AlreadyHeard)
-
-
 def a_customer(**fields: Any) -> Customer:
     return Customer(**{"id": CUSTOMER, "name": "Jo"} | fields)
 
@@ -1166,6 +1105,67 @@ def _uploads() -> Iterator[Case]:
             given=first,
             write=partial(put, version=version),
         )
+
+
+def _enters(
+    tx: Transaction, amount: int, number: int, *, entry_id: str = "entry", balance: int = 5
+) -> None:
+    entry = payment_rules.entry(
+        Balance(CUSTOMER, balance - amount, number - 1),
+        EntryKind.GRANT,
+        amount,
+        entry_id=entry_id,
+        now=NOON,
+    )
+    payment_items.put_entry(
+        tx,
+        entry,
+        otherwise=lambda old: payments._why_not_taken(old, -amount, Balance(CUSTOMER)),
+    )
+
+
+def _pays(tx: Transaction, version: int) -> None:
+    paid = Paid(SESSION, "pi_1", 999, "cad")
+    payment = payment_rules.receive(paid, CUSTOMER, NOON)
+    payment_items.put_payment(tx, replace(payment, version=version))
+
+
+def _hears(tx: Transaction) -> None:
+    payments.hear(tx, Notice("evt_1", "charge.refunded", None), NOON)
+
+
+def _opens_checkout(tx: Transaction) -> None:
+    payment_items.put_checkout(tx, Checkout(SESSION, "cs_1", "https://pay.example"))
+
+
+def _payments() -> Iterator[Case]:
+    def case(function: str, clause: str, given: Given, write: Write, **more: Any) -> Case:
+        where = f"payments.store.{function}"
+        return Case(where=where, clause=clause, given=given, write=write, **more)
+
+    five = written(partial(_enters, amount=5, number=1))
+    six = written(
+        partial(_enters, amount=5, number=1),
+        partial(_enters, amount=1, number=2, entry_id="second", balance=6),
+    )
+    takes = partial(_enters, number=2, entry_id="another")
+    yield case("put_entry/2", "#entries = :entries_read", six, partial(takes, amount=-1, balance=4))
+    yield case(
+        "put_entry/2",
+        "#credits >= :taken",
+        five,
+        partial(takes, amount=-6, balance=-1),
+        refusal=TooFewCredits,
+    )
+    gives = partial(_enters, amount=1, entry_id="another", balance=6)
+    yield case("put_entry/3", IS_NEW, five, partial(gives, number=1))
+    yield case("put_entry/3", "#entries = :entries_read", six, partial(gives, number=2))
+    yield case("put_entry/1", IS_NEW, five, partial(_enters, amount=1, number=2, balance=6))
+    first = written(partial(_pays, version=1))
+    yield case("put_payment", IS_NEW, first, partial(_pays, version=1))
+    yield case("put_payment", SAME_VERSION, first, partial(_pays, version=3))
+    yield case("put_checkout", IS_NEW, written(_opens_checkout), _opens_checkout)
+    yield case("put_heard", IS_NEW, written(_hears), _hears, refusal=payments.AlreadyHeard)
 
 
 REFUSED = [

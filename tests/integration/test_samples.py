@@ -75,7 +75,7 @@ def _body(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def invoke(user_pool: None, world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Hand a sample to its entry point. New things get the ids that the samples speak of."""
     session_id = SAMPLES["sessions.get"]["pathParameters"]["session_id"]
     assignment_id = SAMPLES["queue.accept"]["pathParameters"]["assignment_id"]
@@ -246,6 +246,40 @@ def test_the_samples_tell_of_a_calendar(invoke: Invoke) -> None:
     assert slots() == 29
 
 
+def test_the_samples_tell_of_a_customer_and_their_car(invoke: Invoke) -> None:
+    assert _status(invoke("customers.replace"))[0] == 200
+    assert json.loads(invoke("customers.profile")["body"])["locale"] == "fr-CA"
+    assert _status(invoke("customers.add-vehicle"))[0] == 201
+    assert len(json.loads(invoke("customers.vehicles")["body"])["items"]) == 1
+    assert _status(invoke("customers.remove-vehicle"))[0] == 204
+    assert json.loads(invoke("customers.vehicles")["body"])["items"] == []
+    assert _status(invoke("customers.erase"))[0] == 204
+    assert invoke("accounts.CustomerErased") == {"batchItemFailures": []}
+    assert _status(invoke("customers.profile"))[0] == 404
+
+
+def test_the_sample_of_a_new_user_is_handed_back(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = SAMPLES["signup.confirmed"]
+    monkeypatch.setitem(sample, "userPoolId", settings.user_pool_id())
+    aws.cognito_idp().admin_create_user(
+        UserPoolId=sample["userPoolId"], Username=sample["userName"]
+    )
+    assert invoke("signup.confirmed") == sample
+
+
+def test_the_samples_tell_of_a_file(invoke: Invoke) -> None:
+    assert _status(invoke("uploads.photo"))[0] == 201
+    post = json.loads(invoke("uploads.attachment")["body"])
+    bucket = settings.uploads_bucket()
+    aws.s3().put_object(Bucket=bucket, Key=post["fields"]["key"], Body=JPEG)
+    assert invoke("uploaded.hello") == {"batchItemFailures": []}
+    assert invoke("uploaded.Post") == {"batchItemFailures": []}
+    kept = aws.s3().list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["Key"] for each in kept] == [post["key"]]
+
+
 def test_the_samples_tell_of_the_policy(invoke: Invoke) -> None:
     assert json.loads(invoke("admin.policy")["body"])["version"] == 1
     assert _status(invoke("admin.change-policy"))[0] == 200
@@ -297,40 +331,6 @@ def test_the_samples_tell_of_paying_and_of_the_money_back(
     assert [fact["returned_cents"] for fact in world.facts("RefundMade")] == [999]
     (due,) = world.facts("RefundDue")
     assert set(due) == set(_body("refunds.RefundDue"))
-
-
-def test_the_samples_tell_of_a_customer_and_their_car(invoke: Invoke) -> None:
-    assert _status(invoke("customers.replace"))[0] == 200
-    assert json.loads(invoke("customers.profile")["body"])["locale"] == "fr-CA"
-    assert _status(invoke("customers.add-vehicle"))[0] == 201
-    assert len(json.loads(invoke("customers.vehicles")["body"])["items"]) == 1
-    assert _status(invoke("customers.remove-vehicle"))[0] == 204
-    assert json.loads(invoke("customers.vehicles")["body"])["items"] == []
-    assert _status(invoke("customers.erase"))[0] == 204
-    assert invoke("accounts.CustomerErased") == {"batchItemFailures": []}
-    assert _status(invoke("customers.profile"))[0] == 404
-
-
-def test_the_sample_of_a_new_user_is_handed_back(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sample = SAMPLES["signup.confirmed"]
-    monkeypatch.setitem(sample, "userPoolId", settings.user_pool_id())
-    aws.cognito_idp().admin_create_user(
-        UserPoolId=sample["userPoolId"], Username=sample["userName"]
-    )
-    assert invoke("signup.confirmed") == sample
-
-
-def test_the_samples_tell_of_a_file(invoke: Invoke) -> None:
-    assert _status(invoke("uploads.photo"))[0] == 201
-    post = json.loads(invoke("uploads.attachment")["body"])
-    bucket = settings.uploads_bucket()
-    aws.s3().put_object(Bucket=bucket, Key=post["fields"]["key"], Body=JPEG)
-    assert invoke("uploaded.hello") == {"batchItemFailures": []}
-    assert invoke("uploaded.Post") == {"batchItemFailures": []}
-    kept = aws.s3().list_objects_v2(Bucket=bucket)["Contents"]
-    assert [each["Key"] for each in kept] == [post["key"]]
 
 
 QUEUES = ("matching", "timers", "notify", "turns", "accounts")

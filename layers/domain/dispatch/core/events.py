@@ -62,14 +62,14 @@ class EventType(StrEnum):
     WAITLIST_WOKEN = "WaitlistWoken"
     WAITLIST_ENDED = "WaitlistEnded"
     DEVICE_DISABLED = "DeviceDisabled"
+    UPLOAD_CONFIRMED = "UploadConfirmed"
+    UPLOAD_REJECTED = "UploadRejected"
+    CUSTOMER_ERASED = "CustomerErased"
     POLICY_CHANGED = "PolicyChanged"
     PAYMENT_RECEIVED = "PaymentReceived"
     REFUND_DUE = "RefundDue"
     REFUND_MADE = "RefundMade"
     REFUND_FAILED = "RefundFailed"
-    UPLOAD_CONFIRMED = "UploadConfirmed"
-    UPLOAD_REJECTED = "UploadRejected"
-    CUSTOMER_ERASED = "CustomerErased"
 
 
 @dataclass(frozen=True, slots=True)

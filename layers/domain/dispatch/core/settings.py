@@ -75,6 +75,22 @@ def snapshot_bucket() -> str:
 
 
 @cache
+def uploads_bucket() -> str:
+    return _required("UPLOADS_BUCKET")
+
+
+@cache
+def photos_url() -> str:
+    """Where everybody can read what lies under ``photos/`` in the bucket of uploads."""
+    return _required("PHOTOS_URL").rstrip("/")
+
+
+@cache
+def user_pool_id() -> str:
+    return _required("USER_POOL_ID")
+
+
+@cache
 def refunds_queue_url() -> str:
     return _required("REFUNDS_QUEUE_URL")
 
@@ -113,22 +129,6 @@ def payment_success_url() -> str:
 def payment_cancel_url() -> str:
     """Where a customer goes who does not want to pay now; as ``payment_success_url``."""
     return _required("PAYMENT_CANCEL_URL")
-
-
-@cache
-def uploads_bucket() -> str:
-    return _required("UPLOADS_BUCKET")
-
-
-@cache
-def photos_url() -> str:
-    """Where everybody can read what lies under ``photos/`` in the bucket of uploads."""
-    return _required("PHOTOS_URL").rstrip("/")
-
-
-@cache
-def user_pool_id() -> str:
-    return _required("USER_POOL_ID")
 
 
 @cache

@@ -59,11 +59,6 @@ MOST_VEHICLES = 50
 """In one garage: more is a dealer's, or a mistake."""
 
 
-def without_person(customer: Customer) -> Customer:
-    """What stays of a customer who is erased: the id, under which the books are kept."""
-    return Customer(id=customer.id)
-
-
 def too_many_vehicles() -> Conflict:
     return Conflict(
         "too_many_vehicles",

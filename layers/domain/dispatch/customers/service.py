@@ -135,7 +135,7 @@ def erase(tx: Transaction, customer_id: str, now: datetime) -> None:
     """
     store.mark_erased(tx, customer_id, now)
     if before := store.find(customer_id):
-        store.put_profile(tx, rules.without_person(before), before)
+        store.put_profile(tx, Customer(id=customer_id), before)
     facts = {"customer_id": customer_id}
     tx.record(Event(EventType.CUSTOMER_ERASED, store.subject(customer_id), now, facts))
 

@@ -112,6 +112,18 @@ CANCELLED = WAITING | {
     "poll_after_s": 30,
 }
 
+ACCEPTED = WAITING | {
+    "customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE},
+    "attachments": [
+        {
+            "key": f"attachments/{CUSTOMER_ID}/01KJQDN4S2M8G0C5Q7XJ3VBEZT",
+            "content_type": "image/jpeg",
+            "size_bytes": 482133,
+            "url": "https://uploads.s3.ca-central-1.amazonaws.com/attachments/...",
+            "url_expires_at": "2026-03-02T15:00:00.000Z",
+        }
+    ],
+}
 CALLED_OFF: _Example = {
     "id": SESSION_ID,
     "status": "cancelled",
@@ -142,18 +154,6 @@ REASSIGNED = CALLED_OFF | {
 }
 
 ACCEPTED = WAITING | {"customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE}}
-ACCEPTED = WAITING | {
-    "customer": {"id": CUSTOMER_ID, "name": NAME, "phone": PHONE},
-    "attachments": [
-        {
-            "key": f"attachments/{CUSTOMER_ID}/01KJQDN4S2M8G0C5Q7XJ3VBEZT",
-            "content_type": "image/jpeg",
-            "size_bytes": 482133,
-            "url": "https://uploads.s3.ca-central-1.amazonaws.com/attachments/...",
-            "url_expires_at": "2026-03-02T15:00:00.000Z",
-        }
-    ],
-}
 """As its mechanic sees it."""
 
 SCHEDULED = WAITING | {

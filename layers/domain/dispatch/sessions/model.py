@@ -121,8 +121,8 @@ class Contact:
     concern: str
     waiver_full_name: str | None = None
     waiver_signed_at: datetime | None = None
-    rating_comment: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    rating_comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
