@@ -11,7 +11,6 @@ from dispatch.core.table import Key, get
 from dispatch.customers import rules
 from dispatch.customers import service as customers
 from dispatch.customers.model import Location, Vehicle
-from dispatch.payments import service as payments
 from dispatch.sessions import service as sessions
 from tests.builders import CUSTOMER, an_http_event
 from tests.clock import Clock
