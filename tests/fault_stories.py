@@ -17,7 +17,6 @@ from dispatch.accounts import service as accounts
 from dispatch.calendar import service as calendar
 from dispatch.calendar.model import Booking
 from dispatch.core.errors import NotFound
-from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.table import Transaction
 from dispatch.core.time import format_time
@@ -1960,18 +1959,15 @@ def a_booking_takes_along_what_the_bucket_tells_of_late(world: FastWorld) -> Plo
 
 
 @story
-def a_mechanic_is_approved(world: FastWorld) -> Plot:
+def who_is_approved_gets_the_group(world: FastWorld) -> Plot:
     world.users.users["a"] = {"customer"}
-
-    def record() -> None:
-        with Transaction() as tx:
-            facts = {"mechanic_id": "a"}
-            tx.record(Event(EventType.MECHANIC_APPROVED, "MECHANIC#a", world.now, facts))
+    world.mechanic("a", on_shift=False, status="pending")
+    world.drain()
 
     def end() -> None:
         assert world.users.users == {"a": {"customer", "mechanic"}}
 
-    return Plot(lambda: world.call(lambda _once: record()), end, frozenset({"MechanicApproved"}))
+    return Plot(lambda: decide(world, StandingMove.APPROVE), end)
 
 
 @story

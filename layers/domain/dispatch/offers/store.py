@@ -216,7 +216,7 @@ def forget_customer(tx: Transaction, assignment: Assignment) -> None:
     tx.update(
         _assignment_key(assignment.id),
         "SET #details = :details",
-        {":details": msgspec.json.encode(anonymous).decode()},
+        {":details": msgspec.json.encode(anonymous, order="deterministic").decode()},
         when="attribute_exists(#pk)",
     )
 
