@@ -46,8 +46,8 @@ endef
 test: setup lint ## Lint, types, import contracts, and all tests but the long ones
 	@mkdir -p .local; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
 	trap 'kill $$types 2>/dev/null' INT TERM; \
-	echo "$(PYTEST) -n 2 tests/unit tests/integration tests/template"; \
-	$(PYTEST) -n 2 tests/unit tests/integration tests/template; tests=$$?; \
+	echo "$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template"; \
+	$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template; tests=$$?; \
 	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat .local/types.log; \
 	test $$tests = 0 && test $$types = 0
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e

@@ -1788,7 +1788,7 @@ def a_photo_completes_a_profile(world: FastWorld) -> Plot:
     world.drain()
 
     def then() -> None:
-        world.call(lambda _once: mechanics.set_photo("a", "photos/1", world.now))
+        world.call(lambda _once: mechanics.set_photo("a", "https://photos.example/1", world.now))
 
     def end() -> None:
         mechanic = mechanics.get("a")

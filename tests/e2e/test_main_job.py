@@ -691,6 +691,9 @@ def test_another_customer_pays_by_stripe_and_gets_the_money_back(
     session_id = town.seek(customer, plan="quick", payment_method="stripe")
     assert customer.session(session_id)["next"] == "pay"
     assert not mechanic.was_asked(session_id)
+    stack.stripe("down", down=True)
+    assert "Try again" in refused(customer.act(session_id, "checkout"), 503)["detail"]
+    stack.stripe("down", down=False)
     page = answer(customer.act(session_id, "checkout"))
     assert answer(customer.act(session_id, "checkout")) == page
 

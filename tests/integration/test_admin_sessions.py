@@ -11,8 +11,9 @@ from dispatch.core.errors import IllegalMove, NotFound
 from dispatch.core.ids import new_id
 from dispatch.core.table import Key, get
 from dispatch.offers.model import AssignmentStatus
+from dispatch.payments import service as payments
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Party, Refund, Session, Status
+from dispatch.sessions.model import Party, PaymentMethod, Refund, Session, Status
 from tests.calendar_builders import an_availability
 from tests.calls import call
 from tests.entry_points import load
@@ -120,6 +121,21 @@ def test_cancelled_again_it_is_as_it_was(world: World, post: Callable[..., Answe
     first = post("cancel", session.id)
     assert post("cancel", session.id, {"reason": "Once more"}) == first
     assert len(world.facts("SessionCancelled")) == 1
+
+
+def test_credits_come_back_though_the_mechanic_has_joined(
+    world: World, post: Callable[..., Answer]
+) -> None:
+    """A customer who cancelled by then would get none."""
+    payments.grant("customer", 10, "welcome", "admin-1", world.now)
+    world.mechanic("a")
+    session = world.book(plan="quick", payment_method=PaymentMethod.CREDITS)
+    sessions.join_session(take(world, "a", session).id, "a", world.now)
+    assert payments.ledger_of("customer", 10, None).balance.credits == 0
+    _, view = post("cancel", session.id)
+    assert view["refund"] == {"percent": 100, "price_cents": 0, "credits": 10}
+    post("cancel", session.id)
+    assert payments.ledger_of("customer", 10, None).balance.credits == 10
 
 
 def test_what_the_customer_cancelled_stays_theirs(

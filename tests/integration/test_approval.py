@@ -329,6 +329,6 @@ def test_two_writers_of_one_profile_lose_nothing(
 
     monkeypatch.setattr(mechanic_items, "put_profile", put)
     monkeypatch.setattr("dispatch.core.table.time.sleep", lambda _seconds: None)
-    mechanics.set_photo("a", "photos/1", world.now)
+    mechanics.set_photo("a", "https://photos.example/1", world.now)
     profile = the_mechanic("a").profile
-    assert (profile.status, profile.photo_key) == ("suspended", "photos/1")
+    assert (profile.status, profile.photo_url) == ("suspended", "https://photos.example/1")

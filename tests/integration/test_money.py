@@ -162,6 +162,18 @@ def test_the_mechanic_who_cancels_a_booking_owes_all_of_it(fast_world: FastWorld
     assert balance() == 40
 
 
+def test_an_admin_who_calls_it_off_owes_all_of_it(fast_world: FastWorld) -> None:
+    """Even where the customer would get nothing back: the mechanic was there."""
+    fast_world.mechanic("a")
+    fast_world.drain()
+    session = paid(fast_world)
+    fast_world.accept(fast_world.offer_to("a").id, "a")
+    sessions.join_session(session.id, "a", fast_world.now)
+    sessions.call_off_session(session.id, "an emergency", fast_world.now)
+    fast_world.drain()
+    settled(fast_world, session, Status.CANCELLED, 0)
+
+
 def test_who_does_not_come_gets_nothing_back(fast_world: FastWorld) -> None:
     fast_world.mechanic("a")
     fast_world.drain()

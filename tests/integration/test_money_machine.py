@@ -31,6 +31,7 @@ from dispatch.payments.model import PaymentStatus
 from dispatch.sessions import paying
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import PaymentMethod, Session, Status
+from dispatch.shifts import service as shifts
 from dispatch.timers.sweeper import GRACE, sweep
 from tests import invariants
 from tests.calendar_builders import an_availability
@@ -91,6 +92,7 @@ class Till(RuleBasedStateMachine):
         by_card=st.booleans(),
         ahead_h=st.sampled_from([None, None, 3, 30]),
         goes_on=mostly,
+        pays=st.booleans(),
         heard=mostly,
     )
     def customer_books(
@@ -100,9 +102,10 @@ class Till(RuleBasedStateMachine):
         by_card: bool,
         ahead_h: int | None,
         goes_on: bool,
+        pays: bool,
         heard: bool,
     ) -> None:
-        """And signs and pays, mostly."""
+        """And signs, mostly, asks where to pay, and pays or not yet."""
         method = PaymentMethod.STRIPE if by_card else PaymentMethod.CREDITS
         now = self.world.now
         slot: dict[str, Any] = {}
@@ -118,6 +121,9 @@ class Till(RuleBasedStateMachine):
                 self._sign(session)
             for session in self._of(customer_id, Status.AWAITING_PAYMENT):
                 self._open(session)
+                if pays and (pages := self._open_pages()):
+                    self._pay(pages[-1])
+                    self._deliver(self.world.stripe.events[-1])
         self._heard(heard)
 
     @rule(customer_id=customer_ids, heard=mostly)
@@ -172,6 +178,14 @@ class Till(RuleBasedStateMachine):
         if told:
             self._deliver(self.world.stripe.events[-1])
 
+    @precondition(lambda self: self._open_pages())
+    @rule(pick=picks)
+    def a_payment_is_given_back_before_it_is_told_of(self, pick: int) -> None:
+        self._pay(_one(self._open_pages(), pick))
+        payment_id = list(self.world.stripe.payments)[-1]
+        self.by_hand.add(payment_id)
+        self._deliver(self.world.stripe.give_back(payment_id))
+
     def _pay(self, page_id: str) -> None:
         self.world.stripe.pay(page_id)
 
@@ -196,7 +210,9 @@ class Till(RuleBasedStateMachine):
     @precondition(lambda self: self.picture.sessions)
     @rule(pick=picks, heard=mostly)
     def somebody_cancels(self, pick: int, heard: bool) -> None:
-        session = _one(sorted(self.picture.sessions.values(), key=lambda each: each.id), pick)
+        known = sorted(self.picture.sessions.values(), key=lambda each: each.id)
+        going = [each for each in known if each.ended_at is None]
+        session = _one(going if going and pick % 4 else known, pick)
         by = session.customer_id if pick % 3 else session.mechanic_id or session.customer_id
         now = self.world.now
         self.world.call(lambda once: sessions.cancel_session(session.id, by, None, now, once))
@@ -232,6 +248,14 @@ class Till(RuleBasedStateMachine):
     @rule(heard=mostly)
     def mechanic_comes_and_waits(self, heard: bool) -> None:
         """For a customer who comes later, cancels, or never comes."""
+        if not self.picture.mechanics["kim"].duty.on_shift:
+            self.world.call(lambda once: shifts.clock_in("kim", self.world.now, once=once))
+            self.world.drain()
+        self.picture = picture_of(self.world)
+        for session in self.picture.sessions.values():
+            if session.status is Status.PENDING:
+                self._accept(session)
+        self.picture = picture_of(self.world)
         for session in self.picture.sessions.values():
             if session.status is Status.WAITING and session.mechanic_id:
                 by = session.mechanic_id
@@ -398,7 +422,7 @@ def test_no_money_is_lost_or_made() -> None:
 
 @pytest.mark.long
 def test_no_money_is_lost_or_made_in_many_days() -> None:
-    run_state_machine_as_test(Till, settings=settings(some_days, max_examples=250))
+    run_state_machine_as_test(Till, settings=settings(some_days, max_examples=400))
     assert Till.seen >= {
         *PaymentStatus,
         "called_off",

@@ -127,7 +127,6 @@ def test_an_edit_made_twice_is_made_once(editor: Editor, world: World) -> None:
         "status",
         "profile_completion",
         "photo_url",
-        "photo_key",
         "id",
     ],
 )
@@ -177,7 +176,7 @@ def test_completion_tells_what_is_missing(editor: Editor) -> None:
 
 def test_photo_and_hours_complete_it(editor: Editor, world: World) -> None:
     editor.put(0, **EXAMPLE)
-    assert mechanics.set_photo(ADA, "photos/1", world.now) is None
+    mechanics.set_photo(ADA, "https://photos.example/1", world.now)
     assert stored().profile.profile_completion == 92
     calendar.replace_availability(ADA, an_availability(), 0, world.now)
     assert stored().profile.profile_completion == 100
@@ -186,29 +185,26 @@ def test_photo_and_hours_complete_it(editor: Editor, world: World) -> None:
     off = an_availability(weekly=())
     calendar.replace_availability(ADA, off, 1, world.now)
     assert stored().profile.profile_completion == 92
-    assert mechanics.clear_photo(ADA, world.now) == "photos/1"
-    assert stored().profile.profile_completion == 80
 
 
 def test_a_photo_set_twice_is_set_once(editor: Editor, world: World) -> None:
     editor.put(0)
-    assert mechanics.set_photo(ADA, "photos/1", world.now) is None
-    assert mechanics.set_photo(ADA, "photos/1", world.now) is None, "it is not to be deleted"
-    assert mechanics.set_photo(ADA, "photos/2", world.now) == "photos/1"
+    for number in (1, 1, 2):
+        mechanics.set_photo(ADA, f"https://photos.example/{number}", world.now)
     assert len(world.facts("MechanicChanged")) == 3
-    assert stored().profile.photo_key == "photos/2"
+    assert stored().profile.photo_url == "https://photos.example/2"
 
 
 def test_what_an_operator_says_stands_until_the_first_edit(editor: Editor, world: World) -> None:
     world.mechanic(ADA, on_shift=False, profile_completion=85)
     calendar.replace_availability(ADA, an_availability(), 0, world.now)
-    mechanics.set_photo(ADA, "photos/1", world.now)
+    mechanics.set_photo(ADA, "https://photos.example/1", world.now)
     assert editor.get()[1]["profile_completion"] == 85
     assert editor.put(0)[1]["profile_completion"] == 35
     world.mechanic(ADA, on_shift=False, profile_completion=85)
     profile = stored().profile
     assert (profile.profile_completion, profile.has_weekly_hours) == (85, True)
-    assert profile.photo_key == "photos/1"
+    assert profile.photo_url == "https://photos.example/1"
     assert editor.put(1)[0] == 409, "what was read is not there any more"
 
 
@@ -277,7 +273,7 @@ def test_the_roster_is_of_this_instant_and_of_the_new_country(editor: Editor, wo
 
 def test_a_public_profile_is_these_members_and_no_other(editor: Editor, world: World) -> None:
     editor.put(0, **EXAMPLE)
-    mechanics.set_photo(ADA, "photos/1", world.now)
+    mechanics.set_photo(ADA, "https://photos.example/1", world.now)
     status, shown = editor.public(ADA)
     assert (status, set(shown)) == (200, EVERYBODY_MAY_KNOW)
     assert set(MechanicView.model_fields) == EVERYBODY_MAY_KNOW

@@ -38,11 +38,6 @@ ENTRY_POINTS = {
     "clock": "clock/api.py",
     "queue": "queue/api.py",
     "calendar": "calendar/api.py",
-    "customers": "customers/api.py",
-    "accounts": "accounts/consumer.py",
-    "signup": "accounts/sign_up.py",
-    "uploads": "uploads/api.py",
-    "uploaded": "uploads/consumer.py",
     "waitlist": "waitlist/api.py",
     "turns": "waitlist/consumer.py",
     "notifications": "notifications/api.py",
@@ -54,6 +49,11 @@ ENTRY_POINTS = {
     "sweeper": "timers/sweeper.py",
     "admin": "admin/api.py",
     "approvals": "approvals/api.py",
+    "customers": "customers/api.py",
+    "accounts": "accounts/consumer.py",
+    "signup": "accounts/sign_up.py",
+    "uploads": "uploads/api.py",
+    "uploaded": "uploads/consumer.py",
     "payments": "payments/api.py",
     "refunds": "payments/consumer.py",
     "relay": "relay/consumer.py",
@@ -83,14 +83,14 @@ def invoke(world: World, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     shift_id = _body("timers.MechanicClockedIn")["shift_id"]
     time_off_id = SAMPLES["calendar.end-time-off"]["pathParameters"]["time_off_id"]
     ids = itertools.chain(["01JZ2N6A000000000000000000", assignment_id])
-    monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
-    monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
-    monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
     vehicle_id = SAMPLES["customers.remove-vehicle"]["pathParameters"]["vehicle_id"]
-    monkeypatch.setattr("dispatch.calendar.service.new_id", lambda _now: time_off_id)
     upload_id = "01JZ2N6W000000000000000001"
     monkeypatch.setattr("dispatch.uploads.service.new_id", lambda _now: upload_id)
     monkeypatch.setattr("dispatch.customers.service.new_id", lambda _now: vehicle_id)
+    monkeypatch.setattr("dispatch.sessions.service.new_id", lambda _now: session_id)
+    monkeypatch.setattr("dispatch.waitlist.service.new_id", lambda _now: entry_id)
+    monkeypatch.setattr("dispatch.shifts.service.new_id", lambda _now: shift_id)
+    monkeypatch.setattr("dispatch.calendar.service.new_id", lambda _now: time_off_id)
     for module in ("search", "service"):
         monkeypatch.setattr(
             f"dispatch.offers.{module}.new_id", lambda now: next(ids, None) or new_id(now)

@@ -379,11 +379,11 @@ some_days = settings(suppress_health_check=list(HealthCheck), stateful_step_coun
 
 def test_whatever_happens() -> None:
     """Some hundred steps."""
-    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=10))
+    run_state_machine_as_test(Town, settings=settings(some_days, max_examples=6))
 
 
 def test_whatever_happens_where_nothing_is_lost() -> None:
-    run_state_machine_as_test(FaithfulTown, settings=settings(some_days, max_examples=10))
+    run_state_machine_as_test(FaithfulTown, settings=settings(some_days, max_examples=6))
 
 
 @pytest.mark.long

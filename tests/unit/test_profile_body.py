@@ -56,7 +56,6 @@ def test_an_edit_speaks_of_fields_that_profiles_have() -> None:
         "status",
         "profile_completion",
         "photo_url",
-        "photo_key",
         "certified",
         "certification_expires_on",
         "has_weekly_hours",

@@ -32,7 +32,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "name": {"name": "Ada Chen"},
     "email": {"email": "ada@mechanic.example"},
     "phone": {"phone": "+14165550142"},
-    "photo": {"photo_key": "photos/1"},
+    "photo": {"photo_url": "https://photos.example/1"},
     "about_me": {"about_me": "Odd noises"},
     "location": {
         "country": "CA",
@@ -184,11 +184,11 @@ def test_an_edit_replaces_what_is_the_mechanics_and_nothing_else() -> None:
         status=MechanicStatus.SUSPENDED,
         completed_sessions=7,
         suspension_reason="why",
-        photo_key="photos/1",
+        photo_url="https://photos.example/1",
     )
     after = rules.edited(Mechanic(before), before.id, ProfileEdit(name="Bo"), 0, NOON)
     assert (after.email, after.country, after.certified, after.languages) == (None, None, False, ())
-    kept = ("id", "status", "completed_sessions", "suspension_reason", "photo_key")
+    kept = ("id", "status", "completed_sessions", "suspension_reason", "photo_url")
     assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
     assert after.has_weekly_hours
 

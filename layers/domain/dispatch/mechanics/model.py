@@ -53,8 +53,8 @@ class Profile:
     ``profile_completion`` is in percent. The certification counts through its last day, in UTC.
 
     ``is_edited`` once the mechanic has: until then the completion is what the operator's record
-    says. ``address_needs`` are the parts of an address that their country's have. ``photo_key`` is
-    the photo's name in our bucket. ``has_weekly_hours`` is what their calendar says.
+    says. ``address_needs`` are the parts of an address that their country's have.
+    ``has_weekly_hours`` is what their calendar says.
 
     ``status_since`` is when the status was attained, ``suspension_reason`` an admin's words, and
     ``is_reinstated`` after a suspension that was taken back.
@@ -90,7 +90,6 @@ class Profile:
     certification_number: str | None = None
     certification_issuer: str | None = None
     certification_region: str | None = None
-    photo_key: str | None = None
     has_weekly_hours: bool = False
     status_since: datetime | None = None
     suspension_reason: str | None = None

@@ -217,7 +217,7 @@ PARTS = (
     Part(
         "photo",
         15,
-        lambda of, _: bool(of.photo_key or of.photo_url),
+        lambda of, _: bool(of.photo_url),
         "Upload a photo of yourself.",
     ),
     Part("about_me", 5, lambda of, _: bool(of.about_me), "Write a few words about yourself."),
@@ -401,7 +401,7 @@ def recorded(profile: Profile, before: Mechanic | None, now: datetime) -> Profil
     return replace(
         profile,
         has_weekly_hours=before.profile.has_weekly_hours,
-        photo_key=before.profile.photo_key,
+        photo_url=profile.photo_url or before.profile.photo_url,
         status_since=before.profile.status_since if same else now,
     )
 

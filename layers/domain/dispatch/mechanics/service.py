@@ -82,35 +82,12 @@ def upsert(record: Mapping[str, Any], now: datetime) -> Mechanic:
 
 
 @decides_anew
-def set_photo(
-    mechanic_id: str, key: str, now: datetime, photo_url: str | None = None
-) -> str | None:
-    """The photo is in our bucket under that key, and everybody can read it at ``photo_url``.
-
-    Answers the key of another that it replaces.
-
-    Raises NotFound without a profile.
-    """
-    return _put_photo(mechanic_id, key, photo_url, now)
-
-
-@decides_anew
-def clear_photo(mechanic_id: str, now: datetime) -> str | None:
-    """There is no photo any more. Answers the key of the one there was; NotFound as above."""
-    return _put_photo(mechanic_id, None, None, now)
-
-
-def _put_photo(
-    mechanic_id: str, key: str | None, photo_url: str | None, now: datetime
-) -> str | None:
+def set_photo(mechanic_id: str, url: str, now: datetime) -> None:
+    """Show this photo of theirs from now on. Raises NotFound without a profile."""
     mechanic = existing(mechanic_id)
-    before = mechanic.profile.photo_key
-    if before == key:
-        return None
-    with Transaction() as tx:
-        shown = replace(mechanic.profile, photo_key=key, photo_url=photo_url)
-        change_profile(tx, mechanic, shown, now)
-    return before
+    if mechanic.profile.photo_url != url:
+        with Transaction() as tx:
+            change_profile(tx, mechanic, replace(mechanic.profile, photo_url=url), now)
 
 
 def existing(mechanic_id: str) -> Mechanic:

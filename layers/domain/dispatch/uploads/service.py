@@ -118,8 +118,7 @@ def _show_photo(mechanic_id: str, now: datetime) -> None:
     while (photos := _photos_of(mechanic_id)) and photos[0] != shown:
         shown = photos[0]
         try:
-            key = rules.key_of(shown.ref)
-            mechanics.set_photo(mechanic_id, key, now, photo_url(shown.ref))
+            mechanics.set_photo(mechanic_id, photo_url(shown.ref), now)
         except NotFound:
             logger.info("the mechanic is gone", extra={"mechanic_id": mechanic_id})
             return
