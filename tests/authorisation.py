@@ -156,6 +156,7 @@ _DEVICE = {"platform": "fcm", "token": "token-of-the-callers-own"}
 _SLOTS = "plan=free"
 _LATER = {"scheduled_start": "2026-07-02T13:00:00Z"}
 _PROFILE = {"name": "Jo Driver", "email": "jo@driver.example", "phone": "+14165550100"}
+_FILE = {"content_type": "image/jpeg"}
 _CAR = {"year": 2019, "make": "Honda", "model": "Civic"}
 _GRANT = {"amount": 5, "reason": "Welcome"}
 
@@ -234,7 +235,7 @@ COMING = [
     Row("GET /customer/vehicles", town, "200 200 403 403 403"),
     Row("POST /customer/vehicles", town, "201 201 403 403 403", _CAR),
     Row("DELETE /customer/vehicles/{vehicle}", nothing, "404 404 403 403 403"),
-    Row("POST /customer/uploads", town, "201 201 403 403 403"),
+    Row("POST /customer/uploads", town, "201 201 403 403 403", _FILE),
     Row("POST /mechanic/profile/photo", town, "422"),
 ]
 
