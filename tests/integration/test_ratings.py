@@ -92,7 +92,7 @@ def test_it_is_shown_to_the_customer_alone(world: World, post: Callable[..., Ans
     _, timeline = call(api, "GET", f"{path}/events", user="a", groups="mechanic")
     (entry,) = [each for each in timeline["items"] if each["type"] == "SessionRated"]
     assert set(entry["detail"]) == {"mechanic_id", "assignment_id"}
-    assert "late" not in str(theirs) + str(timeline)
+    assert "Came late" not in str(theirs) + str(timeline)
 
 
 def test_the_same_rating_again_is_the_same(world: World, post: Callable[..., Answer]) -> None:
