@@ -16,7 +16,7 @@ export PYTHONPATH := layers/domain:.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
+.PHONY: help setup test test-long test-engines lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ test: setup lint ## Lint, types, import contracts, and all tests but the long on
 
 test-long: setup ## The tests that go through every case, or repeat until chance is ruled out
 	$(PYTEST) -m long tests
+
+test-engines: setup ## The integration tests again, their table kept by moto and by ministack (half an hour)
+	$(PYTEST) -n 2 --table=moto tests/integration
+	$(PYTEST) -n 2 --table=ministack tests/integration
 
 lint: .venv/.ready ## Style, and who may import whom
 	$(BIN)/ruff check .

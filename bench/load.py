@@ -2,7 +2,8 @@
 
 Locust (in a virtualenv of its own) plays ``bench/morning.py``. Then two hours pass, and what must
 always hold is looked for over HTTP: every booked session has come to an end, none was accepted
-twice in one pending period, nobody is left with a session or cannot clock out.
+twice in one pending period, every customer's credits are the sum of their ledger, nobody is left with a
+session or cannot clock out.
 """
 
 import argparse
@@ -132,13 +133,14 @@ def _look_at_what_is_left(
     for _ in range(8):
         stack.advance(15 * 60)
     statuses: Counter[str] = Counter()
-    faults = []
+    faults: list[str] = []
     for line in record.read_text(encoding="utf-8").splitlines():
         booked = json.loads(line)
         session_id = booked["session_id"]
         with _as(stack, "customer", booked["customer_id"]) as customer:
             session = customer.get(f"/sessions/{session_id}").json()
             events = _events(customer, session_id)
+            faults += _ledger_faults(customer, session)
         statuses[session["status"]] += 1
         if session["status"] not in OVER:
             faults.append(f"session {session_id} is {session['status']} two hours later")
@@ -167,6 +169,17 @@ def _events(customer: httpx.Client, session_id: str) -> Counter[str]:
         cursor = page["next_cursor"]
         if cursor is None:
             return found
+
+
+def _ledger_faults(customer: httpx.Client, session: dict[str, Any]) -> Iterator[str]:
+    """A driver books once: what was given, less the session, unless that came back."""
+    books = customer.get("/customer/credits", params={"limit": 100}).json()
+    amounts = [entry["amount"] for entry in books["items"]]
+    back = session["refund"]["credits"] if session["refund"] else 0
+    given = sum(entry["amount"] for entry in books["items"] if entry["kind"] == "grant")
+    paid = session["credits"] if session["payment_method"] == "credits" else 0
+    if not sum(amounts) == books["balance"] == given - paid + back:
+        yield f"session {session['id']}: balance {books['balance']}, ledger {amounts}, back {back}"
 
 
 def _left_with(stack: RunningStack, number: int) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """A morning of drivers and mechanics, for locust (see ``bench.load``). Knows nothing but HTTP.
 
 Mechanics clock in, look at their queue, take what they are offered, join, and end the session.
-Drivers book, sign, wait, join, talk; one in ten thinks better of it. A clock moves the stack's time
-along with the real one, since nothing moves it otherwise.
+Drivers book, free of charge or by credits that an admin has given them, sign, wait, join, talk;
+one in ten thinks better of it. A clock moves the stack's time along with the real one, since
+nothing moves it otherwise.
 """
 
 import json
@@ -18,6 +19,7 @@ from locust import HttpUser, between, constant, task
 RECORD = Path(os.environ["LOAD_RECORD"])
 MECHANICS = int(os.environ["LOAD_MECHANICS"])
 PATIENCE_S = 90
+CREDITS = 25
 _OVER = ("completed", "cancelled", "unfilled", "no_show")
 
 _CONCERNS = (
@@ -33,9 +35,11 @@ class _Person(HttpUser):
     group = ""
 
     def sign_in(self, user_id: str) -> None:
-        path = f"/_local/token/{self.group}/{user_id}"
-        token = self.client.get(path, name="(token)").json()["token"]
-        self.client.headers["Authorization"] = f"Bearer {token}"
+        self.client.headers["Authorization"] = self._bearer(self.group, user_id)
+
+    def _bearer(self, group: str, user_id: str) -> str:
+        answer = self.client.get(f"/_local/token/{group}/{user_id}", name="(token)")
+        return f"Bearer {answer.json()['token']}"
 
     def ask(self, method: str, path: str, name: str, body: Any = None, ok: int = 200) -> Any:
         """The answer, or None for a refusal that belongs to the story (409)."""
@@ -93,8 +97,7 @@ class Driver(_Person):
         self.ask("GET", "/mechanics/available", "/mechanics/available")
         concern, city, postal_code = _chance.choice(_CONCERNS)
         intake = {
-            "plan": "free",
-            "payment_method": "free",
+            **self._plan(customer_id),
             "name": "Jo Driver",
             "email": "jo@driver.example",
             "phone": "+1 416 555 0100",
@@ -113,6 +116,17 @@ class Driver(_Person):
         waiver = {"full_name": "Jo Driver", "accepted": True}
         self.ask("POST", f"/sessions/{session_id}/waiver", "/sessions/{id}/waiver", waiver)
         self._see_it_through(f"/sessions/{session_id}")
+
+    def _plan(self, customer_id: str) -> dict[str, str]:
+        if _chance.random() < 0.5:
+            return {"plan": "free", "payment_method": "free"}
+        self.client.post(
+            f"/admin/customers/{customer_id}/credits",
+            name="/admin/customers/{id}/credits",
+            json={"amount": CREDITS, "reason": "A morning's worth"},
+            headers={"Authorization": self._bearer("admin", "load-admin")},
+        )
+        return {"plan": "quick", "payment_method": "credits"}
 
     def _see_it_through(self, session: str) -> None:
         given_up_at = time.monotonic() + PATIENCE_S

@@ -2,8 +2,11 @@
 
 import functools
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
+from boto3.session import Session
+from botocore.config import Config
 from moto import mock_aws
 from moto.cognitoidp.models import CognitoIdpUserPool, cognitoidp_backends
 from moto.s3.models import s3_backends
@@ -13,6 +16,7 @@ from moto.sqs.models import sqs_backends
 
 from dispatch.core import aws as clients
 from dispatch.core import time
+from local import engines, processes
 from local.stripe import StandIn
 from tests.clock import Clock
 from tests.fast import stripe
@@ -26,10 +30,31 @@ from tests.world import ACCOUNT, MAIL_SENDER, REGION, World
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--table",
-        choices=("fast", "moto"),
+        choices=("fast", "moto", "ministack"),
         default="fast",
-        help="what keeps the table in tests/integration: the fast table of the tests' own, or moto",
+        help="what keeps the table of use cases: the fast table of the tests' own, or an engine's",
     )
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of a ministack of this session's own."""
+    folder = tmp_path_factory.mktemp("ministack")
+    with (folder / "log").open("w") as log:
+        child = engines.start_ministack(folder, log)
+        try:
+            url = engines.announced(child)
+            session = Session(
+                aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION
+            )
+            config = Config(
+                parameter_validation=False,
+                account_id_endpoint_mode="disabled",
+                retries={"total_max_attempts": 1},
+            )
+            yield session.client("dynamodb", endpoint_url=url, config=config)
+        finally:
+            processes.stop(child)
 
 
 @pytest.fixture
@@ -64,16 +89,24 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
     # These are for who asks through requests, which nobody does, and slow to set up for every test.
     monkeypatch.setattr("moto.core.models.RESPONSES_METHODS", ())
     with mock_aws():
-        on_moto = request.node.get_closest_marker("moto_table")
-        if request.config.getoption("table") == "fast" and not on_moto:
-            fast_table = FastTable(environment["TABLE_NAME"], table())
+        keeper = request.config.getoption("table")
+        if keeper == "fast" and request.node.get_closest_marker("moto_table"):
+            keeper = "moto"
+        name = environment["TABLE_NAME"]
+        if keeper == "fast":
+            fast_table = FastTable(name, table())
             monkeypatch.setattr(clients, "dynamodb", lambda: fast_table)
-        else:
-            clients.dynamodb().create_table(TableName=environment["TABLE_NAME"], **table())
+        elif keeper == "ministack":
+            engine = request.getfixturevalue("ministack")
+            monkeypatch.setattr(clients, "dynamodb", lambda: engine)
+        if keeper != "fast":
+            clients.dynamodb().create_table(TableName=name, **table())
         for name, value in _make_the_rest(environment).items():
             monkeypatch.setenv(name, value)
         forget_everything()
         yield
+        if keeper == "ministack":  # one engine for all tests: each has the table to itself
+            clients.dynamodb().delete_table(TableName=environment["TABLE_NAME"])
     forget_everything()
 
 
