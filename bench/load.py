@@ -2,8 +2,8 @@
 
 Locust (in a virtualenv of its own) plays ``bench/morning.py``. Then two hours pass, and what must
 always hold is looked for over HTTP: every booked session has come to an end, none was accepted
-twice in one pending period, every customer's credits are the sum of their ledger, nobody is left with a
-session or cannot clock out.
+twice in one pending period, every customer's credits are the sum of their ledger, nobody is left
+with a session or cannot clock out.
 """
 
 import argparse
