@@ -21,7 +21,14 @@ from dispatch.notifications.model import OFFER_WITHDRAWN, Channel
 from dispatch.notifications.model import Entry as Notice
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import store as offer_items
-from dispatch.offers.model import Assignment, AssignmentStatus, Dispatch, MatchType
+from dispatch.offers.model import (
+    Assignment,
+    AssignmentStatus,
+    Cause,
+    Dispatch,
+    MatchType,
+    OfferKind,
+)
 from dispatch.payments.model import Balance, Payment, PaymentStatus
 from dispatch.payments.model import Entry as CreditEntry
 from dispatch.policy.model import Policy
@@ -400,7 +407,8 @@ def no_more_turns_than_capacity(picture: Picture) -> None:
 def check_that_all_have_met(picture: Picture) -> None:
     """Once all has been heard and nothing was lost: nobody waits whom somebody free could serve.
 
-    Who let a turn run out waits for new capacity. Who has an open offer or turn is not free.
+    Who let a turn run out waits for new capacity. Who has an open offer or turn is not free. Some
+    who are free are told of the broadcast and not asked: ``_is_left_to_the_broadcast``.
     """
     free = [mechanic for mechanic in picture.mechanics.values() if _is_free(picture, mechanic)]
     for entry in picture.entries:
@@ -417,8 +425,41 @@ def check_that_all_have_met(picture: Picture) -> None:
         out = {*dispatch.excluded, *dispatch.declined}
         met = [m.id for m in free if m.id not in out]
         assert dispatch.announced or not met, f"{dispatch.session_id} waits, and {met} are free"
-        unasked = [id_ for id_ in met if offer_rules.may_ask(dispatch, id_)]
+        unasked = [
+            id_
+            for id_ in met
+            if offer_rules.may_ask(dispatch, id_)
+            and not _is_left_to_the_broadcast(picture, dispatch, id_)
+        ]
         assert not unasked, f"{dispatch.session_id} waits, and {unasked} were not asked"
+
+
+def _is_left_to_the_broadcast(picture: Picture, dispatch: Dispatch, mechanic_id: str) -> bool:
+    """Since this mechanic last had new capacity, one of two things has used it up (``domain.md``).
+
+    It was offered to a session, and what that one did not take is the waitlist's; or this session's
+    last offers ran out, and what runs out does not pass on.
+    """
+    came = max(
+        fact["id"]
+        for fact in picture.facts_of("MechanicClockedIn", "MechanicFreed", "CapacityRenewed")
+        if fact["mechanic_id"] == mechanic_id
+    )
+    was_offered = any(
+        fact["kind"] == OfferKind.CAPACITY
+        and mechanic_id in fact["mechanic_ids"]
+        and fact["id"] > came
+        for fact in picture.facts_of("OffersMade")
+    )
+    ends = [
+        fact
+        for fact in picture.facts_of("OffersExpired", "OfferDeclined")
+        if fact["session_id"] == dispatch.session_id
+        and fact.get("match_type") != MatchType.BROADCAST
+    ]
+    last = max(ends, key=lambda fact: str(fact["id"]), default={})
+    ran_out = last.get("cause") == Cause.TIMEOUT and last["period"] == dispatch.period
+    return was_offered or (ran_out and last["id"] > came)
 
 
 def _is_there(picture: Picture, mechanic: Mechanic) -> bool:

@@ -554,6 +554,81 @@ def test_who_takes_the_second_need_not_wait_for_the_first(world: FastWorld) -> N
     assert world.accept(world.broadcast(second.id).id, "ada").status is Status.WAITING
 
 
+# Who is free and not asked has the broadcast
+
+
+def check_that_all_have_met(world: FastWorld) -> None:
+    invariants.check_that_all_have_met(invariants.picture_of(world))
+
+
+def test_who_does_not_take_the_oldest_is_told_of_the_next_and_not_asked(world: FastWorld) -> None:
+    """What an offer of new capacity leaves is the waitlist's, and nobody is in line."""
+    oldest, second = _nobody_is_there_for(world, 2)
+    world.mechanic("ada")
+    world.drain()
+    decline(world, "ada")
+    world.pass_time(seconds=10)
+    assert world.asked(oldest.id) == ["ada"]
+    assert world.asked(second.id) == []
+    assert announced(world) == [(second.id, ["ada"])]
+    assert may_take(world, "ada") == [second.id]
+    check_that_all_have_met(world)
+
+
+def test_whose_devices_are_dead_is_told_of_the_next_and_not_asked(world: FastWorld) -> None:
+    oldest, second = _nobody_is_there_for(world, 2)
+    world.mechanic("ada", on_shift=False)
+    world.device("ada")
+    for attributes in world.topic.endpoints.values():
+        attributes["Enabled"] = "false"
+    clock_in(world, "ada")
+    world.pass_time(seconds=10)
+    (expired,) = world.facts("OffersExpired")
+    assert (expired["session_id"], expired["cause"]) == (oldest.id, "undeliverable")
+    assert world.asked(second.id) == []
+    assert may_take(world, "ada") == [oldest.id, second.id]
+    check_that_all_have_met(world)
+
+
+def test_whom_the_waitlist_did_not_need_is_not_asked_after_all(world: FastWorld) -> None:
+    _, second = _nobody_is_there_for(world, 2)
+    wait(world, "ann")
+    world.mechanic("ada")
+    world.drain()
+    decline(world, "ada")
+    assert told(world) == [("ann", "ada")]
+    world.pass_time(minutes=5)
+    assert world.asked(second.id) == []
+    check_that_all_have_met(world)
+
+
+def test_who_is_left_over_when_a_wave_runs_out_is_told_and_not_asked(world: FastWorld) -> None:
+    on_shift(world, "ada", "bob", "cyd", "dan")
+    session = world.book("ann")
+    world.pass_time(minutes=5)
+    (left_over,) = {"ada", "bob", "cyd", "dan"} - set(world.asked(session.id))
+    ((_, audience),) = announced(world)
+    assert left_over in audience
+    check_that_all_have_met(world)
+
+
+def test_who_comes_and_is_not_noticed_is_missing_until_the_sweeper_comes(world: FastWorld) -> None:
+    """Since then nobody was offered what is free, and nothing ran out: they are to be asked."""
+    world.mechanic("ada")
+    world.drain()
+    session = world.book("ann")
+    world.pass_time(minutes=5)
+    shifts.clock_in(world.mechanic("bob", on_shift=False), world.now)
+    world.lose_everything()
+    with pytest.raises(AssertionError, match=r"waits, and \['bob'\] were not asked"):
+        check_that_all_have_met(world)
+    world.clock.at += GRACE
+    sweep(world.now)
+    world.drain()
+    assert is_offered(world, "bob") == [session.id]
+    check_that_all_have_met(world)
+
+
 # All offline, and no longer
 
 
