@@ -4,6 +4,7 @@ Credits come and go in the session's own transaction. Stripe takes money on a pa
 tells us by its webhook; what it is to give back is recorded as a fact (``RefundDue``).
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.core import settings
@@ -18,6 +19,7 @@ from dispatch.payments.model import (
     NotReturned,
     Paid,
     Payment,
+    PaymentStatus,
     RefundReason,
     Returned,
 )
@@ -98,14 +100,24 @@ def _hear(notice: Notice, now: datetime) -> None:
         case Paid():
             _take(notice, news, session, payment, now)
         case Returned():
+            returned = _as_counted(news, payment, now)
             with Transaction() as tx:
                 payments.hear(tx, notice, now)
-                payments.put_returned(tx, news, session.customer_id, payment, now)
+                payments.put_returned(tx, returned, session.customer_id, payment, now)
         case NotReturned():
             with Transaction() as tx:
                 payments.hear(tx, notice, now)
                 failed = payments.put_failed(tx, news, payment, now)
             metrics.add_metric("RefundsFailed", MetricUnit.Count, int(failed))
+
+
+def _as_counted(news: Returned, payment: Payment | None, now: datetime) -> Returned:
+    """Behind a refund that failed, what was given back may be that very one, told late: whether
+    another was made since, only Stripe knows. Raises Busy.
+    """
+    if payment is None or payment.status is not PaymentStatus.REFUND_FAILED:
+        return news
+    return replace(news, returned_cents=stripe_api.returned_cents(news.payment_id, now))
 
 
 def _settled(session_id: str, now: datetime) -> Session | None:
