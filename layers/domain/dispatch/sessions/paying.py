@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, IllegalMove, NotFound, StaleVersion
+from dispatch.core.errors import Conflict, IllegalMove, Invalid, NotFound, StaleVersion
 from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.payments import service as payments
@@ -72,9 +72,15 @@ def _first_checkout(session: Session, now: datetime) -> Checkout:
 def hear_stripe(body: bytes, signature: str | None, now: datetime) -> None:
     """What Stripe's webhook was sent. The same event again changes nothing; any order will do.
 
-    Raises BadSignature, Invalid for what is no event.
+    Raises BadSignature, Invalid for what cannot be read.
     """
-    notice = notice_of(stripe_api.verified(body, signature, now))
+    event = stripe_api.verified(body, signature, now)
+    try:
+        notice = notice_of(event)
+    except Invalid:  # it may be money: Stripe tells again for three days
+        logger.exception("an event of Stripe's that cannot be read")
+        metrics.add_metric("PaymentsUnknown", MetricUnit.Count, 1)
+        raise
     try:
         _hear(notice, now)
     except payments.AlreadyHeard:
