@@ -25,6 +25,8 @@ PREFIX = "/_stripe"
 _SHORTEST_S, _LONGEST_S = 30 * 60, 24 * 3600
 """How long a page may be open."""
 
+_PAGES = "/v1/checkout/sessions/"
+
 _LEAST_CENTS = 50
 """What a payment has to come to, in most currencies."""
 
@@ -84,6 +86,8 @@ class StandIn:
             raise StripeError(401, "invalid_request_error", "Invalid API Key provided.")
         path, _, query = path.partition("?")
         asked = parameters(query if method == "GET" else body)
+        if path.startswith(_PAGES):
+            return 200, self._of_page(method, path.removeprefix(_PAGES))
         call = {
             "POST /v1/checkout/sessions": self._make_checkout,
             "POST /v1/refunds": self._make_refund,
@@ -146,6 +150,23 @@ class StandIn:
         }
         self.checkouts[id_] = made
         return made
+
+    def _of_page(self, method: str, rest: str) -> Document:
+        """A page is told of, or closed: ``<id>`` or ``<id>/expire``."""
+        id_, _, what = rest.partition("/")
+        page = self.checkouts.get(id_)
+        if page is None or f"{method} {what}" not in ("GET ", "POST expire"):
+            text = f"No such checkout.session: '{id_}'"
+            raise StripeError(404, "invalid_request_error", text, code="resource_missing")
+        if page["status"] == "open" and self.now().timestamp() >= page["expires_at"]:
+            page["status"] = "expired"
+        if what:
+            if page["status"] != "open":
+                text = 'Only Checkout Sessions with a status in ["open"] can be expired.'
+                raise StripeError(400, "invalid_request_error", text)
+            page["status"] = "expired"
+            self._happens("checkout.session.expired", page)
+        return page
 
     def _make_refund(self, asked: Document) -> Document:
         payment = self._payment(asked["payment_intent"])

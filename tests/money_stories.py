@@ -205,6 +205,18 @@ def stripe_tells_too_late(world: FastWorld) -> Plot:
 
 
 @story
+def a_customer_cancels_what_is_still_to_be_paid(world: FastWorld) -> Plot:
+    session = owing(world)
+
+    def end() -> None:
+        settled(world, session, Status.CANCELLED, 0)
+        (page,) = world.stripe.checkouts.values()
+        assert page["status"] == "expired"
+
+    return Plot(lambda: cancel(world, session), end)
+
+
+@story
 def a_customer_pays_twice(world: FastWorld) -> Plot:
     session = paid(world)
     second = world.stripe.checkouts["cs_test_000001"] | {"id": "cs_2", "status": "open"}

@@ -1,6 +1,8 @@
 """Paying: the gates of a booking, the ledger of credits, and what is given back to whom."""
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -341,6 +343,66 @@ def test_whoever_loses_the_race_for_the_page_gets_the_winners(fast_world: FastWo
     assert most == 2, "they did meet"
 
 
+@pytest.mark.parametrize("ends", ["cancelled", "abandoned"])
+def test_nobody_can_pay_for_what_is_off(fast_world: FastWorld, ends: str) -> None:
+    session = owing(fast_world)
+    (page,) = fast_world.stripe.checkouts.values()
+    if ends == "cancelled":
+        cancel(fast_world, session)
+        fast_world.drain()
+    else:
+        fast_world.pass_time(minutes=30)
+    assert page["status"] == "expired"
+    with pytest.raises(StripeError):
+        pays(fast_world, session)
+    for fact in fast_world.facts("SessionCancelled") * 2:
+        refunds.hear(fact, fast_world.now)
+    settled(fast_world, session, Status.CANCELLED, 0)
+
+
+def test_a_page_that_was_paid_stays_as_it_is(fast_world: FastWorld) -> None:
+    session = paid(fast_world)
+    (page,) = fast_world.stripe.checkouts.values()
+    cancel(fast_world, session)
+    fast_world.drain()
+    assert page["status"] == "complete"
+    assert fast_world.failures == []
+
+
+def test_a_page_that_is_paid_while_it_is_being_closed_is_not(fast_world: FastWorld) -> None:
+    """However it comes out, the customer has their money."""
+    session = owing(fast_world)
+    cancel(fast_world, session)
+
+    def customer_pays() -> None:
+        with suppress(StripeError):
+            pays(fast_world, session)
+
+    back, seen = fast_world.save(), set()
+    for at in range(40):
+        back()
+        fast_world.interrupt(at, customer_pays)
+        fast_world.drain()
+        fast_world.faults.disarm()
+        tell_all(fast_world, *fast_world.stripe.undelivered())
+        settled(fast_world, session, Status.CANCELLED, 0)
+        assert fast_world.dead_letters == []
+        (page,) = fast_world.stripe.checkouts.values()
+        seen.add((page["status"], len(fast_world.failures)))
+    assert seen == {("complete", 0), ("complete", 1), ("expired", 0)}
+
+
+def test_a_page_that_cannot_be_closed_is_paid_for_nothing(fast_world: FastWorld) -> None:
+    session = owing(fast_world)
+    fast_world.stripe.down = True
+    cancel(fast_world, session)
+    fast_world.drain()
+    assert [letter.queue for letter in fast_world.dead_letters] == ["RefundsSubscription"]
+    fast_world.stripe.down = False
+    tell_all(fast_world, pays(fast_world, session))
+    settled(fast_world, session, Status.CANCELLED, 0)
+
+
 @pytest.mark.parametrize("status", ["awaiting_waiver", "pending", "cancelled"])
 def test_only_what_awaits_payment_is_paid(fast_world: FastWorld, status: str) -> None:
     is_signed = status != "awaiting_waiver"
@@ -637,7 +699,8 @@ def test_while_stripe_is_down_a_refund_waits(fast_world: FastWorld) -> None:
     cancel(fast_world, session)
     fast_world.stripe.down = True
     fast_world.drain()
-    assert [letter.queue for letter in fast_world.dead_letters] == ["RefundsSubscription"]
+    lost = [json.loads(letter.body)["type"] for letter in fast_world.dead_letters]
+    assert sorted(lost) == ["RefundDue", "SessionCancelled"]
     assert payment_of(session).status == "refund_due"
     fast_world.clock.advance(minutes=24)
     assert sweep(fast_world.now) == 1

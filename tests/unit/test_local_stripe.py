@@ -78,6 +78,29 @@ def test_a_page_is_open_for_half_an_hour_to_a_day(
     assert make(account, expires_at=int(NOON.timestamp()) + lasts_s)[0] == status
 
 
+def page_of(account: StandIn, call: str, rest: str = "cs_test_000001") -> tuple[int, Any]:
+    return account.answer(call, f"/v1/checkout/sessions/{rest}", "", HEADERS)
+
+
+def test_a_page_is_closed_only_while_it_is_open(account: StandIn) -> None:
+    make(account)
+    make(account)
+    make(account)
+    close = "cs_test_000001/expire"
+    assert page_of(account, "GET")[1]["status"] == "open"
+    assert page_of(account, "POST", close)[1]["status"] == "expired"
+    assert [event["type"] for event in account.events] == ["checkout.session.expired"]
+    assert page_of(account, "POST", close)[0] == 400
+    with pytest.raises(StripeError):
+        account.pay("cs_test_000001")
+    account.pay("cs_test_000002")
+    assert page_of(account, "POST", "cs_test_000002/expire")[0] == 400
+    account.now = Clock(NOON.replace(hour=13))
+    assert page_of(account, "GET", "cs_test_000003")[1]["status"] == "expired"
+    assert page_of(account, "GET", "cs_of_nobody")[0] == 404
+    assert page_of(account, "POST", "cs_test_000003/pay")[0] == 404
+
+
 @pytest.mark.parametrize(("cents", "status"), [(49, 400), (50, 200)])
 def test_a_page_is_for_fifty_cents_at_least(account: StandIn, cents: int, status: int) -> None:
     price: dict[str, Any] = {"line_items[0][price_data][unit_amount]": cents}
