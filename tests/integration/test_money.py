@@ -568,6 +568,24 @@ def test_of_what_an_operator_gave_back_whole_nothing_is_due(fast_world: FastWorl
     assert fast_world.facts("RefundDue") == []
 
 
+@pytest.mark.parametrize("reached", [True, False])
+def test_what_was_given_back_by_hand_counts_only_if_it_has_reached_the_customer(
+    fast_world: FastWorld, reached: bool
+) -> None:
+    """Half of it is due: as much as was given back, or not. Nobody tells us of what failed."""
+    start = open_calendar(fast_world, hours=3)
+    session = owing(fast_world, preferred_mechanic_id="own", scheduled_start=start)
+    tell_all(fast_world, pays(fast_world, session))
+    tell_all(fast_world, fast_world.stripe.give_back("pi_000001", 1500))
+    if not reached:
+        tell_all(fast_world, fast_world.stripe.fail_refund("re_000001"))
+    cancel(fast_world, session)
+    fast_world.drain()
+    settled(fast_world, session, Status.CANCELLED, 1499)
+    assert payment_of(session).status == "refunded"
+    assert len(fast_world.stripe.refunds) == (1 if reached else 2)
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("amount_total", 2998), ("amount_total", 3000), ("currency", "usd")]
 )

@@ -121,7 +121,7 @@ def reject(
             amount_cents=paid.amount_cents,
             currency=paid.currency,
         )
-    return _settled(replace(payment, due_cents=paid.amount_cents, reason=reason), now)
+    return _due(payment, paid.amount_cents, reason, now)
 
 
 def _first(paid: Paid, customer_id: str, status: PaymentStatus, now: datetime) -> Payment:
@@ -138,18 +138,14 @@ def _first(paid: Paid, customer_id: str, status: PaymentStatus, now: datetime) -
 
 def owe(payment: Payment, due_cents: int, now: datetime) -> Payment:
     """The session it was paid for is off: so much is to be given back."""
-    owed = replace(
-        _advance(payment, PaymentMove.OWE), due_cents=due_cents, reason=RefundReason.CALLED_OFF
-    )
-    return _settled(owed, now)
+    return _due(_advance(payment, PaymentMove.OWE), due_cents, RefundReason.CALLED_OFF, now)
 
 
-def _settled(payment: Payment, now: datetime) -> Payment:
-    """Of what is due nothing may be left to give back: somebody was quicker, by hand."""
-    if payment.returned_cents < payment.due_cents:
-        return replace(payment, due_at=now + LOOKED_AFTER)
-    status = TRANSITIONS[payment.status, PaymentMove.RETURN]
-    return replace(payment, status=status, due_at=None)
+def _due(payment: Payment, due_cents: int, reason: RefundReason, now: datetime) -> Payment:
+    """Whatever is said to have been given back by hand: that may have failed, of which nobody tells
+    us. Stripe is asked what is left to give back.
+    """
+    return replace(payment, due_cents=due_cents, reason=reason, due_at=now + LOOKED_AFTER)
 
 
 def may(payment: Payment, move: PaymentMove) -> bool:
@@ -158,10 +154,13 @@ def may(payment: Payment, move: PaymentMove) -> bool:
 
 
 def returned(payment: Payment, returned_cents: int) -> Payment:
-    """So much was given back by now, in all. Older news than what is known changes nothing."""
-    if returned_cents <= payment.returned_cents:
-        return payment
+    """So much was given back by now, in all. Older news than what is known changes nothing, unless
+    that is all that has become due since.
+    """
     due_cents = payment.due_cents or payment.amount_cents
+    closes = payment.status is PaymentStatus.REFUND_DUE and returned_cents >= due_cents
+    if returned_cents <= payment.returned_cents and not closes:
+        return payment
     is_all = returned_cents >= due_cents or payment.status is PaymentStatus.RETURNED_EARLY
     moved = _advance(payment, PaymentMove.RETURN if is_all else PaymentMove.RETURN_PART)
     due_at = None if moved.status is not PaymentStatus.REFUND_DUE else payment.due_at

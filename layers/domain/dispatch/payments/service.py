@@ -184,9 +184,8 @@ def owe(
 
 
 def _record_due(tx: Transaction, payment: Payment, now: datetime) -> None:
-    if payment.status is PaymentStatus.REFUND_DUE:
-        facts = {"due_cents": payment.due_cents, "reason": payment.reason}
-        tx.record(_event(EventType.REFUND_DUE, payment, now, **facts))
+    facts = {"due_cents": payment.due_cents, "reason": payment.reason}
+    tx.record(_event(EventType.REFUND_DUE, payment, now, **facts))
 
 
 def _event(type_: EventType, payment: Payment, now: datetime, **facts: Any) -> Event:
