@@ -157,7 +157,7 @@ def a_customer_asks_where_to_pay(world: FastWorld) -> Plot:
     world.drain()
 
     def then() -> None:
-        world.call(lambda _once: paying.open_checkout(session.id, "customer", world.now))
+        world.call(lambda once: paying.open_checkout(session.id, "customer", world.now, once))
 
     def end() -> None:
         assert len(world.stripe.checkouts) == 1

@@ -216,6 +216,21 @@ def test_a_page_is_for_the_customer_of_a_session_that_awaits_payment(
     assert (refused.status, refused.body["reason"]) == (409, "illegal_move")
 
 
+def test_a_keyed_page_is_answered_again_though_it_was_paid_since(
+    world: World, event: dict[str, Any], call: Any
+) -> None:
+    session_id = event["data"]["object"]["client_reference_id"]
+    path, key = f"/sessions/{session_id}/checkout", {"idempotency-key": "k-1"}
+    first = call("payments", "POST", path, headers=key)
+    assert first.status == 200
+    deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now))
+    again = call("payments", "POST", path, headers=key)
+    assert (again.status, again.body) == (200, first.body)
+    other = call("payments", "POST", path, {}, headers=key)
+    assert (other.status, other.body["reason"]) == (409, "idempotency_mismatch")
+    assert call("payments", "POST", path).status == 409
+
+
 def test_while_stripe_is_down_the_customer_is_to_try_again(
     world: World, stripe_account: StandIn, call: Any
 ) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from dispatch.core import settings
 from dispatch.core.errors import Conflict, IllegalMove, Invalid, NotFound, StaleVersion
+from dispatch.core.idempotency import Once
 from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.payments import service as payments
@@ -32,7 +33,9 @@ PAGE_LASTS = timedelta(minutes=31)
 """From the session's deadline on: Stripe's pages last half an hour at least, and clocks differ."""
 
 
-def open_checkout(session_id: str, by: str, now: datetime) -> tuple[Checkout, datetime]:
+def open_checkout(
+    session_id: str, by: str, now: datetime, once: Once | None = None
+) -> tuple[Checkout, datetime]:
     """Where the customer pays for their session, and until when that counts.
 
     There is one page for a session, however often and from wherever it is asked for. What is paid
@@ -45,7 +48,11 @@ def open_checkout(session_id: str, by: str, now: datetime) -> tuple[Checkout, da
     if session.status is not Status.AWAITING_PAYMENT:
         raise IllegalMove(Move.PAY, session.status)
     checkout = payments.checkout_of(session.id) or _first_checkout(session, now)
-    return checkout, session.awaiting_until
+    page = checkout, session.awaiting_until
+    if once:  # the page is the same whether this is written or not
+        with Transaction() as tx:
+            once.remember(tx, page, now)
+    return page
 
 
 def _first_checkout(session: Session, now: datetime) -> Checkout:
