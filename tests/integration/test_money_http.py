@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dispatch.core.logging import metrics
 from dispatch.payments import service as payments
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import PaymentMethod, Session
@@ -159,13 +160,16 @@ def test_what_is_signed_and_no_event_is_refused(
     assert (answer.status, answer.type) == (422, "application/problem+json")
 
 
-def test_a_payment_that_lacks_its_amount_is_refused_and_told_again(
-    world: World, event: dict[str, Any], call: Any
+def test_a_payment_that_lacks_its_amount_is_refused_counted_and_told_again(
+    world: World, event: dict[str, Any], call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(metrics, "add_metric", lambda name, *_: counted.append(name))
     amount = event["data"]["object"].pop("amount_total")
     answer = deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now))
     assert (answer.status, answer.type) == (422, "application/problem+json")
     assert [error["pointer"] for error in answer.body["errors"]] == ["/data/object/amount_total"]
+    assert counted == ["PaymentsUnread"]
     event["data"]["object"]["amount_total"] = amount
     assert deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now)).status == 200
     assert status(event, world) == "pending"

@@ -86,7 +86,7 @@ def hear_stripe(body: bytes, signature: str | None, now: datetime) -> None:
         notice = notice_of(event)
     except Invalid:  # it may be money: Stripe tells again for three days
         logger.exception("an event of Stripe's that cannot be read")
-        metrics.add_metric("PaymentsUnknown", MetricUnit.Count, 1)
+        metrics.add_metric("PaymentsUnread", MetricUnit.Count, 1)
         raise
     try:
         _hear(notice, now)
