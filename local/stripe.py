@@ -25,6 +25,11 @@ PREFIX = "/_stripe"
 _SHORTEST_S, _LONGEST_S = 30 * 60, 24 * 3600
 """How long a page may be open."""
 
+_PAGES = "/v1/checkout/sessions/"
+
+_LEAST_CENTS = 50
+"""What a payment has to come to, in most currencies."""
+
 _GIVES_NOTHING_BACK = ("failed", "canceled")
 
 
@@ -56,6 +61,8 @@ class StandIn:
     refunds: dict[str, Document] = field(default_factory=dict)
     events: list[Document] = field(default_factory=list)
     delivered: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, Document] = field(default_factory=dict)
+    """By page: the metadata that its payment is to have. The page's own is not the payment's."""
     answers: dict[str, tuple[Document, int, Document]] = field(default_factory=dict)
     """By idempotency key: what was asked, and what was answered."""
 
@@ -79,6 +86,8 @@ class StandIn:
             raise StripeError(401, "invalid_request_error", "Invalid API Key provided.")
         path, _, query = path.partition("?")
         asked = parameters(query if method == "GET" else body)
+        if path.startswith(_PAGES):
+            return 200, self._of_page(method, path.removeprefix(_PAGES))
         call = {
             "POST /v1/checkout/sessions": self._make_checkout,
             "POST /v1/refunds": self._make_refund,
@@ -118,14 +127,19 @@ class StandIn:
             (int(line["quantity"]) * int(line["price_data"]["unit_amount"]), line["price_data"])
             for line in asked["line_items"].values()
         ]
+        total = sum(amount for amount, _ in price)
+        if total < _LEAST_CENTS:
+            text = f"The total amount due must add up to at least {_LEAST_CENTS} cents."
+            raise StripeError(400, "invalid_request_error", text, code="amount_too_small")
         id_ = f"cs_test_{len(self.checkouts) + 1:06}"
+        self.marks[id_] = asked.get("payment_intent_data", {}).get("metadata", {})
         made = {
             "id": id_,
             "object": "checkout.session",
             "status": "open",
             "payment_status": "unpaid",
             "payment_intent": None,
-            "amount_total": sum(amount for amount, _ in price),
+            "amount_total": total,
             "currency": price[0][1]["currency"],
             "client_reference_id": asked.get("client_reference_id"),
             "metadata": asked.get("metadata", {}),
@@ -136,6 +150,23 @@ class StandIn:
         }
         self.checkouts[id_] = made
         return made
+
+    def _of_page(self, method: str, rest: str) -> Document:
+        """A page is told of, or closed: ``<id>`` or ``<id>/expire``."""
+        id_, _, what = rest.partition("/")
+        page = self.checkouts.get(id_)
+        if page is None or f"{method} {what}" not in ("GET ", "POST expire"):
+            text = f"No such checkout.session: '{id_}'"
+            raise StripeError(404, "invalid_request_error", text, code="resource_missing")
+        if page["status"] == "open" and self.now().timestamp() >= page["expires_at"]:
+            page["status"] = "expired"
+        if what:
+            if page["status"] != "open":
+                text = 'Only Checkout Sessions with a status in ["open"] can be expired.'
+                raise StripeError(400, "invalid_request_error", text)
+            page["status"] = "expired"
+            self._happens("checkout.session.expired", page)
+        return page
 
     def _make_refund(self, asked: Document) -> Document:
         payment = self._payment(asked["payment_intent"])
@@ -168,7 +199,9 @@ class StandIn:
             for refund in self.refunds.values()
             if refund["payment_intent"] == asked["payment_intent"]
         ]
-        return {"object": "list", "url": "/v1/refunds", "has_more": False, "data": found[::-1]}
+        most = int(asked.get("limit", 10))
+        listed = {"has_more": len(found) > most, "data": found[::-1][:most]}
+        return {"object": "list", "url": "/v1/refunds", **listed}
 
     # What people do
 
@@ -187,7 +220,7 @@ class StandIn:
             "amount": checkout["amount_total"],
             "currency": checkout["currency"],
             "latest_charge": f"ch_{number:06}",
-            "metadata": checkout["metadata"],
+            "metadata": self.marks[checkout_id],
         }
         self.payments[payment["id"]] = payment
         checkout |= {

@@ -157,7 +157,7 @@ def a_customer_asks_where_to_pay(world: FastWorld) -> Plot:
     world.drain()
 
     def then() -> None:
-        world.call(lambda _once: paying.open_checkout(session.id, "customer", world.now))
+        world.call(lambda once: paying.open_checkout(session.id, "customer", world.now, once))
 
     def end() -> None:
         assert len(world.stripe.checkouts) == 1
@@ -205,10 +205,23 @@ def stripe_tells_too_late(world: FastWorld) -> Plot:
 
 
 @story
+def a_customer_cancels_what_is_still_to_be_paid(world: FastWorld) -> Plot:
+    session = owing(world)
+
+    def end() -> None:
+        settled(world, session, Status.CANCELLED, 0)
+        (page,) = world.stripe.checkouts.values()
+        assert page["status"] == "expired"
+
+    return Plot(lambda: cancel(world, session), end)
+
+
+@story
 def a_customer_pays_twice(world: FastWorld) -> Plot:
     session = paid(world)
     second = world.stripe.checkouts["cs_test_000001"] | {"id": "cs_2", "status": "open"}
     world.stripe.checkouts["cs_2"] = second
+    world.stripe.marks["cs_2"] = world.stripe.marks["cs_test_000001"]
     event = world.stripe.pay("cs_2")
     return Plot(
         lambda: world.stripe_tells(event),

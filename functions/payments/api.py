@@ -1,5 +1,6 @@
 """HTTP: credits, paying for a session by Stripe, and what Stripe tells."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Header, Request
@@ -9,7 +10,7 @@ from dispatch.core.http import Admin, Caller, Cursor, Customer, Limit, answers
 from dispatch.core.idempotency import Once
 from dispatch.core.views import NoBody
 from dispatch.payments import service
-from dispatch.payments.model import Entry
+from dispatch.payments.model import Checkout, Entry
 from dispatch.payments.requests import GrantBody, GrantedTo
 from dispatch.payments.views import CheckoutView, CreditEntryView, CreditsView, HeardView
 from dispatch.sessions import paying
@@ -39,11 +40,19 @@ async def grant_credits(
     return CreditEntryView.of(entry)
 
 
+def _page(opened: tuple[Checkout, datetime], _who: Caller) -> CheckoutView:
+    return CheckoutView.of(*opened)
+
+
 @app.post("/sessions/{session_id}/checkout", responses=answers(404, 409))
-async def checkout(session_id: str, who: Customer, _body: NoBody | None = None) -> CheckoutView:
+async def checkout(
+    session_id: str,
+    who: Customer,
+    once: Annotated[Once | None, http.once(200, _page)],
+    _body: NoBody | None = None,
+) -> CheckoutView:
     """Where to pay for a session that awaits payment: one page, however often it is asked for."""
-    page, until = paying.open_checkout(session_id, who.id, time.now())
-    return CheckoutView(checkout_url=page.url, expires_at=until)
+    return CheckoutView.of(*paying.open_checkout(session_id, who.id, time.now(), once))
 
 
 @app.post("/payments/stripe/webhook", responses=answers(400))

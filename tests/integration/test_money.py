@@ -1,6 +1,8 @@
 """Paying: the gates of a booking, the ledger of credits, and what is given back to whom."""
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -341,6 +343,66 @@ def test_whoever_loses_the_race_for_the_page_gets_the_winners(fast_world: FastWo
     assert most == 2, "they did meet"
 
 
+@pytest.mark.parametrize("ends", ["cancelled", "abandoned"])
+def test_nobody_can_pay_for_what_is_off(fast_world: FastWorld, ends: str) -> None:
+    session = owing(fast_world)
+    (page,) = fast_world.stripe.checkouts.values()
+    if ends == "cancelled":
+        cancel(fast_world, session)
+        fast_world.drain()
+    else:
+        fast_world.pass_time(minutes=30)
+    assert page["status"] == "expired"
+    with pytest.raises(StripeError):
+        pays(fast_world, session)
+    for fact in fast_world.facts("SessionCancelled") * 2:
+        refunds.hear(fact, fast_world.now)
+    settled(fast_world, session, Status.CANCELLED, 0)
+
+
+def test_a_page_that_was_paid_stays_as_it_is(fast_world: FastWorld) -> None:
+    session = paid(fast_world)
+    (page,) = fast_world.stripe.checkouts.values()
+    cancel(fast_world, session)
+    fast_world.drain()
+    assert page["status"] == "complete"
+    assert fast_world.failures == []
+
+
+def test_a_page_that_is_paid_while_it_is_being_closed_is_not(fast_world: FastWorld) -> None:
+    """However it comes out, the customer has their money."""
+    session = owing(fast_world)
+    cancel(fast_world, session)
+
+    def customer_pays() -> None:
+        with suppress(StripeError):
+            pays(fast_world, session)
+
+    back, seen = fast_world.save(), set()
+    for at in range(40):
+        back()
+        fast_world.interrupt(at, customer_pays)
+        fast_world.drain()
+        fast_world.faults.disarm()
+        tell_all(fast_world, *fast_world.stripe.undelivered())
+        settled(fast_world, session, Status.CANCELLED, 0)
+        assert fast_world.dead_letters == []
+        (page,) = fast_world.stripe.checkouts.values()
+        seen.add((page["status"], len(fast_world.failures)))
+    assert seen == {("complete", 0), ("complete", 1), ("expired", 0)}
+
+
+def test_a_page_that_cannot_be_closed_is_paid_for_nothing(fast_world: FastWorld) -> None:
+    session = owing(fast_world)
+    fast_world.stripe.down = True
+    cancel(fast_world, session)
+    fast_world.drain()
+    assert [letter.queue for letter in fast_world.dead_letters] == ["RefundsSubscription"]
+    fast_world.stripe.down = False
+    tell_all(fast_world, pays(fast_world, session))
+    settled(fast_world, session, Status.CANCELLED, 0)
+
+
 @pytest.mark.parametrize("status", ["awaiting_waiver", "pending", "cancelled"])
 def test_only_what_awaits_payment_is_paid(fast_world: FastWorld, status: str) -> None:
     is_signed = status != "awaiting_waiver"
@@ -506,6 +568,24 @@ def test_of_what_an_operator_gave_back_whole_nothing_is_due(fast_world: FastWorl
     assert fast_world.facts("RefundDue") == []
 
 
+@pytest.mark.parametrize("reached", [True, False])
+def test_what_was_given_back_by_hand_counts_only_if_it_has_reached_the_customer(
+    fast_world: FastWorld, reached: bool
+) -> None:
+    """Half of it is due: as much as was given back, or not. Nobody tells us of what failed."""
+    start = open_calendar(fast_world, hours=3)
+    session = owing(fast_world, preferred_mechanic_id="own", scheduled_start=start)
+    tell_all(fast_world, pays(fast_world, session))
+    tell_all(fast_world, fast_world.stripe.give_back("pi_000001", 1500))
+    if not reached:
+        tell_all(fast_world, fast_world.stripe.fail_refund("re_000001"))
+    cancel(fast_world, session)
+    fast_world.drain()
+    settled(fast_world, session, Status.CANCELLED, 1499)
+    assert payment_of(session).status == "refunded"
+    assert len(fast_world.stripe.refunds) == (1 if reached else 2)
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("amount_total", 2998), ("amount_total", 3000), ("currency", "usd")]
 )
@@ -566,6 +646,41 @@ def test_a_bank_that_does_not_take_a_refund_is_told_of(fast_world: FastWorld) ->
     settled(fast_world, session, Status.CANCELLED, 0)
 
 
+def test_a_refund_that_is_told_of_behind_its_failure_was_not_made(fast_world: FastWorld) -> None:
+    """Stripe tells in any order; what was given back later closes it all the same."""
+    session = paid(fast_world)
+    cancel(fast_world, session)
+    fast_world.drain()
+    (made,) = [each for each in fast_world.stripe.events if each["type"] == "charge.refunded"]
+    tell_all(fast_world, fast_world.stripe.fail_refund("re_000001"), made)
+    payment = payment_of(session)
+    assert (payment.status, payment.returned_cents) == ("refund_failed", 0)
+    again = fast_world.stripe.give_back("pi_000001")
+    tell_all(fast_world, again, made | {"id": "evt_of_another_endpoint"})
+    settled(fast_world, session, Status.CANCELLED, 0)
+    assert payment_of(session).status == "refunded"
+
+
+def test_a_refund_that_fails_before_it_is_noted_down_was_not_made(fast_world: FastWorld) -> None:
+    session = paid(fast_world)
+    cancel(fast_world, session)
+
+    def fails() -> None:
+        for refund_id in fast_world.stripe.refunds:
+            fast_world.stripe_tells(fast_world.stripe.fail_refund(refund_id))
+
+    back, seen = fast_world.save(), set()
+    for at in range(40):
+        back()
+        fast_world.interrupt(at, fails)
+        fast_world.drain()
+        fast_world.faults.disarm()
+        payment = payment_of(session)
+        assert payment.returned_cents == fast_world.stripe.returned(payment.id), at
+        seen.add(payment.status)
+    assert seen == {"refunded", "refund_failed"}
+
+
 def test_a_failed_refund_of_others_changes_nothing(fast_world: FastWorld) -> None:
     session = paid(fast_world)
     fast_world.stripe.give_back("pi_000001", 10)
@@ -602,7 +717,8 @@ def test_while_stripe_is_down_a_refund_waits(fast_world: FastWorld) -> None:
     cancel(fast_world, session)
     fast_world.stripe.down = True
     fast_world.drain()
-    assert [letter.queue for letter in fast_world.dead_letters] == ["RefundsSubscription"]
+    lost = [json.loads(letter.body)["type"] for letter in fast_world.dead_letters]
+    assert sorted(lost) == ["RefundDue", "SessionCancelled"]
     assert payment_of(session).status == "refund_due"
     fast_world.clock.advance(minutes=24)
     assert sweep(fast_world.now) == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dispatch.core.logging import metrics
 from dispatch.payments import service as payments
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import PaymentMethod, Session
@@ -131,7 +132,8 @@ def test_what_others_have_signed_is_not_believed(
     body, good = signed(event, stripe.WEBHOOK_SECRET, world.now)
     _, of_another = signed(event, "whsec_of_another", world.now)
     no_signature = good.partition(",")[0]
-    for signature in (None, "", of_another, no_signature, "t=abc,v1=ab", "v1=ab", "nonsense"):
+    nonsense = ("t=abc,v1=ab", "v1=ab", "nonsense", "t=1,v1=é")
+    for signature in (None, "", of_another, no_signature, *nonsense):
         assert deliver(call, body, signature).status == 400, signature
     assert deliver(call, body + b" ", good).status == 400
     assert deliver(call, body.replace(b"2999", b"0999"), good).status == 400
@@ -156,6 +158,21 @@ def test_what_is_signed_and_no_event_is_refused(
 ) -> None:
     answer = deliver(call, *signed({"id": "evt_1"}, stripe.WEBHOOK_SECRET, world.now))
     assert (answer.status, answer.type) == (422, "application/problem+json")
+
+
+def test_a_payment_that_lacks_its_amount_is_refused_counted_and_told_again(
+    world: World, event: dict[str, Any], call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(metrics, "add_metric", lambda name, *_: counted.append(name))
+    amount = event["data"]["object"].pop("amount_total")
+    answer = deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now))
+    assert (answer.status, answer.type) == (422, "application/problem+json")
+    assert [error["pointer"] for error in answer.body["errors"]] == ["/data/object/amount_total"]
+    assert counted == ["PaymentsUnread"]
+    event["data"]["object"]["amount_total"] = amount
+    assert deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now)).status == 200
+    assert status(event, world) == "pending"
 
 
 @pytest.mark.parametrize("type_", ["payment_intent.succeeded", "customer.created", "v9.new"])
@@ -201,6 +218,21 @@ def test_a_page_is_for_the_customer_of_a_session_that_awaits_payment(
     sessions.cancel_session(session.id, CUSTOMER, None, world.now)
     refused = call("payments", "POST", path)
     assert (refused.status, refused.body["reason"]) == (409, "illegal_move")
+
+
+def test_a_keyed_page_is_answered_again_though_it_was_paid_since(
+    world: World, event: dict[str, Any], call: Any
+) -> None:
+    session_id = event["data"]["object"]["client_reference_id"]
+    path, key = f"/sessions/{session_id}/checkout", {"idempotency-key": "k-1"}
+    first = call("payments", "POST", path, headers=key)
+    assert first.status == 200
+    deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now))
+    again = call("payments", "POST", path, headers=key)
+    assert (again.status, again.body) == (200, first.body)
+    other = call("payments", "POST", path, {}, headers=key)
+    assert (other.status, other.body["reason"]) == (409, "idempotency_mismatch")
+    assert call("payments", "POST", path).status == 409
 
 
 def test_while_stripe_is_down_the_customer_is_to_try_again(

@@ -329,6 +329,7 @@ def test_the_samples_tell_of_paying_and_of_the_money_back(
         assert invoke("refunds.RefundDue") == {"batchItemFailures": []}
     assert [refund["amount"] for refund in stripe_account.refunds.values()] == [999]
     assert [fact["returned_cents"] for fact in world.facts("RefundMade")] == [999]
+    assert invoke("refunds.SessionCancelled") == {"batchItemFailures": []}
     (due,) = world.facts("RefundDue")
     assert set(due) == set(_body("refunds.RefundDue"))
 

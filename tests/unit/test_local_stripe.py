@@ -26,6 +26,7 @@ def form(**changes: Any) -> str:
         "line_items[0][price_data][unit_amount]": 2999,
         "line_items[0][price_data][currency]": "cad",
         "metadata[session]": "s-1",
+        "payment_intent_data[metadata][session]": "s-1",
         "client_reference_id": "s-1",
         "success_url": "https://app.test/done",
         "cancel_url": "https://app.test/later",
@@ -75,6 +76,53 @@ def test_a_page_is_open_for_half_an_hour_to_a_day(
     account: StandIn, lasts_s: int, status: int
 ) -> None:
     assert make(account, expires_at=int(NOON.timestamp()) + lasts_s)[0] == status
+
+
+def page_of(account: StandIn, call: str, rest: str = "cs_test_000001") -> tuple[int, Any]:
+    return account.answer(call, f"/v1/checkout/sessions/{rest}", "", HEADERS)
+
+
+def test_a_page_is_closed_only_while_it_is_open(account: StandIn) -> None:
+    make(account)
+    make(account)
+    make(account)
+    close = "cs_test_000001/expire"
+    assert page_of(account, "GET")[1]["status"] == "open"
+    assert page_of(account, "POST", close)[1]["status"] == "expired"
+    assert [event["type"] for event in account.events] == ["checkout.session.expired"]
+    assert page_of(account, "POST", close)[0] == 400
+    with pytest.raises(StripeError):
+        account.pay("cs_test_000001")
+    account.pay("cs_test_000002")
+    assert page_of(account, "POST", "cs_test_000002/expire")[0] == 400
+    account.now = Clock(NOON.replace(hour=13))
+    assert page_of(account, "GET", "cs_test_000003")[1]["status"] == "expired"
+    assert page_of(account, "GET", "cs_of_nobody")[0] == 404
+    assert page_of(account, "POST", "cs_test_000003/pay")[0] == 404
+
+
+@pytest.mark.parametrize(("cents", "status"), [(49, 400), (50, 200)])
+def test_a_page_is_for_fifty_cents_at_least(account: StandIn, cents: int, status: int) -> None:
+    price: dict[str, Any] = {"line_items[0][price_data][unit_amount]": cents}
+    assert make(account, **price)[0] == status
+
+
+def test_what_is_written_on_a_page_is_not_on_its_payment(account: StandIn) -> None:
+    marks = {"metadata[session]": "page", "payment_intent_data[metadata][session]": "payment"}
+    page = account.pay(make(account, **marks)[1]["id"])
+    charge = account.give_back("pi_000001", 1)
+    assert page["data"]["object"]["metadata"] == {"session": "page"}
+    assert charge["data"]["object"]["metadata"] == {"session": "payment"}
+
+
+def test_a_list_is_of_ten_unless_more_are_asked_for(account: StandIn) -> None:
+    account.pay(make(account)[1]["id"])
+    for _ in range(11):
+        account.give_back("pi_000001", 1)
+    path = "/v1/refunds?payment_intent=pi_000001"
+    for query, told, has_more in (("", 10, True), ("&limit=11", 11, False)):
+        _, listed = account.answer("GET", path + query, "", HEADERS)
+        assert (len(listed["data"]), listed["has_more"]) == (told, has_more)
 
 
 def test_a_key_repeats_the_first_answer_and_takes_no_other_parameters(account: StandIn) -> None:

@@ -138,25 +138,28 @@ def test_of_what_does_not_count_all_is_due() -> None:
     assert payment.due_at == NOON + rules.LOOKED_AFTER
 
 
-@pytest.mark.parametrize(("returned", "status"), [(500, "refund_due"), (2999, "refunded")])
-def test_what_was_given_back_before_it_was_told_of_is_not_given_back_again(
-    returned: int, status: str
-) -> None:
+@pytest.mark.parametrize("returned", [500, 2999])
+def test_what_was_given_back_before_it_was_told_of_is_for_stripe_to_say(returned: int) -> None:
     early = a_payment(PaymentStatus.RETURNED_EARLY, returned_cents=returned)
     payment = rules.reject(PAID, CUSTOMER, early, RefundReason.RETURNED_EARLY, NOON)
-    assert (payment.status, payment.due_cents, payment.amount_cents) == (status, 2999, 2999)
-    assert (payment.due_at is not None) is (status == "refund_due")
+    assert (payment.status, payment.due_cents, payment.amount_cents) == ("refund_due", 2999, 2999)
+    assert payment.due_at == NOON + rules.LOOKED_AFTER
 
 
-@pytest.mark.parametrize(
-    ("by_hand", "due", "status"),
-    [(0, 1500, "refund_due"), (1499, 1500, "refund_due"), (1500, 1500, "refunded")],
-)
-def test_a_session_that_is_off_owes_what_was_not_given_back_by_hand(
-    by_hand: int, due: int, status: str
-) -> None:
-    owed = rules.owe(a_payment(returned_cents=by_hand), due, NOON)
-    assert (owed.status, owed.due_cents, owed.reason) == (status, due, "called_off")
+@pytest.mark.parametrize("by_hand", [0, 1499, 1500])
+def test_a_session_that_is_off_owes_its_share_whatever_was_given_back_by_hand(by_hand: int) -> None:
+    owed = rules.owe(a_payment(returned_cents=by_hand), 1500, NOON)
+    assert (owed.status, owed.due_cents, owed.reason) == ("refund_due", 1500, "called_off")
+    assert owed.due_at == NOON + rules.LOOKED_AFTER
+
+
+@pytest.mark.parametrize("known", [1500, 2999])
+def test_what_is_due_and_back_already_is_refunded(known: int) -> None:
+    """Even if more was said to be back: some of that has failed."""
+    due = a_payment(PaymentStatus.REFUND_DUE, returned_cents=known)
+    assert rules.returned(due, 1499) is due
+    after = rules.returned(due, 1500)
+    assert (after.status, after.returned_cents, after.due_at) == ("refunded", 1500, None)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +234,7 @@ REFUND = {"payment_intent": "pi_1", "amount": 500}
         (an_event("a.type.of.tomorrow", anything=1), None),
         (an_event("checkout.session.completed", **CHECKOUT, metadata={}), None),
         (an_event("checkout.session.completed", **CHECKOUT, metadata=None), None),
+        (an_event("checkout.session.completed", **CHECKOUT, metadata=["x"]), None),
         (an_event("charge.refunded", **CHARGE, metadata={rules.SESSION_KEY: "../x"}), None),
         (an_event("charge.refunded", **CHARGE, metadata={rules.SESSION_KEY: 7}), None),
     ],
@@ -259,3 +263,23 @@ def test_what_an_event_means(event: dict[str, Any], news: object) -> None:
 def test_what_is_no_event_is_refused(event: Any) -> None:
     with pytest.raises(Invalid):
         rules.notice_of(event)
+
+
+@pytest.mark.parametrize(
+    ("type_", "thing", "name"),
+    [
+        *(("checkout.session.completed", CHECKOUT, name) for name in CHECKOUT),
+        *(("charge.refunded", CHARGE, name) for name in CHARGE),
+        *(("refund.failed", REFUND, name) for name in REFUND),
+    ],
+)
+def test_an_event_without_what_we_read_is_refused_by_name(
+    type_: str, thing: dict[str, Any], name: str
+) -> None:
+    for wrong in (None, "" if isinstance(thing[name], str) else "500", True, -1, {"id": "pi_1"}):
+        with pytest.raises(Invalid) as refused:
+            rules.notice_of(an_event(type_, **thing | {name: wrong}))
+        (error,) = refused.value.members["errors"]
+        assert error["pointer"] == f"/data/object/{name}"
+    with pytest.raises(Invalid):
+        rules.notice_of(an_event(type_, **{k: v for k, v in thing.items() if k != name}))

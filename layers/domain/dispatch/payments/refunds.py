@@ -1,4 +1,4 @@
-"""Giving back by Stripe what is due: the work of the refunds function."""
+"""The work of the refunds function: giving back by Stripe what is due, and not taking more."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,11 +10,25 @@ from dispatch.payments import service, stripe_api
 
 
 def hear(fact: Mapping[str, Any], now: datetime) -> None:
-    """A refund that is due is made. A fact heard again changes nothing."""
-    if fact["type"] == EventType.REFUND_DUE:
-        make_refund(fact["session_id"], fact["payment_id"], now)
-    else:
-        logger.info("of no interest here", extra={"type": fact["type"]})
+    """A refund that is due is made, and the page of what is off closed. Heard again, nothing."""
+    match fact["type"]:
+        case EventType.REFUND_DUE:
+            make_refund(fact["session_id"], fact["payment_id"], now)
+        case EventType.SESSION_CANCELLED:
+            close_page(fact["session_id"], now)
+        case other:
+            logger.info("of no interest here", extra={"type": other})
+
+
+def close_page(session_id: str, now: datetime) -> None:
+    """Nobody is to pay for a session that is off.
+
+    A page that was opened at this very moment, or cannot be closed, closes by itself within the
+    hour: what is paid on it meanwhile is given back. Raises Busy while Stripe cannot be had.
+    """
+    checkout = service.checkout_of(session_id)
+    if checkout and stripe_api.close_checkout(checkout.id, now):
+        logger.info("page closed", extra={"checkout": checkout.id})
 
 
 def make_refund(session_id: str, payment_id: str, now: datetime) -> None:

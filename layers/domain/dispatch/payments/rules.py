@@ -121,7 +121,7 @@ def reject(
             amount_cents=paid.amount_cents,
             currency=paid.currency,
         )
-    return _settled(replace(payment, due_cents=paid.amount_cents, reason=reason), now)
+    return _due(payment, paid.amount_cents, reason, now)
 
 
 def _first(paid: Paid, customer_id: str, status: PaymentStatus, now: datetime) -> Payment:
@@ -138,18 +138,14 @@ def _first(paid: Paid, customer_id: str, status: PaymentStatus, now: datetime) -
 
 def owe(payment: Payment, due_cents: int, now: datetime) -> Payment:
     """The session it was paid for is off: so much is to be given back."""
-    owed = replace(
-        _advance(payment, PaymentMove.OWE), due_cents=due_cents, reason=RefundReason.CALLED_OFF
-    )
-    return _settled(owed, now)
+    return _due(_advance(payment, PaymentMove.OWE), due_cents, RefundReason.CALLED_OFF, now)
 
 
-def _settled(payment: Payment, now: datetime) -> Payment:
-    """Of what is due nothing may be left to give back: somebody was quicker, by hand."""
-    if payment.returned_cents < payment.due_cents:
-        return replace(payment, due_at=now + LOOKED_AFTER)
-    status = TRANSITIONS[payment.status, PaymentMove.RETURN]
-    return replace(payment, status=status, due_at=None)
+def _due(payment: Payment, due_cents: int, reason: RefundReason, now: datetime) -> Payment:
+    """Whatever is said to have been given back by hand: that may have failed, of which nobody tells
+    us. Stripe is asked what is left to give back.
+    """
+    return replace(payment, due_cents=due_cents, reason=reason, due_at=now + LOOKED_AFTER)
 
 
 def may(payment: Payment, move: PaymentMove) -> bool:
@@ -158,10 +154,13 @@ def may(payment: Payment, move: PaymentMove) -> bool:
 
 
 def returned(payment: Payment, returned_cents: int) -> Payment:
-    """So much was given back by now, in all. Older news than what is known changes nothing."""
-    if returned_cents <= payment.returned_cents:
-        return payment
+    """So much was given back by now, in all. Older news than what is known changes nothing, unless
+    that is all that has become due since.
+    """
     due_cents = payment.due_cents or payment.amount_cents
+    closes = payment.status is PaymentStatus.REFUND_DUE and returned_cents >= due_cents
+    if returned_cents <= payment.returned_cents and not closes:
+        return payment
     is_all = returned_cents >= due_cents or payment.status is PaymentStatus.RETURNED_EARLY
     moved = _advance(payment, PaymentMove.RETURN if is_all else PaymentMove.RETURN_PART)
     due_at = None if moved.status is not PaymentStatus.REFUND_DUE else payment.due_at
@@ -206,7 +205,11 @@ SESSION_KEY = "dispatch_session_id"
 
 
 def notice_of(event: Any) -> Notice:
-    """What an event of Stripe's means. Raises Invalid for what is no event."""
+    """What an event of Stripe's means.
+
+    Raises Invalid for what is no event, and for one that lacks what we read: Stripe shows it as
+    failed, and sends it again.
+    """
     if not isinstance(event, Mapping):
         raise Invalid.field("", "is not an event of Stripe's")
     event_id, type_ = event.get("id"), event.get("type")
@@ -217,7 +220,8 @@ def notice_of(event: Any) -> Notice:
     if not isinstance(thing, Mapping):
         raise Invalid.field("/data/object", "is missing")
     read = _READ.get(type_)
-    session_id = (thing.get("metadata") or {}).get(SESSION_KEY)
+    metadata = thing.get("metadata")
+    session_id = metadata.get(SESSION_KEY) if isinstance(metadata, Mapping) else None
     if read is None or not isinstance(session_id, str) or not is_id(session_id):
         return Notice(event_id, type_, None)
     return Notice(event_id, type_, read(thing, session_id))
@@ -225,22 +229,36 @@ def notice_of(event: Any) -> Notice:
 
 def _paid(checkout: Mapping[str, Any], session_id: str) -> Paid | None:
     """Some ways to pay take days: the checkout is complete, and paid later."""
-    if checkout["payment_status"] != "paid":
+    if _text(checkout, "payment_status") != "paid":
         return None
     return Paid(
         session_id,
-        checkout["payment_intent"],
-        checkout["amount_total"],
-        checkout["currency"].lower(),
+        _text(checkout, "payment_intent"),
+        _cents(checkout, "amount_total"),
+        _text(checkout, "currency").lower(),
     )
 
 
 def _returned(charge: Mapping[str, Any], session_id: str) -> Returned:
-    return Returned(session_id, charge["payment_intent"], charge["amount_refunded"])
+    return Returned(session_id, _text(charge, "payment_intent"), _cents(charge, "amount_refunded"))
 
 
 def _not_returned(refund: Mapping[str, Any], session_id: str) -> NotReturned:
-    return NotReturned(session_id, refund["payment_intent"], refund["amount"])
+    return NotReturned(session_id, _text(refund, "payment_intent"), _cents(refund, "amount"))
+
+
+def _text(thing: Mapping[str, Any], name: str) -> str:
+    value = thing.get(name)
+    if not isinstance(value, str) or not value:
+        raise Invalid.field(f"/data/object/{name}", "is no text")
+    return value
+
+
+def _cents(thing: Mapping[str, Any], name: str) -> int:
+    value = thing.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise Invalid.field(f"/data/object/{name}", "is no number of cents")
+    return value
 
 
 _READ = {

@@ -1,7 +1,8 @@
 """Stripe: what we ask of it, and whether a message is really from it.
 
-The only place that knows Stripe's library, which is imported where it is used. Every call carries
-an idempotency key, so that it may be made again whenever its answer did not come.
+The only place that knows Stripe's library, which is imported where it is used. Every call that
+makes something carries an idempotency key, so that it may be made again whenever its answer did not
+come.
 """
 
 import json
@@ -109,6 +110,20 @@ def _with_session(url: str, session_id: str) -> str:
     return url.replace("{session_id}", session_id)
 
 
+def close_checkout(checkout_id: str, now: datetime) -> bool:
+    """Nobody can pay on that page any more. Answers whether it was open until now. Raises Busy.
+
+    Raises Stripe's InvalidRequestError where it is paid at this very moment: asked again, it is not
+    open.
+    """
+    with _asking(now) as stripe:
+        page = stripe.v1.checkout.sessions.retrieve(checkout_id)
+        is_open = page.status == "open"
+        if is_open:
+            stripe.v1.checkout.sessions.expire(checkout_id)
+    return is_open
+
+
 def returned_cents(payment_id: str, now: datetime) -> int:
     """How much of a payment was given back by now, or is on its way. Raises Busy."""
     with _asking(now) as stripe:
@@ -146,7 +161,7 @@ def verified(body: bytes, signature: str | None, now: datetime) -> Any:
         raise Busy("The secret of this webhook is not set up yet.") from error
     try:
         WebhookSignature.verify_header(body, signature, expected)
-    except (SignatureVerificationError, UnicodeDecodeError):
+    except (SignatureVerificationError, UnicodeDecodeError, TypeError):  # the last by an "é" in it
         raise BadSignature("This is not signed by Stripe with the secret of ours.") from None
     age_s = now.timestamp() - _signed_at(signature or "")
     if abs(age_s) > TOLERANCE_S:

@@ -1,10 +1,12 @@
 """What callers are shown of money. Imported by HTTP functions only."""
 
+from datetime import datetime
+
 from pydantic import Field
 
 from dispatch.core.examples import AWAITING_UNTIL, BOOKED_AT, SESSION_ID
 from dispatch.core.views import Instant, View, by_example
-from dispatch.payments.model import Entry, EntryKind
+from dispatch.payments.model import Checkout, Entry, EntryKind
 from dispatch.payments.service import Ledger
 
 _GRANTED = {
@@ -75,6 +77,10 @@ class CheckoutView(View):
 
     checkout_url: str
     expires_at: Instant
+
+    @classmethod
+    def of(cls, checkout: Checkout, until: datetime) -> "CheckoutView":
+        return cls(checkout_url=checkout.url, expires_at=until)
 
 
 class HeardView(View):

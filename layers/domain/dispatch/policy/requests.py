@@ -22,6 +22,9 @@ def _whole(lowest: int, highest: int) -> Any:
 _Points = Annotated[int, _whole(-1000, 1000)]
 _Some = Annotated[int, _whole(1, 20)]
 _Lasting = Annotated[int, _whole(1, 90 * _DAY_S)]
+_Unpaid = Annotated[int, _whole(1, 23 * 60 * 60)]
+"""Stripe keeps a page open for a day at most, and ours outlasts the session by half an hour."""
+
 _Margin = Annotated[int, _whole(0, 90 * _DAY_S)]
 _Percent = Annotated[int, _whole(0, 100)]
 _Steps = Field(max_length=MAX_STEPS, description="The highest threshold first")
@@ -120,7 +123,7 @@ class PolicyBody(Body):
     offers_per_wave: _Some
     offer_s: _Lasting
     broadcast_push_limit: int = _whole(1, 500)
-    awaiting_s: _Lasting
+    awaiting_s: _Unpaid
     overtime_s: _Margin
     preferred_s: _Lasting
     pending_s: _Lasting
@@ -134,7 +137,7 @@ class PolicyBody(Body):
     buffer_s: _Margin
     notice_s: _Margin
     horizon_s: _Lasting
-    hold_s: _Lasting
+    hold_s: _Unpaid
     reschedule_s: _Margin
     refund_percent: list[RefundStepBody] = Field(
         max_length=MAX_STEPS, description="The furthest ahead first; nothing behind the last"
