@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import dispatch
+from dispatch.accounts import service as accounts
 from dispatch.calendar import rules as calendar_rules
 from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
@@ -611,6 +612,13 @@ def _mechanics() -> Iterator[Case]:
         "put_profile", "#revision = :revision_read", a_mechanic(), partial(put, before=read(2))
     )
     yield case("add_stars", EXISTS, nothing, _rates)
+    yield case(
+        "check_no_profile",
+        IS_NEW,
+        a_mechanic(),
+        lambda tx: mechanics.check_no_profile(tx, MECHANIC, accounts._is_mechanic),
+        refusal="is_mechanic",
+    )
     as_of_old = partial(put, before=read(0))
     yield case("put_profile", EXISTS, nothing, as_of_old)
     yield case("put_profile", "attribute_not_exists(#revision)", a_mechanic(), as_of_old)

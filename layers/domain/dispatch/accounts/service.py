@@ -15,7 +15,7 @@ from dispatch.core import aws, settings
 from dispatch.core.errors import Conflict
 from dispatch.core.events import EventType
 from dispatch.core.logging import MetricUnit, logger, metrics
-from dispatch.core.table import Transaction, decides_anew
+from dispatch.core.table import Item, Transaction, decides_anew
 from dispatch.customers import service as customers
 from dispatch.mechanics import service as mechanics
 from dispatch.notifications import service as notifications
@@ -76,16 +76,20 @@ def erase_customer(customer_id: str, now: datetime) -> None:
     if customers.is_erased(customer_id):
         return
     if mechanics.get(customer_id) is not None:
-        raise Conflict(
-            "is_mechanic",
-            "You have a mechanic's profile here. Ask us to close that first.",
-        )
+        raise _is_mechanic()
     if session := sessions.unfinished_of(customer_id, now):
         raise sessions.in_the_way(session.id)
     with Transaction() as tx:
         sessions.check_no_active(tx, customer_id)
+        mechanics.check_no_profile(tx, customer_id, _is_mechanic)
         customers.erase(tx, customer_id, now)
     metrics.add_metric("CustomersErased", MetricUnit.Count, 1)
+
+
+def _is_mechanic(_profile: Item | None = None) -> Conflict:
+    return Conflict(
+        "is_mechanic", "You have a mechanic's profile here. Ask us to close that first."
+    )
 
 
 def _forget(customer_id: str, now: datetime) -> None:

@@ -135,6 +135,11 @@ def has_new_capacity(mechanic_id: str) -> bool:
 # Clauses of other use cases' transactions
 
 
+def check_no_profile(tx: Transaction, user_id: str, otherwise: Otherwise) -> None:
+    """Provided that the user is no mechanic, and does not want to be one."""
+    store.check_no_profile(tx, user_id, otherwise)
+
+
 def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
     """A customer has rated them: the mean is over one more."""
     store.add_stars(tx, mechanic_id, stars, now)

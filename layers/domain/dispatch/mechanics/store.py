@@ -208,6 +208,10 @@ def put_profile(
     return partition
 
 
+def check_no_profile(tx: Transaction, user_id: str, otherwise: Otherwise) -> None:
+    tx.check(key(user_id), when=IS_NEW, values={}, otherwise=otherwise)
+
+
 def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
     """Added where they are kept, so that none is lost however many come at once."""
     tx.update(
