@@ -15,7 +15,7 @@ from dispatch.core.events import EventType
 from dispatch.customers import service as customers
 from dispatch.customers.model import Customer, Vehicle
 from dispatch.mechanics import service as mechanics
-from dispatch.mechanics.model import ProfileEdit
+from dispatch.mechanics.model import MechanicStatus, ProfileEdit, StandingMove
 from dispatch.notifications import service as notifications
 from dispatch.notifications.model import Platform
 from dispatch.payments import service as payments
@@ -31,6 +31,7 @@ from tests.erasing import CUSTOMER, SECRET, a_life, check_forgotten, known
 from tests.fast.world import FastWorld
 from tests.stories import complete, go_live, take
 from tests.template_file import resources, subscriptions
+from tests.upload_builders import JPEG
 from tests.world import World, an_intake
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
@@ -327,15 +328,55 @@ def test_who_becomes_a_mechanic_at_the_same_moment_stays_or_is_none(fast_world: 
     assert at > 2
 
 
-def test_who_asks_at_the_moment_of_becoming_a_mechanic_is_refused(fast_world: FastWorld) -> None:
+def _apply(world: FastWorld) -> None:
+    edit = ProfileEdit(name=SECRET, email=f"jo@{SECRET}.example", city=SECRET, country="CA")
+    profiles.edit_profile(CUSTOMER, edit, 0, world.now)
+
+
+def test_who_becomes_an_applicant_while_asking_is_forgotten_as_one(fast_world: FastWorld) -> None:
     world, at = fast_world, 0
     back = world.save()
     while True:
+        world.interrupt(at, lambda: _apply(world))
+        accounts.erase_customer(CUSTOMER, world.now)
+        if world.faults.armed:
+            break
+        assert mechanics.get(CUSTOMER) is None, at
+        back()
+        at += 1
+    assert at > 3
 
-        def become_a_mechanic() -> None:
-            profiles.edit_profile(CUSTOMER, ProfileEdit(name=SECRET), 0, world.now)
 
-        world.interrupt(at, become_a_mechanic)
+def test_an_applicant_is_forgotten_with_profile_hours_and_photo(fast_world: FastWorld) -> None:
+    from dispatch.calendar import service as calendar
+    from tests.calendar_builders import an_availability
+
+    world = fast_world
+    _apply(world)
+    calendar.replace_availability(CUSTOMER, an_availability(), 0, world.now)
+    post = uploads.request_photo(CUSTOMER, "image/jpeg", world.now)
+    world.bucket.upload(post.fields, JPEG + SECRET.encode())
+    world.drain()
+    assert len(known(world)) > 1
+    accounts.erase_customer(CUSTOMER, world.now)
+    assert profiles.listed(MechanicStatus.PENDING, 10, None) == ([], None)
+    world.drain()
+    assert (known(world), world.bucket.uploads) == ([], {})
+    items = world.table.scan(TableName=world.table.name)["Items"]
+    left = {item["entity"]["S"] for item in items if item["pk"]["S"].endswith(f"#{CUSTOMER}")}
+    assert left <= {"customer", "erased_customer", "event", "tombstone"}
+
+
+def test_who_is_approved_at_the_same_moment_stays_or_is_none(fast_world: FastWorld) -> None:
+    world, at = fast_world, 0
+    _apply(world)
+    back = world.save()
+    while True:
+
+        def approve() -> None:
+            profiles.decide(CUSTOMER, StandingMove.APPROVE, "admin", world.now)
+
+        world.interrupt(at, approve)
         reason = _refusal(lambda: accounts.erase_customer(CUSTOMER, world.now))
         if world.faults.armed:
             break

@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 import dispatch
-from dispatch.accounts import service as accounts
 from dispatch.calendar import rules as calendar_rules
 from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
@@ -616,8 +615,19 @@ def _mechanics() -> Iterator[Case]:
         "check_no_profile",
         IS_NEW,
         a_mechanic(),
-        lambda tx: mechanics.check_no_profile(tx, MECHANIC, accounts._is_mechanic),
-        refusal="is_mechanic",
+        lambda tx: mechanics.check_no_profile(tx, MECHANIC),
+    )
+    for clause, revision in (
+        ("#revision = :revision_read", 2),
+        ("attribute_not_exists(#revision)", 0),
+    ):
+        drop = partial(mechanic_items.drop_profile, mechanic=read(revision), now=NOON)
+        yield case("drop_profile", clause, a_mechanic(), drop)
+    yield case(
+        "drop_profile",
+        EXISTS,
+        nothing,
+        partial(mechanic_items.drop_profile, mechanic=read(0), now=NOON),
     )
     as_of_old = partial(put, before=read(0))
     yield case("put_profile", EXISTS, nothing, as_of_old)
