@@ -146,6 +146,24 @@ def test_whatever_comes_late_brings_nothing_back(fast_world: FastWorld) -> None:
     assert known(fast_world) == []
 
 
+def test_a_message_that_comes_twice_at_once_fails_in_neither(fast_world: FastWorld) -> None:
+    world, at = fast_world, 0
+    a_life(world)
+    world.pass_time(minutes=10)
+    accounts.erase_customer(CUSTOMER, world.now)
+    told = {"type": "CustomerErased", "customer_id": CUSTOMER}
+    back = world.save()
+    while True:
+        world.interrupt(at, lambda: accounts.hear(told, world.now))
+        accounts.hear(told, world.now)
+        if world.faults.armed:
+            break
+        assert known(world) == [], at
+        back()
+        at += 3
+    assert at > 50
+
+
 def test_others_are_left_alone(fast_world: FastWorld) -> None:
     a_life(fast_world)
     customers.upsert({"id": "other", "name": "Mo"})
