@@ -20,7 +20,7 @@ from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from tests.calendar_builders import an_availability
 from tests.fast.world import FastWorld
-from tests.stories import complete, release, take
+from tests.stories import complete, take
 from tests.upload_builders import JPEG
 from tests.world import an_intake
 
@@ -93,7 +93,10 @@ def _complete_one(world: FastWorld, vehicle_id: str, key: str) -> None:
 def _give_one_back(world: FastWorld) -> None:
     """The rows of an earlier period are no more in anybody's hands."""
     session = world.book(CUSTOMER, **_INTAKE)
-    release(world, take(world, "b", session))
+    taken = take(world, "b", session)
+    assert taken.assignment_id
+    sessions.release_session(taken.assignment_id, "b", f"Mx {SECRET} does not answer", world.now)
+    world.drain()
     sessions.cancel_session(session.id, CUSTOMER, f"I went to {SECRET}", world.now)
     world.drain()
     world.pass_time(minutes=1)

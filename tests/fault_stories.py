@@ -1979,3 +1979,21 @@ def a_customer_is_erased(world: FastWorld) -> Plot:
         world.call(lambda _once: accounts.erase_customer("customer", world.now))
 
     return Plot(then, lambda: check_forgotten(world))
+
+
+@story
+def an_applicant_is_erased(world: FastWorld) -> Plot:
+    profiles.edit_profile("a", ProfileEdit(name="Ada Chen"), 0, world.now)
+    calendar.replace_availability("a", an_availability(), 0, world.now)
+    world.drain()
+
+    def then() -> None:
+        world.call(lambda _once: accounts.erase_customer("a", world.now))
+
+    def end() -> None:
+        assert mechanics.get("a") is None
+        assert customers.is_erased("a")
+        items = world.table.scan(TableName=world.table.name)["Items"]
+        assert not [item for item in items if item["pk"]["S"] == "CALENDAR#a"]
+
+    return Plot(then, end)

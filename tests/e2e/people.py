@@ -5,6 +5,7 @@ for specialists of a brand that only its own mechanics know, so that no other te
 ranked, asked, or told. All of it is in Iceland, far from the main job's Canada.
 """
 
+import base64
 import uuid
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,6 +19,11 @@ Document = dict[str, Any]
 
 VIN = "2HGFC2F59KH500001"
 SIGNATURE = {"full_name": "Jo Driver", "accepted": True}
+PIXEL = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAAMCAgICAgMCAgIDAwMDBAYEBAQEBAgGBgUGCQgKCgkICQkKDA8MCgsOCwkJ"
+    "DRENDg8QEBEQCgwSExIQEw8QEBD/yQALCAABAAEBAREA/8wABgAQEAX/2gAIAQEAAD8A0s8g/9k="
+)
+"""A JPEG of one black pixel."""
 
 
 def answer(response: httpx.Response, status: int = 200) -> Any:
@@ -121,6 +127,19 @@ class Person:
     def events(self, session_id: str) -> list[str]:
         """The types of the timeline's facts."""
         return [fact["type"] for fact in self.timeline(session_id)]
+
+
+def ask(person: Person, path: str) -> Document:
+    """A form by which they can upload one JPEG."""
+    return dict(answer(person.post(path, {"content_type": "image/jpeg"}), 201))
+
+
+def upload(form: Document, content: bytes, name: str = "me.jpg") -> None:
+    """What a browser does with a form."""
+    sent = httpx.post(
+        form["url"], data=form["fields"], files={"file": (name, content, form["content_type"])}
+    )
+    assert sent.status_code == 204, sent.text
 
 
 class Town:

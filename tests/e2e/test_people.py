@@ -1,30 +1,22 @@
 """Profiles, garages and files over HTTP, each file from a real form to where it is shown."""
 
-import base64
 from typing import Any
 
 import httpx
 
-from tests.e2e.people import SIGNATURE, Document, Person, Town, answer, pointers, refused
-
-PIXEL = base64.b64decode(
-    "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAAMCAgICAgMCAgIDAwMDBAYEBAQEBAgGBgUGCQgKCgkICQkKDA8MCgsOCwkJ"
-    "DRENDg8QEBEQCgwSExIQEw8QEBD/yQALCAABAAEBAREA/8wABgAQEAX/2gAIAQEAAD8A0s8g/9k="
+from tests.e2e.people import (
+    PIXEL,
+    SIGNATURE,
+    Person,
+    Town,
+    answer,
+    ask,
+    pointers,
+    refused,
+    upload,
 )
-"""A JPEG of one black pixel."""
+
 CAR = {"year": 2019, "make": "Honda", "model": "Civic", "vin": "2HGFC2F52KH500001"}
-
-
-def upload(form: Document, content: bytes, name: str = "me.jpg") -> None:
-    """What a browser does with a form."""
-    sent = httpx.post(
-        form["url"], data=form["fields"], files={"file": (name, content, form["content_type"])}
-    )
-    assert sent.status_code == 204, sent.text
-
-
-def ask(person: Person, path: str) -> Document:
-    return dict(answer(person.post(path, {"content_type": "image/jpeg"}), 201))
 
 
 def photo_of(mechanic: Person, by: Person) -> Any:

@@ -3,7 +3,7 @@
 import uuid
 
 from dispatch.profiles.requests import EXAMPLE
-from tests.e2e.people import Document, Person, Town, answer, refused
+from tests.e2e.people import PIXEL, Document, Person, Town, answer, ask, refused, upload
 
 PATH = "/mechanic/profile"
 BRAND = "Maserati"
@@ -52,6 +52,9 @@ def test_who_registers_is_approved_and_wins_a_match_by_the_table(town: Town) -> 
     refused(person.call("PUT", PATH, {"version": 1, "name": "Saga"}), 409, "stale_version")
     answer(person.call("PUT", "/mechanic/availability", HOURS))
     assert complete(person) == 88, "all but the photo"
+    upload(ask(person, "/mechanic/profile/photo"), PIXEL)
+    town.stack.drain()
+    assert complete(person) == 100
     refused(customer.get(f"/mechanics/{person.id}"), 404)
     refused(customer.get(f"/mechanics/{person.id}/profile-completion"), 404)
 
@@ -75,9 +78,10 @@ def test_who_registers_is_approved_and_wins_a_match_by_the_table(town: Town) -> 
         "10+ years experience",
         "Professionally Certified",
         "Keyword match: check engine light",
+        "Complete profile",
         f"Brand specialist - {BRAND}",
     ]
-    assert row["match_score"] == 50 + 25 + 35 + 20 + 10 + 15 + 30
+    assert row["match_score"] == 50 + 25 + 35 + 20 + 10 + 15 + 8 + 30
     assert other["match_score"] == 50 + 25 + 30
     assert answer(mechanic.accept(row))["status"] == "waiting"
 

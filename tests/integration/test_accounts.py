@@ -14,11 +14,14 @@ from dispatch.core.errors import Conflict, NotFound
 from dispatch.core.events import EventType
 from dispatch.customers import service as customers
 from dispatch.customers.model import Customer, Vehicle
+from dispatch.mechanics import service as mechanics
+from dispatch.mechanics.model import MechanicStatus, ProfileEdit, StandingMove
 from dispatch.notifications import service as notifications
 from dispatch.notifications.model import Platform
 from dispatch.payments import service as payments
+from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
-from dispatch.sessions.model import Status
+from dispatch.sessions.model import Review, Status
 from dispatch.uploads import service as uploads
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
@@ -26,8 +29,9 @@ from tests.builders import an_http_event
 from tests.entry_points import load
 from tests.erasing import CUSTOMER, SECRET, a_life, check_forgotten, known
 from tests.fast.world import FastWorld
-from tests.stories import go_live, take
+from tests.stories import complete, go_live, take
 from tests.template_file import resources, subscriptions
+from tests.upload_builders import JPEG
 from tests.world import World, an_intake
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
@@ -140,6 +144,24 @@ def test_whatever_comes_late_brings_nothing_back(fast_world: FastWorld) -> None:
     fast_world.tell_again()
     fast_world.pass_time(hours=1)
     assert known(fast_world) == []
+
+
+def test_a_message_that_comes_twice_at_once_fails_in_neither(fast_world: FastWorld) -> None:
+    world, at = fast_world, 0
+    a_life(world)
+    world.pass_time(minutes=10)
+    accounts.erase_customer(CUSTOMER, world.now)
+    told = {"type": "CustomerErased", "customer_id": CUSTOMER}
+    back = world.save()
+    while True:
+        world.interrupt(at, lambda: accounts.hear(told, world.now))
+        accounts.hear(told, world.now)
+        if world.faults.armed:
+            break
+        assert known(world) == [], at
+        back()
+        at += 3
+    assert at > 50
 
 
 def test_others_are_left_alone(fast_world: FastWorld) -> None:
@@ -299,6 +321,103 @@ def test_nothing_is_written_for_who_was_erased(world: World) -> None:
         assert refused.value.reason == "erased"
     with pytest.raises(NotFound):
         customers.profile_of(CUSTOMER)
+
+
+def test_who_was_erased_does_not_become_a_mechanic(world: World) -> None:
+    accounts.erase_customer(CUSTOMER, world.now)
+    with pytest.raises(Conflict) as refused:
+        profiles.edit_profile(CUSTOMER, ProfileEdit(name=SECRET), 0, world.now)
+    assert refused.value.reason == "erased"
+    assert mechanics.get(CUSTOMER) is None
+
+
+def test_who_becomes_a_mechanic_at_the_same_moment_stays_or_is_none(fast_world: FastWorld) -> None:
+    world, at, edit = fast_world, 0, ProfileEdit(name=SECRET)
+    back = world.save()
+    while True:
+        world.interrupt(at, lambda: accounts.erase_customer(CUSTOMER, world.now))
+        reason = _refusal(lambda: profiles.edit_profile(CUSTOMER, edit, 0, world.now))
+        if world.faults.armed:
+            break
+        assert reason == "erased", at
+        assert mechanics.get(CUSTOMER) is None, at
+        back()
+        at += 1
+    assert at > 2
+
+
+def _apply(world: FastWorld) -> None:
+    edit = ProfileEdit(name=SECRET, email=f"jo@{SECRET}.example", city=SECRET, country="CA")
+    profiles.edit_profile(CUSTOMER, edit, 0, world.now)
+
+
+def test_who_becomes_an_applicant_while_asking_is_forgotten_as_one(fast_world: FastWorld) -> None:
+    world, at = fast_world, 0
+    back = world.save()
+    while True:
+        world.interrupt(at, lambda: _apply(world))
+        accounts.erase_customer(CUSTOMER, world.now)
+        if world.faults.armed:
+            break
+        assert mechanics.get(CUSTOMER) is None, at
+        back()
+        at += 1
+    assert at > 3
+
+
+def test_an_applicant_is_forgotten_with_profile_hours_and_photo(fast_world: FastWorld) -> None:
+    from dispatch.calendar import service as calendar
+    from tests.calendar_builders import an_availability
+
+    world = fast_world
+    _apply(world)
+    calendar.replace_availability(CUSTOMER, an_availability(), 0, world.now)
+    post = uploads.request_photo(CUSTOMER, "image/jpeg", world.now)
+    world.bucket.upload(post.fields, JPEG + SECRET.encode())
+    world.drain()
+    assert len(known(world)) > 1
+    accounts.erase_customer(CUSTOMER, world.now)
+    assert profiles.listed(MechanicStatus.PENDING, 10, None) == ([], None)
+    world.drain()
+    assert (known(world), world.bucket.uploads) == ([], {})
+    items = world.table.scan(TableName=world.table.name)["Items"]
+    left = {item["entity"]["S"] for item in items if item["pk"]["S"].endswith(f"#{CUSTOMER}")}
+    assert left <= {"customer", "erased_customer", "event", "tombstone"}
+
+
+def test_who_is_approved_at_the_same_moment_stays_or_is_none(fast_world: FastWorld) -> None:
+    world, at = fast_world, 0
+    _apply(world)
+    back = world.save()
+    while True:
+
+        def approve() -> None:
+            profiles.decide(CUSTOMER, StandingMove.APPROVE, "admin", world.now)
+
+        world.interrupt(at, approve)
+        reason = _refusal(lambda: accounts.erase_customer(CUSTOMER, world.now))
+        if world.faults.armed:
+            break
+        assert reason == "is_mechanic", at
+        assert not customers.is_erased(CUSTOMER), at
+        back()
+        at += 1
+    assert at > 3
+
+
+def test_who_was_erased_rates_nothing_any_more(fast_world: FastWorld) -> None:
+    world = fast_world
+    world.mechanic("a")
+    world.drain()
+    done = complete(world, take(world, "a", world.book(CUSTOMER)))
+    accounts.erase_customer(CUSTOMER, world.now)
+    review = Review(5, f"Like nobody else in {SECRET}ville")
+    for _ in range(2):  # before it is forgotten, and after
+        with pytest.raises(Conflict) as refused:
+            sessions.rate_session(done.id, CUSTOMER, review, world.now)
+        assert refused.value.reason == "erased"
+        world.pass_time(minutes=1)
+    assert known(world) == []
 
 
 def test_a_device_that_is_registered_meanwhile_leaves_no_endpoint(fast_world: FastWorld) -> None:

@@ -190,6 +190,7 @@ def test_a_keyed_vehicle_is_kept_once(call: Any) -> None:
     [
         ({"vin": VIN[:-1]}, "/vin"),
         ({"vin": "2HGFC2F59KH500001"}, "/vin"),  # the check digit does not fit
+        ({"vin": "7SAYGDEE0NF314159"}, "/vin"),
         ({"vin": "2HGFC2F52KHI00001"}, "/vin"),
         ({"year": 1899}, "/year"),
         ({"year": "2019"}, "/year"),
@@ -206,7 +207,16 @@ def test_what_is_wrong_with_a_vehicle_is_pointed_at(
     assert call("POST", "/vehicles", CIVIC | change).pointers == [pointer]
 
 
-@pytest.mark.parametrize("vin", [VIN.lower(), "WVWZZZ1JZXW000001", "1M8GDM9AXKP042788"])
+@pytest.mark.parametrize(
+    "vin",
+    [
+        VIN.lower(),
+        "1M8GDM9AXKP042788",
+        "7SAYGDEE8NF314159",
+        "WVWZZZ1JZXW000001",  # Germany
+        "7A8CC0B0000000001",  # New Zealand
+    ],
+)
 def test_a_vin_needs_its_check_digit_only_where_there_is_one(call: Any, vin: str) -> None:
     assert call("POST", "/vehicles", CIVIC | {"vin": vin}).body["vin"] == vin.upper()
 

@@ -611,6 +611,24 @@ def _mechanics() -> Iterator[Case]:
         "put_profile", "#revision = :revision_read", a_mechanic(), partial(put, before=read(2))
     )
     yield case("add_stars", EXISTS, nothing, _rates)
+    yield case(
+        "check_no_profile",
+        IS_NEW,
+        a_mechanic(),
+        lambda tx: mechanics.check_no_profile(tx, MECHANIC),
+    )
+    for clause, revision in (
+        ("#revision = :revision_read", 2),
+        ("attribute_not_exists(#revision)", 0),
+    ):
+        drop = partial(mechanic_items.drop_profile, mechanic=read(revision), now=NOON)
+        yield case("drop_profile", clause, a_mechanic(), drop)
+    yield case(
+        "drop_profile",
+        EXISTS,
+        nothing,
+        partial(mechanic_items.drop_profile, mechanic=read(0), now=NOON),
+    )
     as_of_old = partial(put, before=read(0))
     yield case("put_profile", EXISTS, nothing, as_of_old)
     yield case("put_profile", "attribute_not_exists(#revision)", a_mechanic(), as_of_old)

@@ -295,6 +295,25 @@ def test_a_timeline_hides_other_mechanics_and_all_scores(
     assert "bob-the-other" not in json.dumps(ada.seen[-1])
 
 
+def test_nor_does_it_name_who_had_it_and_has_it_no_more(
+    world: World, ada: Api, bob: Api, zebulon: Api
+) -> None:
+    session = book(world)
+    take(world, "ada", session)
+    sessions.release_session(world.row(_accepted(world)).id, "ada", "Power is out", world.now)
+    world.drain()
+    world.accept(world.broadcast(session.id).id, "bob-the-other")
+    path = f"/sessions/{session.id}/events"
+    told = json.dumps(zebulon("sessions", "GET", path))
+    assert ("bob-the-other" in told, '"ada"' in told) == (True, False)
+    assert '"ada"' not in json.dumps(bob("sessions", "GET", path))
+    sessions.reassign_session(session.id, "Does not answer", world.now)
+    world.drain()
+    told = json.dumps(zebulon("sessions", "GET", path))
+    assert "SessionReassigned" in told
+    assert ("bob-the-other" in told, '"ada"' in told) == (False, False)
+
+
 def _objects(part: Any) -> Iterator[dict[str, Any]]:
     if isinstance(part, dict):
         yield part

@@ -11,12 +11,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from dispatch.calendar import service as calendar
 from dispatch.core import aws, settings
 from dispatch.core.errors import Conflict
 from dispatch.core.events import EventType
 from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.customers import service as customers
+from dispatch.mechanics import rules as mechanic_rules
 from dispatch.mechanics import service as mechanics
 from dispatch.notifications import service as notifications
 from dispatch.sessions import service as sessions
@@ -70,20 +72,22 @@ def erase_customer(customer_id: str, now: datetime) -> None:
     """Forget a customer for good. Asking twice is asking once.
 
     Raises Conflict ``active_session`` with the ``session_id`` while a session is to come or under
-    way: whoever it would cost something ends it first; and ``is_mechanic`` for who has a
-    mechanic's profile, too.
+    way: whoever it would cost something ends it first; and ``is_mechanic`` for who is, or was,
+    a mechanic, too. Who only asked to be one has never asked.
     """
     if customers.is_erased(customer_id):
         return
-    if mechanics.get(customer_id) is not None:
-        raise Conflict(
-            "is_mechanic",
-            "You have a mechanic's profile here. Ask us to close that first.",
-        )
+    mechanic = mechanics.get(customer_id)
+    if mechanic and not mechanic_rules.is_applicant(mechanic):
+        raise Conflict("is_mechanic", "You are a mechanic here. Ask us to close that first.")
     if session := sessions.unfinished_of(customer_id, now):
         raise sessions.in_the_way(session.id)
     with Transaction() as tx:
         sessions.check_no_active(tx, customer_id)
+        if mechanic:
+            mechanics.drop_applicant(tx, mechanic, now)
+        else:
+            mechanics.check_no_profile(tx, customer_id)
         customers.erase(tx, customer_id, now)
     metrics.add_metric("CustomersErased", MetricUnit.Count, 1)
 
@@ -97,6 +101,7 @@ def _forget(customer_id: str, now: datetime) -> None:
     notifications.forget(customer_id)
     uploads.forget(customer_id)
     customers.forget_garage(customer_id)
+    calendar.forget(customer_id)
     try:
         aws.cognito_idp().admin_delete_user(
             UserPoolId=settings.user_pool_id(), Username=customer_id

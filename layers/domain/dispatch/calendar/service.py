@@ -276,6 +276,12 @@ def replace_availability(
     return after
 
 
+def forget(user_id: str) -> None:
+    """Who only asked to be a mechanic works at no time; nobody has booked. Twice is once."""
+    with Transaction() as tx:
+        store.forget(tx, user_id)
+
+
 @decides_anew
 def take_time_off(
     mechanic_id: str, start: datetime, end: datetime, now: datetime, once: Once | None = None

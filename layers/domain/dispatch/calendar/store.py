@@ -88,6 +88,10 @@ def put(tx: Transaction, calendar: Calendar) -> None:
     )
 
 
+def forget(tx: Transaction, mechanic_id: str) -> None:
+    tx.delete(_key(mechanic_id))
+
+
 def touch(tx: Transaction, calendar: Calendar) -> None:
     """What is booked changes, provided that nothing has since the calendar was read."""
     tx.update(

@@ -87,11 +87,15 @@ class CustomerProfileBody(Body):
         )
 
 
+_NORTH_AMERICAN = re.compile("[1-5]|7[F-Z0-9]")
+"""How VINs begin that were given there. The United States have ``7F`` to ``70``, too (ISO 3780)."""
+
+
 def _check_digit(vin: str | None) -> str | None:
     """North American makers have one, at the ninth place; others put there what they like."""
     from vininfo import Vin
 
-    if vin and vin[0] in "12345" and not Vin(vin).verify_checksum():
+    if vin and _NORTH_AMERICAN.match(vin) and not Vin(vin).verify_checksum():
         raise wrong("is not a VIN: its check digit, the ninth, does not fit the others")
     return vin
 

@@ -64,6 +64,11 @@ def is_visible(mechanic: Mechanic) -> bool:
     return mechanic.profile.status is MechanicStatus.APPROVED
 
 
+def is_applicant(mechanic: Mechanic) -> bool:
+    """Whether nobody has approved them yet: they were asked, booked and rated by nobody."""
+    return mechanic.profile.status is MechanicStatus.PENDING
+
+
 def duty_at(mechanic: Mechanic, now: datetime) -> Duty:
     """Presence and load at that instant.
 

@@ -135,6 +135,17 @@ def has_new_capacity(mechanic_id: str) -> bool:
 # Clauses of other use cases' transactions
 
 
+def check_no_profile(tx: Transaction, user_id: str) -> None:
+    """Provided that the user is no mechanic, and does not want to be one."""
+    store.check_no_profile(tx, user_id)
+
+
+def drop_applicant(tx: Transaction, mechanic: Mechanic, now: datetime) -> None:
+    """They do not want to be one any more. On commit: StaleVersion where that was decided on."""
+    assert rules.is_applicant(mechanic), "others rely on the rest"
+    store.drop_profile(tx, mechanic, now)
+
+
 def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
     """A customer has rated them: the mean is over one more."""
     store.add_stars(tx, mechanic_id, stars, now)

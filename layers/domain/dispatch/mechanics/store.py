@@ -208,6 +208,19 @@ def put_profile(
     return partition
 
 
+def check_no_profile(tx: Transaction, user_id: str) -> None:
+    tx.check(key(user_id), when=IS_NEW, values={})
+
+
+def drop_profile(tx: Transaction, mechanic: Mechanic, now: datetime) -> None:
+    """No such mechanic any more, provided that nobody has written since it was read."""
+    values = {":revision_read": mechanic.revision}
+    tx.delete(key(mechanic.id), when=_as_read(mechanic), values=values)
+    tx.delete(_listing_key(mechanic.id))
+    if mechanic.partition:
+        _leave_tombstone(tx, mechanic.id, mechanic.partition, now)
+
+
 def add_stars(tx: Transaction, mechanic_id: str, stars: int, now: datetime) -> None:
     """Added where they are kept, so that none is lost however many come at once."""
     tx.update(
@@ -231,13 +244,17 @@ def _list(tx: Transaction, profile: Profile, now: datetime) -> None:
     since = profile.status_since or now
     tx.put(
         {
-            **Key(subject(profile.id), "LISTING")._asdict(),
+            **_listing_key(profile.id)._asdict(),
             "entity": "mechanic_listing",
             "mechanic_id": profile.id,
             "customer_pk": f"MECHANICS#{profile.status}",
             "customer_sk": f"{format_time(since)}#{profile.id}",
         }
     )
+
+
+def _listing_key(mechanic_id: str) -> Key:
+    return Key(subject(mechanic_id), "LISTING")
 
 
 def listed(status: MechanicStatus, limit: int, cursor: str | None) -> tuple[list[str], str | None]:

@@ -205,7 +205,10 @@ def settle(
 
 
 def forget_customer(tx: Transaction, assignment: Assignment) -> None:
-    """Take out of a row what tells whose session it is of, provided that it is there."""
+    """Take out of a row what tells whose session it is of, provided that it is there.
+
+    Why it was given back is in words of the mechanic's, or an admin's, who may name them.
+    """
     anonymous = _Details(
         assignment.match,
         rules.brief_of_nobody(assignment.brief),
@@ -215,7 +218,7 @@ def forget_customer(tx: Transaction, assignment: Assignment) -> None:
     )
     tx.update(
         _assignment_key(assignment.id),
-        "SET #details = :details",
+        "SET #details = :details REMOVE #release_reason",
         {":details": msgspec.json.encode(anonymous, order="deterministic").decode()},
         when="attribute_exists(#pk)",
     )

@@ -11,6 +11,7 @@ from dispatch.core.events import Event, EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.logging import MetricUnit, metrics
 from dispatch.core.table import Transaction, decides_anew
+from dispatch.customers import service as customers
 from dispatch.mechanics import rules
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Completion, Mechanic, Profile, ProfileEdit, StandingMove
@@ -24,13 +25,16 @@ def edit_profile(mechanic_id: str, edit: ProfileEdit, version: int, now: datetim
     """The editable part of a profile anew, as a whole; the first makes an applicant of the user.
 
     The status stays, and matching follows at once. Repeating the last edit changes nothing.
-    Raises Conflict ``stale_version`` unless ``version`` is the one in force, 0 before the first.
+    Raises Conflict ``stale_version`` unless ``version`` is the one in force, 0 before the first;
+    and ``erased``, since who has a profile is not erased.
     """
     before = mechanics.get(mechanic_id)
     if before and rules.is_same_edit(before, edit, version):
         return before
     profile = rules.edited(before, mechanic_id, edit, version, now)
     with Transaction() as tx:
+        if before is None:
+            customers.check_not_erased(tx, mechanic_id)
         after = mechanics.put_profile(tx, profile, before, now, version=version + 1)
         tx.record(mechanics.changed(mechanic_id, now))
     return after

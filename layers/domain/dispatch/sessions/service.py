@@ -533,7 +533,7 @@ def rate_session(
     """The customer rates a completed session, once, within 14 days; the mechanic's mean follows.
 
     The comment stands with the contact, as what else they wrote. Raises NotFound, and Conflict
-    ``illegal_move``, also for another rating than the first.
+    ``illegal_move``, also for another rating than the first, or ``erased``.
     """
     session = _settled_of_customer(session_id, by, now)
     contact = store.find_contact(session.id)
@@ -543,6 +543,7 @@ def rate_session(
     with Transaction() as tx:
         if once:
             once.remember(tx, rated, now)
+        customers.check_not_erased(tx, rated.customer_id)
         store.put(tx, rated)
         if review.comment:
             store.put_contact(tx, session.id, replace(contact, rating_comment=review.comment))

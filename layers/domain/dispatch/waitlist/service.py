@@ -10,6 +10,7 @@ New capacity finds who waits; who begins to wait, or wakes, finds what is free (
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -136,7 +137,8 @@ def leave(entry_id: str, by: str, now: datetime) -> None:
 def forget(customer_id: str, now: datetime) -> None:
     """The customer waits for nothing, and never did. Forgetting twice is forgetting once."""
     for entry in store.all_of(customer_id):
-        leave(entry.id, customer_id, now)
+        with suppress(NotFound):  # the same message has come twice, and the other was quicker
+            leave(entry.id, customer_id, now)
         with Transaction() as tx:
             store.forget(tx, entry)
 
