@@ -11,7 +11,8 @@ from dispatch.policy.views import EXAMPLE
 
 MAX_STEPS = 5
 MAX_PLANS = 20
-_DAY_S = 24 * 60 * 60
+_HOUR_S = 60 * 60
+_DAY_S = 24 * _HOUR_S
 
 
 def _whole(lowest: int, highest: int) -> Any:
@@ -23,6 +24,8 @@ _Points = Annotated[int, _whole(-1000, 1000)]
 _Some = Annotated[int, _whole(1, 20)]
 _Lasting = Annotated[int, _whole(1, 90 * _DAY_S)]
 _Margin = Annotated[int, _whole(0, 90 * _DAY_S)]
+_Awaited = Annotated[int, _whole(1, 23 * _HOUR_S)]
+"""Stripe's pages, on which what awaits payment is paid for, last a day at most."""
 _Percent = Annotated[int, _whole(0, 100)]
 _Steps = Field(max_length=MAX_STEPS, description="The highest threshold first")
 
@@ -120,7 +123,7 @@ class PolicyBody(Body):
     offers_per_wave: _Some
     offer_s: _Lasting
     broadcast_push_limit: int = _whole(1, 500)
-    awaiting_s: _Lasting
+    awaiting_s: _Awaited
     overtime_s: _Margin
     preferred_s: _Lasting
     pending_s: _Lasting
@@ -131,10 +134,10 @@ class PolicyBody(Body):
     shift_s: _Lasting
     waitlist_s: _Lasting
     claim_s: _Lasting
-    buffer_s: _Margin
+    buffer_s: int = _whole(0, 2 * _HOUR_S)  # a booking's quarter hours fit into a transaction
     notice_s: _Margin
     horizon_s: _Lasting
-    hold_s: _Lasting
+    hold_s: _Awaited
     reschedule_s: _Margin
     refund_percent: list[RefundStepBody] = Field(
         max_length=MAX_STEPS, description="The furthest ahead first; nothing behind the last"
