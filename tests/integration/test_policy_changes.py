@@ -342,6 +342,28 @@ def test_a_session_keeps_the_version_under_which_it_became_pending(
     assert accepted.mechanic_due_by == world.now + timedelta(seconds=FIRST.join_s)
 
 
+def test_new_room_is_offered_no_session_of_a_policy_that_allows_less(
+    world: World, admin: Callable[..., Answer]
+) -> None:
+    """The mechanic could not accept it: it goes by the capacity under which it became pending."""
+    asked, never_asked = world.book("asked"), world.book("never-asked")
+    assert admin("PUT", _document(capacity=2))[0] == 200
+    world.pass_time(seconds=61)
+    newer = [world.book("newer"), world.book("newest")]
+    world.mechanic("a")
+    world.drain()
+    assert world.asked(asked.id) == ["a"]
+    for session in newer:
+        world.accept(world.broadcast(session.id).id, "a")
+    sessions.cancel_session(newer[0].id, "newer", None, world.now)
+    world.drain()
+    assert (world.load("a"), world.asked(never_asked.id)) == (1, [])
+    sessions.cancel_session(newer[1].id, "newest", None, world.now)
+    world.drain()
+    assert world.asked(never_asked.id) == ["a"]
+    world.accept(world.offer_to("a").id, "a")
+
+
 @pytest.mark.usefixtures("aws")
 def test_a_stored_first_version_is_not_needed_to_change_it() -> None:
     """Nobody has asked for the policy yet."""
