@@ -25,6 +25,9 @@ PREFIX = "/_stripe"
 _SHORTEST_S, _LONGEST_S = 30 * 60, 24 * 3600
 """How long a page may be open."""
 
+_LEAST_CENTS = 50
+"""What a payment has to come to, in most currencies."""
+
 _GIVES_NOTHING_BACK = ("failed", "canceled")
 
 
@@ -56,6 +59,8 @@ class StandIn:
     refunds: dict[str, Document] = field(default_factory=dict)
     events: list[Document] = field(default_factory=list)
     delivered: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, Document] = field(default_factory=dict)
+    """By page: the metadata that its payment is to have. The page's own is not the payment's."""
     answers: dict[str, tuple[Document, int, Document]] = field(default_factory=dict)
     """By idempotency key: what was asked, and what was answered."""
 
@@ -118,14 +123,19 @@ class StandIn:
             (int(line["quantity"]) * int(line["price_data"]["unit_amount"]), line["price_data"])
             for line in asked["line_items"].values()
         ]
+        total = sum(amount for amount, _ in price)
+        if total < _LEAST_CENTS:
+            text = f"The total amount due must add up to at least {_LEAST_CENTS} cents."
+            raise StripeError(400, "invalid_request_error", text, code="amount_too_small")
         id_ = f"cs_test_{len(self.checkouts) + 1:06}"
+        self.marks[id_] = asked.get("payment_intent_data", {}).get("metadata", {})
         made = {
             "id": id_,
             "object": "checkout.session",
             "status": "open",
             "payment_status": "unpaid",
             "payment_intent": None,
-            "amount_total": sum(amount for amount, _ in price),
+            "amount_total": total,
             "currency": price[0][1]["currency"],
             "client_reference_id": asked.get("client_reference_id"),
             "metadata": asked.get("metadata", {}),
@@ -168,7 +178,9 @@ class StandIn:
             for refund in self.refunds.values()
             if refund["payment_intent"] == asked["payment_intent"]
         ]
-        return {"object": "list", "url": "/v1/refunds", "has_more": False, "data": found[::-1]}
+        most = int(asked.get("limit", 10))
+        listed = {"has_more": len(found) > most, "data": found[::-1][:most]}
+        return {"object": "list", "url": "/v1/refunds", **listed}
 
     # What people do
 
@@ -187,7 +199,7 @@ class StandIn:
             "amount": checkout["amount_total"],
             "currency": checkout["currency"],
             "latest_charge": f"ch_{number:06}",
-            "metadata": checkout["metadata"],
+            "metadata": self.marks[checkout_id],
         }
         self.payments[payment["id"]] = payment
         checkout |= {

@@ -566,6 +566,41 @@ def test_a_bank_that_does_not_take_a_refund_is_told_of(fast_world: FastWorld) ->
     settled(fast_world, session, Status.CANCELLED, 0)
 
 
+def test_a_refund_that_is_told_of_behind_its_failure_was_not_made(fast_world: FastWorld) -> None:
+    """Stripe tells in any order; what was given back later closes it all the same."""
+    session = paid(fast_world)
+    cancel(fast_world, session)
+    fast_world.drain()
+    (made,) = [each for each in fast_world.stripe.events if each["type"] == "charge.refunded"]
+    tell_all(fast_world, fast_world.stripe.fail_refund("re_000001"), made)
+    payment = payment_of(session)
+    assert (payment.status, payment.returned_cents) == ("refund_failed", 0)
+    again = fast_world.stripe.give_back("pi_000001")
+    tell_all(fast_world, again, made | {"id": "evt_of_another_endpoint"})
+    settled(fast_world, session, Status.CANCELLED, 0)
+    assert payment_of(session).status == "refunded"
+
+
+def test_a_refund_that_fails_before_it_is_noted_down_was_not_made(fast_world: FastWorld) -> None:
+    session = paid(fast_world)
+    cancel(fast_world, session)
+
+    def fails() -> None:
+        for refund_id in fast_world.stripe.refunds:
+            fast_world.stripe_tells(fast_world.stripe.fail_refund(refund_id))
+
+    back, seen = fast_world.save(), set()
+    for at in range(40):
+        back()
+        fast_world.interrupt(at, fails)
+        fast_world.drain()
+        fast_world.faults.disarm()
+        payment = payment_of(session)
+        assert payment.returned_cents == fast_world.stripe.returned(payment.id), at
+        seen.add(payment.status)
+    assert seen == {"refunded", "refund_failed"}
+
+
 def test_a_failed_refund_of_others_changes_nothing(fast_world: FastWorld) -> None:
     session = paid(fast_world)
     fast_world.stripe.give_back("pi_000001", 10)

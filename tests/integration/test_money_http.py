@@ -131,7 +131,8 @@ def test_what_others_have_signed_is_not_believed(
     body, good = signed(event, stripe.WEBHOOK_SECRET, world.now)
     _, of_another = signed(event, "whsec_of_another", world.now)
     no_signature = good.partition(",")[0]
-    for signature in (None, "", of_another, no_signature, "t=abc,v1=ab", "v1=ab", "nonsense"):
+    nonsense = ("t=abc,v1=ab", "v1=ab", "nonsense", "t=1,v1=é")
+    for signature in (None, "", of_another, no_signature, *nonsense):
         assert deliver(call, body, signature).status == 400, signature
     assert deliver(call, body + b" ", good).status == 400
     assert deliver(call, body.replace(b"2999", b"0999"), good).status == 400
@@ -156,6 +157,18 @@ def test_what_is_signed_and_no_event_is_refused(
 ) -> None:
     answer = deliver(call, *signed({"id": "evt_1"}, stripe.WEBHOOK_SECRET, world.now))
     assert (answer.status, answer.type) == (422, "application/problem+json")
+
+
+def test_a_payment_that_lacks_its_amount_is_refused_and_told_again(
+    world: World, event: dict[str, Any], call: Any
+) -> None:
+    amount = event["data"]["object"].pop("amount_total")
+    answer = deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now))
+    assert (answer.status, answer.type) == (422, "application/problem+json")
+    assert [error["pointer"] for error in answer.body["errors"]] == ["/data/object/amount_total"]
+    event["data"]["object"]["amount_total"] = amount
+    assert deliver(call, *signed(event, stripe.WEBHOOK_SECRET, world.now)).status == 200
+    assert status(event, world) == "pending"
 
 
 @pytest.mark.parametrize("type_", ["payment_intent.succeeded", "customer.created", "v9.new"])

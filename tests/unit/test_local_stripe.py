@@ -26,6 +26,7 @@ def form(**changes: Any) -> str:
         "line_items[0][price_data][unit_amount]": 2999,
         "line_items[0][price_data][currency]": "cad",
         "metadata[session]": "s-1",
+        "payment_intent_data[metadata][session]": "s-1",
         "client_reference_id": "s-1",
         "success_url": "https://app.test/done",
         "cancel_url": "https://app.test/later",
@@ -75,6 +76,30 @@ def test_a_page_is_open_for_half_an_hour_to_a_day(
     account: StandIn, lasts_s: int, status: int
 ) -> None:
     assert make(account, expires_at=int(NOON.timestamp()) + lasts_s)[0] == status
+
+
+@pytest.mark.parametrize(("cents", "status"), [(49, 400), (50, 200)])
+def test_a_page_is_for_fifty_cents_at_least(account: StandIn, cents: int, status: int) -> None:
+    price: dict[str, Any] = {"line_items[0][price_data][unit_amount]": cents}
+    assert make(account, **price)[0] == status
+
+
+def test_what_is_written_on_a_page_is_not_on_its_payment(account: StandIn) -> None:
+    marks = {"metadata[session]": "page", "payment_intent_data[metadata][session]": "payment"}
+    page = account.pay(make(account, **marks)[1]["id"])
+    charge = account.give_back("pi_000001", 1)
+    assert page["data"]["object"]["metadata"] == {"session": "page"}
+    assert charge["data"]["object"]["metadata"] == {"session": "payment"}
+
+
+def test_a_list_is_of_ten_unless_more_are_asked_for(account: StandIn) -> None:
+    account.pay(make(account)[1]["id"])
+    for _ in range(11):
+        account.give_back("pi_000001", 1)
+    path = "/v1/refunds?payment_intent=pi_000001"
+    for query, told, has_more in (("", 10, True), ("&limit=11", 11, False)):
+        _, listed = account.answer("GET", path + query, "", HEADERS)
+        assert (len(listed["data"]), listed["has_more"]) == (told, has_more)
 
 
 def test_a_key_repeats_the_first_answer_and_takes_no_other_parameters(account: StandIn) -> None:

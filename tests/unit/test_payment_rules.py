@@ -231,6 +231,7 @@ REFUND = {"payment_intent": "pi_1", "amount": 500}
         (an_event("a.type.of.tomorrow", anything=1), None),
         (an_event("checkout.session.completed", **CHECKOUT, metadata={}), None),
         (an_event("checkout.session.completed", **CHECKOUT, metadata=None), None),
+        (an_event("checkout.session.completed", **CHECKOUT, metadata=["x"]), None),
         (an_event("charge.refunded", **CHARGE, metadata={rules.SESSION_KEY: "../x"}), None),
         (an_event("charge.refunded", **CHARGE, metadata={rules.SESSION_KEY: 7}), None),
     ],
@@ -259,3 +260,23 @@ def test_what_an_event_means(event: dict[str, Any], news: object) -> None:
 def test_what_is_no_event_is_refused(event: Any) -> None:
     with pytest.raises(Invalid):
         rules.notice_of(event)
+
+
+@pytest.mark.parametrize(
+    ("type_", "thing", "name"),
+    [
+        *(("checkout.session.completed", CHECKOUT, name) for name in CHECKOUT),
+        *(("charge.refunded", CHARGE, name) for name in CHARGE),
+        *(("refund.failed", REFUND, name) for name in REFUND),
+    ],
+)
+def test_an_event_without_what_we_read_is_refused_by_name(
+    type_: str, thing: dict[str, Any], name: str
+) -> None:
+    for wrong in (None, "" if isinstance(thing[name], str) else "500", True, -1, {"id": "pi_1"}):
+        with pytest.raises(Invalid) as refused:
+            rules.notice_of(an_event(type_, **thing | {name: wrong}))
+        (error,) = refused.value.members["errors"]
+        assert error["pointer"] == f"/data/object/{name}"
+    with pytest.raises(Invalid):
+        rules.notice_of(an_event(type_, **{k: v for k, v in thing.items() if k != name}))

@@ -206,7 +206,11 @@ SESSION_KEY = "dispatch_session_id"
 
 
 def notice_of(event: Any) -> Notice:
-    """What an event of Stripe's means. Raises Invalid for what is no event."""
+    """What an event of Stripe's means.
+
+    Raises Invalid for what is no event, and for one that lacks what we read: Stripe shows it as
+    failed, and sends it again.
+    """
     if not isinstance(event, Mapping):
         raise Invalid.field("", "is not an event of Stripe's")
     event_id, type_ = event.get("id"), event.get("type")
@@ -217,7 +221,8 @@ def notice_of(event: Any) -> Notice:
     if not isinstance(thing, Mapping):
         raise Invalid.field("/data/object", "is missing")
     read = _READ.get(type_)
-    session_id = (thing.get("metadata") or {}).get(SESSION_KEY)
+    metadata = thing.get("metadata")
+    session_id = metadata.get(SESSION_KEY) if isinstance(metadata, Mapping) else None
     if read is None or not isinstance(session_id, str) or not is_id(session_id):
         return Notice(event_id, type_, None)
     return Notice(event_id, type_, read(thing, session_id))
@@ -225,22 +230,36 @@ def notice_of(event: Any) -> Notice:
 
 def _paid(checkout: Mapping[str, Any], session_id: str) -> Paid | None:
     """Some ways to pay take days: the checkout is complete, and paid later."""
-    if checkout["payment_status"] != "paid":
+    if _text(checkout, "payment_status") != "paid":
         return None
     return Paid(
         session_id,
-        checkout["payment_intent"],
-        checkout["amount_total"],
-        checkout["currency"].lower(),
+        _text(checkout, "payment_intent"),
+        _cents(checkout, "amount_total"),
+        _text(checkout, "currency").lower(),
     )
 
 
 def _returned(charge: Mapping[str, Any], session_id: str) -> Returned:
-    return Returned(session_id, charge["payment_intent"], charge["amount_refunded"])
+    return Returned(session_id, _text(charge, "payment_intent"), _cents(charge, "amount_refunded"))
 
 
 def _not_returned(refund: Mapping[str, Any], session_id: str) -> NotReturned:
-    return NotReturned(session_id, refund["payment_intent"], refund["amount"])
+    return NotReturned(session_id, _text(refund, "payment_intent"), _cents(refund, "amount"))
+
+
+def _text(thing: Mapping[str, Any], name: str) -> str:
+    value = thing.get(name)
+    if not isinstance(value, str) or not value:
+        raise Invalid.field(f"/data/object/{name}", "is no text")
+    return value
+
+
+def _cents(thing: Mapping[str, Any], name: str) -> int:
+    value = thing.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise Invalid.field(f"/data/object/{name}", "is no number of cents")
+    return value
 
 
 _READ = {

@@ -262,8 +262,13 @@ def refund_due(session_id: str, payment_id: str) -> Payment | None:
 
 @decides_anew
 def note_returned(session_id: str, payment_id: str, returned_cents: int, now: datetime) -> None:
-    """So much was given back by now, in all."""
-    payment = _stored(session_id, payment_id)
+    """So much of what is due was given back by now, in all.
+
+    Nothing where it is not due any more: it was noted by others, or has failed since.
+    """
+    payment = refund_due(session_id, payment_id)
+    if payment is None:
+        return
     news = Returned(session_id, payment_id, returned_cents)
     with Transaction() as tx:
         put_returned(tx, news, payment.customer_id, payment, now)

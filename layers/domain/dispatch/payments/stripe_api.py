@@ -146,7 +146,7 @@ def verified(body: bytes, signature: str | None, now: datetime) -> Any:
         raise Busy("The secret of this webhook is not set up yet.") from error
     try:
         WebhookSignature.verify_header(body, signature, expected)
-    except (SignatureVerificationError, UnicodeDecodeError):
+    except (SignatureVerificationError, UnicodeDecodeError, TypeError):  # the last by an "é" in it
         raise BadSignature("This is not signed by Stripe with the secret of ours.") from None
     age_s = now.timestamp() - _signed_at(signature or "")
     if abs(age_s) > TOLERANCE_S:

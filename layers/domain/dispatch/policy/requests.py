@@ -23,9 +23,10 @@ def _whole(lowest: int, highest: int) -> Any:
 _Points = Annotated[int, _whole(-1000, 1000)]
 _Some = Annotated[int, _whole(1, 20)]
 _Lasting = Annotated[int, _whole(1, 90 * _DAY_S)]
+_Unpaid = Annotated[int, _whole(1, 23 * _HOUR_S)]
+"""Stripe keeps a page open for a day at most, and ours outlasts the session by half an hour."""
+
 _Margin = Annotated[int, _whole(0, 90 * _DAY_S)]
-_Awaited = Annotated[int, _whole(1, 23 * _HOUR_S)]
-"""Stripe's pages, on which what awaits payment is paid for, last a day at most."""
 _Percent = Annotated[int, _whole(0, 100)]
 _Steps = Field(max_length=MAX_STEPS, description="The highest threshold first")
 
@@ -123,7 +124,7 @@ class PolicyBody(Body):
     offers_per_wave: _Some
     offer_s: _Lasting
     broadcast_push_limit: int = _whole(1, 500)
-    awaiting_s: _Awaited
+    awaiting_s: _Unpaid
     overtime_s: _Margin
     preferred_s: _Lasting
     pending_s: _Lasting
@@ -137,7 +138,7 @@ class PolicyBody(Body):
     buffer_s: int = _whole(0, 2 * _HOUR_S)  # a booking's quarter hours fit into a transaction
     notice_s: _Margin
     horizon_s: _Lasting
-    hold_s: _Awaited
+    hold_s: _Unpaid
     reschedule_s: _Margin
     refund_percent: list[RefundStepBody] = Field(
         max_length=MAX_STEPS, description="The furthest ahead first; nothing behind the last"

@@ -49,9 +49,9 @@ def _known(shape: type[Plan | Policy | Scoring], document: Mapping[str, Any]) ->
 # What it may say. Types and ranges are checked where it comes from: here is what goes with what.
 
 _FREE = "free"
-_RATING_STEP = Decimal("0.01")
 LEAST_PRICE_CENTS = 50
-"""Of what is not free: Stripe takes no card payment of less."""
+"""Stripe opens no page for less, in most currencies: such a plan could not be paid for."""
+_RATING_STEP = Decimal("0.01")
 
 
 def stale(newest: int) -> Conflict:
@@ -99,8 +99,8 @@ def _of_plans(policy: Policy) -> Iterator[FieldError]:
         seen.add(plan.id)
         if plan.id == _FREE and plan.price_cents:
             yield FieldError(f"{pointer}/price_cents", "is not 0, though the plan is called free")
-        elif 0 < plan.price_cents < LEAST_PRICE_CENTS:
-            least = f"is neither 0 nor at least {LEAST_PRICE_CENTS}, the least that Stripe takes"
+        if 0 < plan.price_cents < LEAST_PRICE_CENTS:
+            least = f"is less than the {LEAST_PRICE_CENTS} cents that Stripe takes at least"
             yield FieldError(f"{pointer}/price_cents", least)
         if bool(plan.price_cents) is not bool(plan.credits):
             yield FieldError(f"{pointer}/credits", "is 0 if and only if price_cents is")

@@ -4,10 +4,11 @@ Credits come and go in the session's own transaction. Stripe takes money on a pa
 tells us by its webhook; what it is to give back is recorded as a fact (``RefundDue``).
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, IllegalMove, NotFound, StaleVersion
+from dispatch.core.errors import Conflict, IllegalMove, Invalid, NotFound, StaleVersion
 from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.payments import service as payments
@@ -18,6 +19,7 @@ from dispatch.payments.model import (
     NotReturned,
     Paid,
     Payment,
+    PaymentStatus,
     RefundReason,
     Returned,
 )
@@ -70,9 +72,15 @@ def _first_checkout(session: Session, now: datetime) -> Checkout:
 def hear_stripe(body: bytes, signature: str | None, now: datetime) -> None:
     """What Stripe's webhook was sent. The same event again changes nothing; any order will do.
 
-    Raises BadSignature, Invalid for what is no event.
+    Raises BadSignature, Invalid for what cannot be read.
     """
-    notice = notice_of(stripe_api.verified(body, signature, now))
+    event = stripe_api.verified(body, signature, now)
+    try:
+        notice = notice_of(event)
+    except Invalid:  # it may be money: Stripe tells again for three days
+        logger.exception("an event of Stripe's that cannot be read")
+        metrics.add_metric("PaymentsUnknown", MetricUnit.Count, 1)
+        raise
     try:
         _hear(notice, now)
     except payments.AlreadyHeard:
@@ -98,14 +106,24 @@ def _hear(notice: Notice, now: datetime) -> None:
         case Paid():
             _take(notice, news, session, payment, now)
         case Returned():
+            returned = _as_counted(news, payment, now)
             with Transaction() as tx:
                 payments.hear(tx, notice, now)
-                payments.put_returned(tx, news, session.customer_id, payment, now)
+                payments.put_returned(tx, returned, session.customer_id, payment, now)
         case NotReturned():
             with Transaction() as tx:
                 payments.hear(tx, notice, now)
                 failed = payments.put_failed(tx, news, payment, now)
             metrics.add_metric("RefundsFailed", MetricUnit.Count, int(failed))
+
+
+def _as_counted(news: Returned, payment: Payment | None, now: datetime) -> Returned:
+    """Behind a refund that failed, what was given back may be that very one, told late: whether
+    another was made since, only Stripe knows. Raises Busy.
+    """
+    if payment is None or payment.status is not PaymentStatus.REFUND_FAILED:
+        return news
+    return replace(news, returned_cents=stripe_api.returned_cents(news.payment_id, now))
 
 
 def _settled(session_id: str, now: datetime) -> Session | None:
