@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import Route
 
 from local import deployment, engines, openapi, processes, template, workers
@@ -27,6 +28,16 @@ from local.stripe_account import StripeAccount
 from local.waiting import MotoEngine
 
 _SEEDING = processes.ROOT / "local" / "seeding"
+
+
+class _AnyPath(PathConvertor):
+    """Line breaks are of a path, too: Starlette's own answers for those without asking us."""
+
+    regex = r"(?s:.*)"
+
+
+register_url_convertor("any", _AnyPath())
+
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -90,7 +101,7 @@ async def assembled(
             describe=lambda: openapi.described(plan.api, plan.functions, zygote, log),
             stripe=StripeAccount(moto, gateway, secret, clock.now),
         )
-        routes = [*control.routes(), Route("/{path:path}", gateway.answer, methods=_METHODS)]
+        routes = [*control.routes(), Route("/{path:any}", gateway.answer, methods=_METHODS)]
         yield Stack(Starlette(routes=routes), pumps)
 
 

@@ -1698,7 +1698,9 @@ def an_admin_calls_a_session_off(world: FastWorld) -> Plot:
     session = waiting(world)
 
     def call_off() -> None:
-        world.call(lambda once: sessions.call_off_session(session.id, "closed", world.now, once))
+        world.call(
+            lambda once: sessions.call_off_session(session.id, "admin-1", "closed", world.now, once)
+        )
 
     def end() -> None:
         ends(world, session, Status.CANCELLED)
@@ -1715,7 +1717,9 @@ def an_admin_reassigns_a_session(world: FastWorld) -> Plot:
 
     def reassign() -> None:
         world.call(
-            lambda once: sessions.reassign_session(session.id, "not to be had", world.now, once)
+            lambda once: sessions.reassign_session(
+                session.id, "admin-1", "not to be had", world.now, once
+            )
         )
 
     def end() -> None:

@@ -12,7 +12,7 @@ from dispatch.policy.views import PolicyView
 from dispatch.sessions import service as sessions
 from dispatch.sessions.examples import REASSIGNED
 from dispatch.sessions.model import Session
-from dispatch.sessions.requests import AdminReasonBody
+from dispatch.sessions.requests import AdminReasonBody, ReassignBody
 from dispatch.sessions.views import AdminSessionView
 
 app = http.create_app("Admin")
@@ -49,15 +49,19 @@ async def cancel(
     session_id: str, body: AdminReasonBody, who: Admin, once: Keyed
 ) -> AdminSessionView:
     """Cancel what is not live yet. All that was paid is given back."""
-    return _session(sessions.call_off_session(session_id, body.reason, time.now(), once), who)
+    called_off = sessions.call_off_session(session_id, who.id, body.reason, time.now(), once)
+    return _session(called_off, who)
 
 
 @app.post("/admin/sessions/{session_id}/reassign", responses=answers(404, 409, example=REASSIGNED))
 async def reassign(
-    session_id: str, body: AdminReasonBody, who: Admin, once: Keyed
+    session_id: str, body: ReassignBody, who: Admin, once: Keyed
 ) -> AdminSessionView:
     """Take an accepted session from its mechanic before it is live: another one is sought."""
-    return _session(sessions.reassign_session(session_id, body.reason, time.now(), once), who)
+    again = sessions.reassign_session(
+        session_id, who.id, body.reason, time.now(), once, mechanic_id=body.mechanic_id
+    )
+    return _session(again, who)
 
 
 handler = http.lambda_handler(app)

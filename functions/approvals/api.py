@@ -5,6 +5,7 @@ from typing import Annotated
 from dispatch.core import http, time
 from dispatch.core.http import Admin, Caller, Cursor, Limit, answers
 from dispatch.core.idempotency import Once
+from dispatch.core.views import NoBody
 from dispatch.mechanics.model import Mechanic, MechanicStatus, StandingMove
 from dispatch.profiles import service as profiles
 from dispatch.profiles.requests import SuspensionBody
@@ -32,7 +33,9 @@ async def mechanics(
 
 
 @app.post("/admin/mechanics/{mechanic_id}/approve", responses=answers(404, 409))
-async def approve(mechanic_id: str, who: Admin, once: OnceProfile) -> AdminProfileView:
+async def approve(
+    mechanic_id: str, who: Admin, once: OnceProfile, _body: NoBody | None = None
+) -> AdminProfileView:
     """A mechanic from now on, who may be matched as soon as the profile is complete enough."""
     move = StandingMove.APPROVE
     return _profile(profiles.decide(mechanic_id, move, who.id, time.now(), once=once), who)
@@ -49,7 +52,9 @@ async def suspend(
 
 
 @app.post("/admin/mechanics/{mechanic_id}/reinstate", responses=answers(404, 409))
-async def reinstate(mechanic_id: str, who: Admin, once: OnceProfile) -> AdminProfileView:
+async def reinstate(
+    mechanic_id: str, who: Admin, once: OnceProfile, _body: NoBody | None = None
+) -> AdminProfileView:
     """The suspension is over."""
     move = StandingMove.REINSTATE
     return _profile(profiles.decide(mechanic_id, move, who.id, time.now(), once=once), who)

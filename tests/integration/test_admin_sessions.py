@@ -89,7 +89,7 @@ def test_an_admin_cancels_whatever_is_not_live_and_all_comes_back(
     assert (cancelled.status, cancelled.ended_by) == (Status.CANCELLED, Party.ADMIN)
     assert cancelled.refund == Refund(100, session.price_cents, session.credits)
     (fact,) = world.facts("SessionCancelled")
-    assert fact["cancelled_by"] == "admin"
+    assert (fact["cancelled_by"], fact["by"]) == ("admin", "admin-1")
     assert WHY["reason"] not in str(fact)
     assert sessions.active_of("customer", world.now) is None
     if scene is not booked:
@@ -186,7 +186,7 @@ def test_a_reassigned_session_goes_to_somebody_else(
     assert is_offered(world, "a") == []
     assert is_offered(world, "b") == [session.id]
     (fact,) = world.facts("SessionReassigned")
-    assert (fact["mechanic_id"], fact["why"]) == ("a", "reassigned")
+    assert (fact["mechanic_id"], fact["why"], fact["by"]) == ("a", "reassigned", "admin-1")
     assert WHY["reason"] not in str(fact)
 
 
@@ -211,6 +211,34 @@ def test_a_keyed_reassignment_takes_it_from_nobody_else(
     take(world, "b", session)
     assert post("reassign", session.id, idempotency_key="key") == first
     assert world.session(session.id).mechanic_id == "b"
+
+
+def test_who_says_from_whom_takes_it_from_nobody_else(
+    world: World, post: Callable[..., Answer]
+) -> None:
+    """Without a key, too: whoever was meant has lost it, before and after the next one has it."""
+    session = waiting(world)
+    world.mechanic("b")
+    world.drain()
+    from_a = WHY | {"mechanic_id": "a"}
+    assert post("reassign", session.id, from_a)[1]["status"] == "pending"
+    world.drain()
+    assert post("reassign", session.id, from_a)[1]["status"] == "pending"
+    take(world, "b", session)
+    status, view = post("reassign", session.id, from_a, idempotency_key="another")
+    assert (status, view["status"], view["mechanic_id"]) == (200, "waiting", "b")
+    assert len(world.facts("SessionReassigned")) == 1
+
+
+@pytest.mark.parametrize("scene", [booked, pending, waiting, live, scheduled])
+@pytest.mark.parametrize("mechanic_id", ["b", "x" * 200, "🚗"])
+def test_it_is_taken_from_nobody_who_never_had_it(
+    world: World, post: Callable[..., Answer], scene: Scene, mechanic_id: str
+) -> None:
+    session = scene(world)
+    status, problem = post("reassign", session.id, WHY | {"mechanic_id": mechanic_id})
+    assert (status, [e["pointer"] for e in problem["errors"]]) == (422, ["/mechanic_id"])
+    assert world.session(session.id).status is session.status
 
 
 def test_a_mechanic_who_did_not_come_has_lost_it_already(
@@ -254,7 +282,7 @@ def test_there_is_no_such_session(
 ) -> None:
     for id_ in (session_id, new_id(world.now)):
         with pytest.raises(NotFound):
-            move(id_, "why", world.now)
+            move(id_, "admin-1", "why", world.now)
 
 
 def test_it_may_go_live_between_the_two_reads(
@@ -263,13 +291,13 @@ def test_it_may_go_live_between_the_two_reads(
     session = waiting(world)
     real = sessions.take_back
 
-    def take_back(*arguments: Any) -> Session:
+    def take_back(*arguments: Any, **more: Any) -> Session:
         go_live(world, session)
-        return real(*arguments)
+        return real(*arguments, **more)
 
     monkeypatch.setattr(sessions, "take_back", take_back)
     with pytest.raises(IllegalMove):
-        sessions.reassign_session(session.id, "why", world.now)
+        sessions.reassign_session(session.id, "admin-1", "why", world.now)
     assert world.session(session.id).status is Status.LIVE
 
 

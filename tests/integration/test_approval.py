@@ -113,6 +113,15 @@ def test_who_is_nobody_cannot_be_approved(world: World) -> None:
     assert ask("GET", "", query="status=unheard")[0] == 422
 
 
+@pytest.mark.parametrize(("status", "move"), [("pending", "approve"), ("suspended", "reinstate")])
+def test_a_body_that_nobody_would_read_is_refused(world: World, status: str, move: str) -> None:
+    world.mechanic("a", on_shift=False, status=status)
+    code, problem = ask("POST", f"/a/{move}", {"reason": REASON})
+    assert (code, [error["pointer"] for error in problem["errors"]]) == (422, ["/reason"])
+    assert the_mechanic("a").profile.status == status
+    assert ask("POST", f"/a/{move}", {})[0] == 200
+
+
 @pytest.mark.parametrize("groups", ["", "customer", "mechanic"])
 def test_only_admins_decide(world: World, groups: str) -> None:
     world.mechanic("a", on_shift=False, status="pending")

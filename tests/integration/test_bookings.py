@@ -505,6 +505,36 @@ def test_who_has_another_session_has_ten_minutes(world: World) -> None:
     assert world.load("ada") == 0
 
 
+@pytest.mark.parametrize("on_shift", [False, True])
+def test_whose_other_booking_waits_for_its_mechanic_is_elsewhere(
+    world: World, on_shift: bool
+) -> None:
+    """Two bookings of one customer start at once, and the mechanic of the first is not there."""
+    first = schedule(world)
+    start = first.scheduled_start
+    assert start
+    world.mechanic("ben", on_shift=False)
+    calendar.replace_availability(
+        "ben", an_availability("America/Toronto", "0:00-24:00"), 0, world.now
+    )
+    intake = an_intake(preferred_mechanic_id="ben", scheduled_start=start)
+    second = sessions.book_session(intake, "customer", world.now)
+    sessions.sign_waiver(second.id, "customer", "Jo Driver", world.now)
+    world.drain()
+    go_to(world, start - 5 * MINUTE)
+    if on_shift:
+        clock_in(world, "ben")
+    go_to(world, start)
+    called, waits = world.facts("BookingDelayed")
+    assert (called["session_id"], called["customer_elsewhere"]) == (first.id, False)
+    assert (waits["session_id"], waits["customer_elsewhere"]) == (second.id, True)
+    sessions.cancel_session(first.id, "customer", None, world.now)
+    world.drain()
+    expected = Status.WAITING if on_shift else Status.SCHEDULED
+    assert world.session(second.id).status is expected
+    assert sessions.cancel_session(second.id, "customer", None, world.now).ended_by == "customer"
+
+
 def test_whose_other_session_is_over_in_time_has_it_at_once(world: World) -> None:
     session = schedule(world)
     assert session.scheduled_start

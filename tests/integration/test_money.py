@@ -171,7 +171,7 @@ def test_an_admin_who_calls_it_off_owes_all_of_it(fast_world: FastWorld) -> None
     session = paid(fast_world)
     fast_world.accept(fast_world.offer_to("a").id, "a")
     sessions.join_session(session.id, "a", fast_world.now)
-    sessions.call_off_session(session.id, "an emergency", fast_world.now)
+    sessions.call_off_session(session.id, "admin-1", "an emergency", fast_world.now)
     fast_world.drain()
     settled(fast_world, session, Status.CANCELLED, 0)
 

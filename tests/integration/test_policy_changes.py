@@ -9,19 +9,24 @@ from typing import Any
 
 import pytest
 
+from dispatch.calendar import service as calendar
 from dispatch.core.errors import Conflict, Invalid
+from dispatch.payments import service as payments
 from dispatch.policy import rules as policy_rules
 from dispatch.policy import service as policies
 from dispatch.policy import store as policy_items
 from dispatch.policy.model import Plan, Policy, PolicyVersion, Scoring, SessionType
 from dispatch.policy.requests import PolicyBody
 from dispatch.policy.views import EXAMPLE, PolicyView
+from dispatch.sessions import paying
 from dispatch.sessions import service as sessions
+from dispatch.sessions.model import PaymentMethod
+from tests.calendar_builders import an_availability
 from tests.calls import call
 from tests.clock import NOON
 from tests.entry_points import load
 from tests.instances import forget_everything
-from tests.world import World
+from tests.world import World, an_intake
 
 FIRST = Policy()
 Answer = tuple[int, Any]
@@ -169,6 +174,7 @@ del _MISSING["capacity"]
         (_document(offer_s=-300), "/offer_s"),
         (_document(shift_s=10**9), "/shift_s"),
         (_document(buffer_s=-1), "/buffer_s"),
+        (_document(buffer_s=7201), "/buffer_s"),
         (_document(broadcast_push_limit=501), "/broadcast_push_limit"),
         (_document(misses_to_clock_out=0), "/misses_to_clock_out"),
         (_document(min_profile_completion=101), "/min_profile_completion"),
@@ -248,6 +254,38 @@ def test_the_edges_are_taken(admin: Callable[..., Answer]) -> None:
     assert policies.newest().policy.plans == (plan,)
 
 
+_LONGEST = {"id": "longest", "type": "video", "minutes": 480, "price_cents": 50, "credits": 1}
+
+
+@pytest.mark.usefixtures("stripe_account")
+@pytest.mark.parametrize("method", [PaymentMethod.CREDITS, PaymentMethod.STRIPE])
+def test_the_longest_booking_can_be_made_paid_for_and_moved(
+    admin: Callable[..., Answer], world: World, method: PaymentMethod
+) -> None:
+    """All its quarter hours go into one transaction, and Stripe's page is open for long enough."""
+    changes = {"buffer_s": 7200, "awaiting_s": 82800, "hold_s": 82800}
+    assert admin("PUT", _document(plans=[_LONGEST], **changes))[0] == 200
+    payments.grant("customer", 1, "welcome", "admin-1", world.now)
+    world.mechanic("a")
+    calendar.replace_availability("a", an_availability("UTC", "0:00-24:00"), 0, world.now)
+    start = world.now + timedelta(hours=3)
+    wanted = an_intake(
+        plan="longest",
+        payment_method=method,
+        preferred_mechanic_id="a",
+        scheduled_start=start,
+    )
+    held = sessions.book_session(wanted, "customer", world.now)
+    sessions.sign_waiver(held.id, "customer", "Jo Driver", world.now)
+    if method is PaymentMethod.STRIPE:
+        checkout, _ = paying.open_checkout(held.id, "customer", world.now)
+        assert checkout.url
+        return
+    elsewhen = start + timedelta(hours=12)
+    moved = sessions.reschedule_session(held.id, "customer", elsewhen, world.now)
+    assert moved.scheduled_start == elsewhen
+
+
 def test_the_rules_hold_for_whoever_changes_it(world: World) -> None:
     with pytest.raises(Invalid):
         policies.change(replace(FIRST, plans=()), 1, "a script", world.now)
@@ -302,6 +340,28 @@ def test_a_session_keeps_the_version_under_which_it_became_pending(
     accepted = world.accept(world.offer_to("near").id, "near")
     assert accepted.policy_version == 1
     assert accepted.mechanic_due_by == world.now + timedelta(seconds=FIRST.join_s)
+
+
+def test_new_room_is_offered_no_session_of_a_policy_that_allows_less(
+    world: World, admin: Callable[..., Answer]
+) -> None:
+    """The mechanic could not accept it: it goes by the capacity under which it became pending."""
+    asked, never_asked = world.book("asked"), world.book("never-asked")
+    assert admin("PUT", _document(capacity=2))[0] == 200
+    world.pass_time(seconds=61)
+    newer = [world.book("newer"), world.book("newest")]
+    world.mechanic("a")
+    world.drain()
+    assert world.asked(asked.id) == ["a"]
+    for session in newer:
+        world.accept(world.broadcast(session.id).id, "a")
+    sessions.cancel_session(newer[0].id, "newer", None, world.now)
+    world.drain()
+    assert (world.load("a"), world.asked(never_asked.id)) == (1, [])
+    sessions.cancel_session(newer[1].id, "newest", None, world.now)
+    world.drain()
+    assert world.asked(never_asked.id) == ["a"]
+    world.accept(world.offer_to("a").id, "a")
 
 
 @pytest.mark.usefixtures("aws")

@@ -75,10 +75,10 @@ def _of_session(world: FastWorld, session_id: str) -> Moves:
         "the customer ends it": ask(sessions.end_session, "customer"),
         "the mechanic ends it": ask(sessions.end_session, "a"),
         "an admin calls it off": lambda: world.call(
-            lambda once: sessions.call_off_session(session_id, "why", world.now, once)
+            lambda once: sessions.call_off_session(session_id, "admin-1", "why", world.now, once)
         ),
         "an admin reassigns it": lambda: world.call(
-            lambda once: sessions.reassign_session(session_id, "why", world.now, once)
+            lambda once: sessions.reassign_session(session_id, "admin-1", "why", world.now, once)
         ),
         "its time is over": lambda: sessions.close_overdue(session_id, world.now),
     }

@@ -150,6 +150,7 @@ def test_every_move_from_every_status(status: Status, move: str) -> None:
         with pytest.raises(IllegalMove) as refused:
             MOVES[move](session, NOON)
         assert refused.value.members == {"reason": "illegal_move", "current_status": status}
+        assert refused.value.detail.endswith(f" it while it is {status}.")
     else:
         moved = MOVES[move](session, NOON)
         assert moved.status == target

@@ -85,7 +85,7 @@ class IllegalMove(Conflict):
     """The state machine has no such move from where the thing is, its ``current_status``."""
 
     def __init__(self, move: str, status: str) -> None:
-        detail = f"You cannot {move} while it is {status}."
+        detail = f"You cannot {move} it while it is {status}."
         super().__init__("illegal_move", detail, current_status=status)
 
 

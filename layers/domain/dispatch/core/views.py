@@ -169,7 +169,7 @@ class ConflictProblem(Problem):
         _conflict("taken", "Another mechanic has taken this session."),
         _conflict(
             "illegal_move",
-            "You cannot cancel while it is live.",
+            "You cannot cancel it while it is live.",
             current_status="live",
         ),
         _conflict(

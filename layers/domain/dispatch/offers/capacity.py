@@ -48,7 +48,7 @@ def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> N
     one_is_sought = False
     for dispatch in _pending_for(mechanic, policy, now):
         if rules.may_be_offered_capacity(dispatch, now):
-            _offer_capacity(dispatch, mechanic, policy, now)
+            _offer_capacity(dispatch, mechanic, now)
             return
         one_is_sought |= rules.is_sought(dispatch, now)
     if mechanic.capacity_at is None or one_is_sought:
@@ -59,7 +59,10 @@ def place_capacity(mechanic_id: str, now: datetime, *, again: bool = False) -> N
 
 
 def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[Dispatch]:
-    """The pending sessions that this mechanic could have and was not asked for, oldest first."""
+    """The pending sessions that this mechanic could have and was not asked for, oldest first.
+
+    Each goes by the policy under which it became pending: by that it will be accepted, or not.
+    """
     if not mechanics.room(mechanic, policy, now):
         return
     waiting = sorted(
@@ -69,15 +72,21 @@ def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[
     )
     for _, session_id in waiting:
         dispatch = dispatch_of(session_id)
-        until = keeps_until(dispatch, policy, now)
-        if rules.may_ask(dispatch, mechanic.id) and mechanics.is_clear(mechanic, until):
+        its_policy = policies.of_version(dispatch.policy_version)
+        until = keeps_until(dispatch, its_policy, now)
+        has_room = mechanics.room(mechanic, its_policy, now) > 0
+        if (
+            has_room
+            and rules.may_ask(dispatch, mechanic.id)
+            and mechanics.is_clear(mechanic, until)
+        ):
             yield dispatch
 
 
-def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, policy: Policy, now: datetime) -> None:
-    its_policy = policies.of_version(dispatch.policy_version)
-    ranked = matching.score_of(mechanic, dispatch.wanted, its_policy, now)
-    row = offer_of(dispatch, ranked, its_policy, now, OfferKind.CAPACITY)
+def _offer_capacity(dispatch: Dispatch, mechanic: Mechanic, now: datetime) -> None:
+    policy = policies.of_version(dispatch.policy_version)
+    ranked = matching.score_of(mechanic, dispatch.wanted, policy, now)
+    row = offer_of(dispatch, ranked, policy, now, OfferKind.CAPACITY)
     offer = open_offer(row)
     after = rules.with_capacity(dispatch, offer)
     with Transaction() as tx:

@@ -11,7 +11,8 @@ from dispatch.policy.views import EXAMPLE
 
 MAX_STEPS = 5
 MAX_PLANS = 20
-_DAY_S = 24 * 60 * 60
+_HOUR_S = 60 * 60
+_DAY_S = 24 * _HOUR_S
 
 
 def _whole(lowest: int, highest: int) -> Any:
@@ -22,7 +23,7 @@ def _whole(lowest: int, highest: int) -> Any:
 _Points = Annotated[int, _whole(-1000, 1000)]
 _Some = Annotated[int, _whole(1, 20)]
 _Lasting = Annotated[int, _whole(1, 90 * _DAY_S)]
-_Unpaid = Annotated[int, _whole(1, 23 * 60 * 60)]
+_Unpaid = Annotated[int, _whole(1, 23 * _HOUR_S)]
 """Stripe keeps a page open for a day at most, and ours outlasts the session by half an hour."""
 
 _Margin = Annotated[int, _whole(0, 90 * _DAY_S)]
@@ -134,7 +135,7 @@ class PolicyBody(Body):
     shift_s: _Lasting
     waitlist_s: _Lasting
     claim_s: _Lasting
-    buffer_s: _Margin
+    buffer_s: int = _whole(0, 2 * _HOUR_S)  # a booking's quarter hours fit into a transaction
     notice_s: _Margin
     horizon_s: _Lasting
     hold_s: _Unpaid

@@ -184,10 +184,13 @@ def _start(session: Session, policy: Policy, now: datetime) -> bool:
 
 
 def _is_customer_elsewhere(session: Session) -> bool:
-    """Whether the customer has an active session, of which what is over was written down."""
+    """Whether the customer has an active session, of which what is over was written down.
+
+    Another booking whose start has come, and whose mechanic is called, is one as well.
+    """
     active_id = store.active_session_id(session.customer_id)
     active = store.find(active_id) if active_id and active_id != session.id else None
-    return active is not None and active.status in ACTIVE
+    return active is not None and (active.status in ACTIVE or active.status is Status.SCHEDULED)
 
 
 def _delay(

@@ -12,7 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from dispatch.core.examples import CITY, CONCERN, NAME, SCHEDULED_START, VEHICLE
+from dispatch.core.examples import CITY, CONCERN, MECHANIC_ID, NAME, SCHEDULED_START, VEHICLE
 from dispatch.core.http import Caller, Cursor, Limit
 from dispatch.core.views import (
     Body,
@@ -193,6 +193,14 @@ class AdminReasonBody(Body):
     model_config = by_example({"reason": "The driver has called us: it is an emergency"})
 
     reason: Line
+
+
+class ReassignBody(AdminReasonBody):
+    """Why, and from whom: then a repeat takes the session from nobody else."""
+
+    model_config = by_example({"reason": "Does not answer the phone", "mechanic_id": MECHANIC_ID})
+
+    mechanic_id: Line | None = Field(None, description="Whoever has it, if not said")
 
 
 class CancelBody(Body):

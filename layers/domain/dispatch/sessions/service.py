@@ -332,9 +332,9 @@ def release_session(
 
 @decides_anew
 def call_off_session(
-    session_id: str, reason: str, now: datetime, once: Once | None = None
+    session_id: str, by: str, reason: str, now: datetime, once: Once | None = None
 ) -> Session:
-    """An admin cancels what is not live yet, whosever it is: all comes back.
+    """This admin cancels what is not live yet, whosever it is: all comes back.
 
     Raises NotFound, IllegalMove.
     """
@@ -342,20 +342,35 @@ def call_off_session(
     if session.status is Status.CANCELLED:
         return _as_it_is(session, now, once)
     policy = _policy_of(session, now)
-    return _cancel(session, rules.cancel(session, Party.ADMIN, reason, policy, now), now, once)
+    cancelled = rules.cancel(session, Party.ADMIN, reason, policy, now)
+    return _cancel(session, cancelled, now, once, by_admin=by)
 
 
 def reassign_session(
-    session_id: str, reason: str, now: datetime, once: Once | None = None
+    session_id: str,
+    by: str,
+    reason: str,
+    now: datetime,
+    once: Once | None = None,
+    *,
+    mechanic_id: str | None = None,
 ) -> Session:
-    """An admin takes an accepted session from its mechanic: another one is sought.
+    """This admin takes an accepted session from its mechanic: another one is sought.
 
-    Raises NotFound, IllegalMove for what nobody has accepted, and once it is live.
+    Where ``mechanic_id`` says whom it is to be taken from and they have lost it by now, nothing
+    changes. Raises NotFound, IllegalMove for what nobody has accepted, and once it is live, and
+    Invalid for a ``mechanic_id`` who never had it.
     """
     session = _settled(session_id, now)
+    if mechanic_id not in (None, session.mechanic_id):
+        dispatch = offers.find_dispatch(session.id)
+        if dispatch is None or mechanic_id not in dispatch.excluded:
+            raise Invalid.field("/mechanic_id", "is not who has this session")
+        return _as_it_is(session, now, once)
     if session.status is not Status.WAITING:
         raise IllegalMove(Move.REASSIGN, session.status)
-    return take_back(session.id, _mechanic_of(session), TakenBack.REASSIGNED, now, once, reason)
+    loser = _mechanic_of(session)
+    return take_back(session.id, loser, TakenBack.REASSIGNED, now, once, reason, by=by)
 
 
 @decides_anew
@@ -366,10 +381,11 @@ def take_back(
     now: datetime,
     once: Once | None = None,
     reason: str | None = None,
+    by: str | None = None,
 ) -> Session:
     """The session is taken from this mechanic before it is live: pending again, without them.
 
-    The ``reason`` is kept with the mechanic's row, as that of a release is.
+    The ``reason`` is kept with the mechanic's row, as that of a release is; ``by`` is the admin.
     Where they do not have it any more nothing changes. Raises NotFound, IllegalMove (also for a
     booking that has not begun, and for what is over).
     """
@@ -407,6 +423,7 @@ def take_back(
                 mechanic_id=mechanic_id,
                 assignment_id=assignment.id,
                 why=why,
+                **({"by": by} if by else {}),
             )
         )
         tx.record(facts.pending(again, now))
@@ -570,7 +587,11 @@ def cancel_session(
 
 
 def _cancel(
-    session: Session, cancelled: Session, now: datetime, once: Once | None = None
+    session: Session,
+    cancelled: Session,
+    now: datetime,
+    once: Once | None = None,
+    by_admin: str | None = None,
 ) -> Session:
     lost: list[OpenOffer] = []
     is_sought = session.status is Status.PENDING
@@ -600,6 +621,7 @@ def _cancel(
                 now,
                 mechanic_id=session.mechanic_id,
                 cancelled_by=cancelled.ended_by,
+                **({"by": by_admin} if by_admin else {}),
                 **facts.lost(lost),
                 **facts.called_off(session, cancelled),
             )
