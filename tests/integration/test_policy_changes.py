@@ -364,6 +364,20 @@ def test_new_room_is_offered_no_session_of_a_policy_that_allows_less(
     world.accept(world.offer_to("a").id, "a")
 
 
+def test_new_room_is_offered_no_session_of_a_policy_that_asks_for_more(
+    world: World, admin: Callable[..., Answer]
+) -> None:
+    """Eligible by the new one, not by the session's: what comes after it is theirs."""
+    older = world.book("older")
+    assert admin("PUT", _document(min_profile_completion=50))[0] == 200
+    world.pass_time(seconds=61)
+    newer = world.book("newer")
+    world.mechanic("a", profile_completion=60)
+    world.drain()
+    assert (world.asked(older.id), world.asked(newer.id)) == ([], ["a"])
+    world.accept(world.offer_to("a").id, "a")
+
+
 @pytest.mark.usefixtures("aws")
 def test_a_stored_first_version_is_not_needed_to_change_it() -> None:
     """Nobody has asked for the policy yet."""

@@ -74,12 +74,9 @@ def _pending_for(mechanic: Mechanic, policy: Policy, now: datetime) -> Iterator[
         dispatch = dispatch_of(session_id)
         its_policy = policies.of_version(dispatch.policy_version)
         until = keeps_until(dispatch, its_policy, now)
-        has_room = mechanics.room(mechanic, its_policy, now) > 0
-        if (
-            has_room
-            and rules.may_ask(dispatch, mechanic.id)
-            and mechanics.is_clear(mechanic, until)
-        ):
+        brand = dispatch.wanted.brand_key
+        why_not = mechanics.why_not_available(mechanic, its_policy, now, brand, until)
+        if why_not is None and rules.may_ask(dispatch, mechanic.id):
             yield dispatch
 
 
