@@ -90,8 +90,6 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
     monkeypatch.setattr("moto.core.models.RESPONSES_METHODS", ())
     with mock_aws():
         keeper = request.config.getoption("table")
-        if keeper == "fast" and request.node.get_closest_marker("moto_table"):
-            keeper = "moto"
         name = environment["TABLE_NAME"]
         if keeper == "fast":
             fast_table = FastTable(name, table())

@@ -168,6 +168,7 @@ def test_a_wrong_body_is_not_kept(town: Town) -> None:
     answer(customer.post("/intake/start", town.intake(), key=key), 201)
 
 
+@pytest.mark.long  # told in a second by tests/integration/test_idempotency.py
 def test_after_24_hours_a_key_is_new(town: Town) -> None:
     customer, key, body = town.customer(), _key(), town.intake()
     first = answer(customer.post("/intake/start", body, key=key), 201)

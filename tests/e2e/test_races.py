@@ -16,7 +16,10 @@ import pytest
 from tests.e2e.people import SIGNATURE, Document, Person, Town, answer, refused
 
 CROWD = 50
-rounds = pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.long)])
+LONG = pytest.param(20, marks=pytest.mark.long)
+rounds = pytest.mark.parametrize("rounds", [3, LONG])
+once = pytest.mark.parametrize("rounds", [1, LONG])
+"""For what tests/integration/test_two_at_once.py tries in every order."""
 
 
 def at_once(calls: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:
@@ -101,7 +104,7 @@ def test_of_fifty_on_the_broadcast_and_three_with_offers_one_wins(
         answer(customer.act(session_id, "cancel"))
 
 
-@rounds
+@once
 def test_a_mechanic_who_accepts_two_sessions_at_once_gets_one(town: Town, rounds: int) -> None:
     """Capacity is one: load never exceeds it, whichever of the two comes first."""
     mechanic = town.mechanic()
@@ -122,7 +125,7 @@ def test_a_mechanic_who_accepts_two_sessions_at_once_gets_one(town: Town, rounds
         assert mechanic.load() == 0
 
 
-@rounds
+@once
 def test_an_accept_and_a_cancel_at_once_leave_no_load_behind(town: Town, rounds: int) -> None:
     mechanic = town.mechanic()
     for _ in range(rounds):
@@ -166,7 +169,7 @@ def test_signing_many_times_at_once_starts_one_search(town: Town) -> None:
     ]
 
 
-@rounds
+@once
 def test_releasing_many_times_at_once_is_releasing_once(town: Town, rounds: int) -> None:
     mechanic = town.mechanic()
     for _ in range(rounds):
@@ -181,7 +184,7 @@ def test_releasing_many_times_at_once_is_releasing_once(town: Town, rounds: int)
         answer(customer.act(session_id, "cancel"))
 
 
-@rounds
+@once
 def test_an_accept_and_a_decline_of_one_offer_at_once_are_one_of_them(
     town: Town, rounds: int
 ) -> None:

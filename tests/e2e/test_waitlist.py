@@ -64,6 +64,7 @@ def test_who_waits_for_anybody_waits_within_their_country(town: Town) -> None:
         assert leave(customer, entries(customer)[0]) == 204
 
 
+@pytest.mark.long  # told in a second by tests/integration/test_waitlist.py
 def test_an_entry_is_over_after_24_hours(town: Town) -> None:
     mechanic = town.mechanic(currently_on_shift=False)
     customer = town.customer()

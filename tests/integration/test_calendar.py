@@ -316,7 +316,10 @@ def test_what_is_gone_or_has_lapsed_cannot_be_moved(world: World, ada: str) -> N
 # Begin
 
 
-def test_what_has_begun_keeps_its_quarters(world: World, ada: str) -> None:
+def test_what_has_begun_keeps_its_quarters(
+    world: World, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.core.table.time.sleep", lambda _seconds: None)
     booking = book(world)
     world.clock.at = TEN
     shifts.clock_in("ada", world.now)
