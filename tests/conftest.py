@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: an AWS of their own for each test, in process, on moto."""
 
+import asyncio
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -55,6 +56,15 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             yield session.client("dynamodb", endpoint_url=url, config=config)
         finally:
             processes.stop(child)
+
+
+@pytest.fixture(autouse=True)
+def _event_loop() -> None:
+    """The main thread has one, as on Lambda; ``asyncio.run`` of an earlier test takes it away."""
+    try:
+        asyncio.get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture
