@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from bench import results
 from local.demo import Story
@@ -218,12 +217,7 @@ def main() -> int:
             cost_rows(prices, measured),
         ),
     ):
-        table = Table(header[0], title=title)
-        for column in header[1:]:
-            table.add_column(column, justify="right")
-        for row in rows:
-            table.add_row(*row)
-        screen.print(table)
+        screen.print(results.table(title, header, rows))
         written += [f"{title}:", "", *results.markdown(header, rows), ""]
     screen.print(REMARK)
     results.write("cost", [*written, REMARK])

@@ -20,7 +20,6 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from bench import results
 from local.errors import LocalStackError
@@ -201,12 +200,7 @@ def _report(
     faults: list[str],
 ) -> None:
     header = ["call", *_COLUMNS.values()]
-    table = Table(header[0], title="The morning")
-    for column in header[1:]:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    screen.print(table)
+    screen.print(results.table("The morning", header, rows))
     ends = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     about = (
         f"{options.drivers} drivers with think time and {options.mechanics} mechanics,"

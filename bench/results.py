@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.table import Table
+
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
@@ -28,8 +30,18 @@ def write(part: str, lines: Iterable[str], results: Path = RESULTS) -> None:
     results.write_text(text, encoding="utf-8")
 
 
+def table(title: str, header: list[str], rows: Iterable[list[str]]) -> Table:
+    """A table for the terminal, numbers to the right."""
+    shown = Table(header[0], title=title)
+    for column in header[1:]:
+        shown.add_column(column, justify="right")
+    for row in rows:
+        shown.add_row(*row)
+    return shown
+
+
 def markdown(header: list[str], rows: Iterable[list[str]]) -> list[str]:
-    """A table, numbers to the right."""
+    """The same for ``RESULTS.md``."""
     lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
