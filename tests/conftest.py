@@ -19,6 +19,7 @@ from dispatch.core import aws as clients
 from dispatch.core import time
 from local import engines, processes
 from local.stripe import StandIn
+from tests import moto_short_way
 from tests.clock import Clock
 from tests.engine_gaps import gaps
 from tests.fast import stripe
@@ -37,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="fast",
         help="what keeps the table of use cases: the fast table of the tests' own, or an engine's",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("table") == "moto":
+        moto_short_way.take()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,51 @@
+"""moto's table without its detours: the same answers in a fraction of the time.
+
+Before a transaction it copies the whole table once for each operation, one copy like the other; and
+in every value that it answers it looks for each of ten types, under several names.
+"""
+
+import copy
+from types import SimpleNamespace
+from typing import Any
+
+from moto.core import serialize
+from moto.dynamodb import models
+
+
+def take() -> None:
+    """From now on moto's tables in this process go the short way."""
+    module: Any = models
+    backend: Any = models.DynamoDBBackend
+    serializer: Any = serialize.ResponseSerializer
+    write_all = backend.transact_write_items
+    write_structure = serializer._serialize_type_structure
+
+    def transact_write_items(self: Any, transact_items: list[dict[str, Any]]) -> None:
+        copies: dict[int, models.Table] = {}
+
+        def deepcopy(thing: Any) -> Any:
+            if not isinstance(thing, models.Table):
+                return copy.deepcopy(thing)
+            # All copies are made before the first operation.
+            if id(thing) not in copies:
+                copies[id(thing)] = copy.deepcopy(thing)
+            return copies[id(thing)]
+
+        module.copy = SimpleNamespace(deepcopy=deepcopy)
+        try:
+            write_all(self, transact_items)
+        finally:
+            module.copy = copy
+
+    def serialize_structure(self: Any, written: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name != "AttributeValue" or type(value) is not dict or not key:
+            write_structure(self, written, value, shape, key)
+            return
+        wrapper = self.MAP_TYPE()
+        for kind, content in value.items():
+            if content is not None and kind in shape.members:
+                self._serialize(wrapper, content, shape.members[kind], kind)
+        self._default_serialize(written, wrapper, shape, key)
+
+    backend.transact_write_items = transact_write_items
+    serializer._serialize_type_structure = serialize_structure
