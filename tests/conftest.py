@@ -19,7 +19,7 @@ from dispatch.core import aws as clients
 from dispatch.core import time
 from local import engines, processes
 from local.stripe import StandIn
-from tests import moto_short_way
+from tests import tuned_moto
 from tests.clock import Clock
 from tests.engine_gaps import gaps
 from tests.fast import stripe
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("table") == "moto":
-        moto_short_way.take()
+        tuned_moto.tune()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
