@@ -21,8 +21,8 @@ from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from tests import invariants
 from tests.builders import ONE_MS
-from tests.clock import NOON, Clock
-from tests.fast.world import FastWorld, running
+from tests.clock import NOON
+from tests.fast.world import FastWorld
 from tests.stories import (
     clock_in,
     clock_out,
@@ -39,12 +39,11 @@ from tests.world import an_intake
 
 
 @pytest.fixture
-def world() -> Iterator[FastWorld]:
-    with running(Clock()) as world:
-        yield world
-        world.drain()
-        assert world.dead_letters == []
-        invariants.check(invariants.picture_of(world))
+def world(fast_world: FastWorld) -> Iterator[FastWorld]:
+    yield fast_world
+    fast_world.drain()
+    assert fast_world.dead_letters == []
+    invariants.check(invariants.picture_of(fast_world))
 
 
 def _unheard(world: FastWorld, customer_id: str = "ann") -> str:
