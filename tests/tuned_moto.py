@@ -14,6 +14,7 @@ from typing import Any
 from moto.core import serialize
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.dynamodb import models
+from moto.dynamodb.models.table import Table
 
 
 def tune() -> None:
@@ -32,10 +33,10 @@ def tune() -> None:
             return answer(self, request)
 
     def transact_write_items(self: Any, transact_items: list[dict[str, Any]]) -> None:
-        copies: dict[int, models.Table] = {}
+        copies: dict[int, Table] = {}
 
         def deepcopy(thing: Any) -> Any:
-            if not isinstance(thing, models.Table):
+            if not isinstance(thing, Table):
                 return copy.deepcopy(thing)
             # All copies are made before the first operation.
             if id(thing) not in copies:
