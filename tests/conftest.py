@@ -21,7 +21,7 @@ from local import engines, processes
 from local.stripe import StandIn
 from tests import tuned_moto
 from tests.clock import Clock
-from tests.engine_gaps import gaps
+from tests.engine_gaps import ends_openly, gaps
 from tests.fast import stripe
 from tests.fast.table import FastTable
 from tests.fast.world import TABLE as FAST_TABLE
@@ -249,7 +249,8 @@ def fast_world(request: pytest.FixtureRequest) -> Iterator[FastWorld]:
             return
         engine = request.getfixturevalue(keeper)
         engine.create_table(TableName=FAST_TABLE, **table())
-        kept = world.keep_the_table_in(engine)
+        kept = world.keep_the_table_in(engine, ends_openly=ends_openly(keeper))
         yield world
         engine.delete_table(TableName=FAST_TABLE)
-        assert kept.differences == []
+        if kept.differences:
+            pytest.fail("\n".join(kept.differences), pytrace=False)

@@ -136,9 +136,9 @@ class FastWorld(World):
         }
         self.clients = {name: self.faults.around(name, each) for name, each in services.items()}
 
-    def keep_the_table_in(self, engine: Any) -> EngineTable:
+    def keep_the_table_in(self, engine: Any, *, ends_openly: bool = False) -> EngineTable:
         """From now on, with nothing in it yet, the table is an engine's."""
-        self.table = kept = EngineTable(self._fast_table, engine)
+        self.table = kept = EngineTable(self._fast_table, engine, ends_openly=ends_openly)
         self.clients["dynamodb"] = self.faults.around("dynamodb", kept)
         return kept
 

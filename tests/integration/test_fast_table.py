@@ -536,6 +536,20 @@ def test_a_page_holds_a_megabyte(twins: Twins) -> None:
     assert [page["Count"] for page in pages] == [2, 2]
 
 
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("index", [None, "due"])
+def test_a_full_page_tells_where_to_go_on(
+    twins: Twins, index: str | None, *, forward: bool
+) -> None:
+    """Also the last one: that nothing follows is known when it was asked for."""
+    twins.write(put(due_pk={"S": "D"}, due_at={"S": "a"}))
+    more: Request = {"IndexName": index} if index else {}
+    of = query("#due_pk = :d", {"d": {"S": "D"}}) if index else query("#pk = :a", {"a": {"S": "A"}})
+    answer = twins.ask("query", **of, **more, Limit=1, ScanIndexForward=forward)
+    assert answer["Count"] == 1
+    assert "LastEvaluatedKey" in answer
+
+
 # Where ministack is not DynamoDB, the fast table follows DynamoDB
 
 DIFFERENCES: dict[str, tuple[str, str, list[Request]]] = {
