@@ -1,0 +1,208 @@
+"""``template.yaml``, as `make build` built it, deployed to an account by CloudFormation."""
+
+import io
+import json
+import platform
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import processes, template
+from local.errors import LocalStackError
+from local.intrinsics import Evaluator, Made, parameter_values
+from local.template import ACCOUNT, CODE_BUCKET, REGION, STACK_NAME, Template
+from ops.bootstrap_push import PARAMETERS, put_application
+from tests.deployed import gaps
+from tests.deployed.account import Account
+
+BUILD = processes.ROOT / ".aws-sam" / "build"
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+MAIL_SENDER = "notices@dispatch.example"
+_SOURCES = ("template.yaml", "functions", "layers")
+_DEPLOYED_S = 120.0
+
+Say = Callable[[str], None]
+
+
+def why_not_fitting(build: Path = BUILD, root: Path = processes.ROOT) -> str | None:
+    """Why what was built cannot be deployed to this host, if so."""
+    machine = platform.machine()
+    finished = build / "template.yaml"
+    if not finished.exists():
+        return "nothing is built"
+    compiled = list(build.glob(f"DependenciesLayer/python/pydantic_core/*{machine}*.so"))
+    if not compiled:
+        return f"what is built is not for {machine}"
+    built_at = finished.stat().st_mtime
+    for source in _sources(root):
+        if source.stat().st_mtime > built_at:
+            return f"{source.relative_to(root)} has changed since"
+    return None
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    for name in _SOURCES:
+        if (root / name).is_file():
+            yield root / name
+        for path in (root / name).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A stack that is deployed, with everything its API needs."""
+
+    account: Account
+    template: Template
+    evaluator: Evaluator
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    """Physical ids by logical id."""
+    left_out: tuple[str, ...]
+    routes: int
+    seconds: float
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.account.url}/_aws/execute-api/{self.resources['Api']}/$default"
+
+
+def deploy(account: Account, say: Say) -> Deployed:
+    """Upload, translate, create the stack, add what ministack lacks of it.
+
+    Raises LocalStackError with CloudFormation's own reasons if the stack fails.
+    """
+    begun = time.monotonic()
+    s3 = account.client("s3")
+    s3.create_bucket(
+        Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    artifacts = sorted(path for path in BUILD.iterdir() if path.is_dir())
+    size = 0
+    for artifact in artifacts:
+        packed = zipped(artifact)
+        size += len(packed)
+        s3.put_object(Bucket=CODE_BUCKET, Key=artifact.name, Body=packed)
+    say(f"uploaded {len(artifacts)} artifacts, {size / 1e6:.0f} MB")
+
+    translated = template.translate(template.read(BUILD / "template.yaml"))
+    taken, left_out = gaps.without_unknown_types(translated)
+    parameters = _parameters(account)
+    outputs = _create_stack(account, taken, parameters)
+    resources = dict(_physical_ids(account))
+    evaluator = Evaluator(
+        taken,
+        parameter_values(taken, parameters),
+        lambda logical_id: Made(resources[logical_id]),
+    )
+    say(f"CloudFormation made {len(resources)} resources" + _but(left_out))
+    routes = gaps.create_routes(account, taken, evaluator, resources["Api"])
+    say(f"made the {routes} routes that the template's OpenAPI body asks for")
+    gaps.allow_misjudged(account, _of_type(taken, resources, "AWS::IAM::Role"))
+    return Deployed(
+        account=account,
+        template=taken,
+        evaluator=evaluator,
+        outputs=outputs,
+        resources=resources,
+        left_out=tuple(left_out),
+        routes=routes,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _of_type(taken: Template, resources: Mapping[str, str], resource_type: str) -> list[str]:
+    """Physical ids of the resources of one type."""
+    return [
+        physical_id
+        for logical_id, physical_id in resources.items()
+        if taken["Resources"][logical_id]["Type"] == resource_type
+    ]
+
+
+def _but(left_out: list[str]) -> str:
+    return f"; left out {', '.join(left_out)}" if left_out else ""
+
+
+def zipped(folder: Path) -> bytes:
+    """A folder as Lambda takes it. Stored, not packed: here it never leaves the machine."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
+    return packed.getvalue()
+
+
+def _parameters(account: Account) -> dict[str, str]:
+    """What an operator does before the first deployment (docs/operations.md): push and mail."""
+    account.client("ses").verify_email_identity(EmailAddress=MAIL_SENDER)
+    application = put_application(
+        account.client("sns"), "GCM", "dev", {"PlatformCredential": "of nobody"}
+    )
+    return {
+        "Architecture": ARCHITECTURES[platform.machine()],
+        "RosterShards": "1",
+        "MailSender": MAIL_SENDER,
+        PARAMETERS["GCM"]: application,
+    }
+
+
+def _create_stack(
+    account: Account, taken: Template, parameters: Mapping[str, str]
+) -> dict[str, str]:
+    account.client("s3").put_object(
+        Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(taken)
+    )
+    formation = account.client("cloudformation")
+    formation.create_stack(
+        StackName=STACK_NAME,
+        TemplateURL=f"{account.url}/{CODE_BUCKET}/template.json",
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+        ],
+    )
+    until = time.monotonic() + _DEPLOYED_S
+    while True:
+        [stack] = formation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+        if not stack["StackStatus"].endswith("_IN_PROGRESS") or time.monotonic() > until:
+            break
+        time.sleep(0.2)
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        raise LocalStackError(
+            f"The stack is {stack['StackStatus']}:\n{_reasons(account)}\n"
+            "A type that ministack does not know: name it in tests/deployed/gaps.py, and why."
+        )
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _reasons(account: Account) -> str:
+    events = account.client("cloudformation").describe_stack_events(StackName=STACK_NAME)
+    return "\n".join(
+        f"  {event['LogicalResourceId']} ({event['ResourceType']}):"
+        f" {event.get('ResourceStatusReason')}"
+        for event in events["StackEvents"]
+        if event["ResourceStatus"].endswith("_FAILED")
+    )
+
+
+def _physical_ids(account: Account) -> Iterator[tuple[str, str]]:
+    pages = account.client("cloudformation").get_paginator("list_stack_resources")
+    for page in pages.paginate(StackName=STACK_NAME):
+        for resource in page["StackResourceSummaries"]:
+            yield resource["LogicalResourceId"], resource["PhysicalResourceId"]
+
+
+def logged(deployed: Deployed) -> Iterator[str]:
+    """Every line that the template's functions have logged, by function."""
+    logs = deployed.account.client("logs")
+    for group in _of_type(deployed.template, deployed.resources, "AWS::Logs::LogGroup"):
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        for page in pages:
+            for event in page["events"]:
+                yield f"{group} {event['message'].rstrip()}"

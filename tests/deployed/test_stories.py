@@ -1,0 +1,169 @@
+"""Stories over HTTP, on functions that run from their artifacts and are wired by the template alone.
+
+Streams, topic, queues and schedules are ministack's; time is real. In order: the first stories pay
+for the cold starts.
+"""
+
+import uuid
+
+import httpx
+import pytest
+
+from dispatch.profiles.requests import EXAMPLE
+from tests.deployed.conftest import WINDOWS
+from tests.deployed.town import Town, Users, eventually, told, with_device
+from tests.e2e.people import (
+    PIXEL,
+    SIGNATURE,
+    Document,
+    Person,
+    answer,
+    ask,
+    intake,
+    pointers,
+    refused,
+    upload,
+)
+
+HOURS: Document = {
+    "version": 0,
+    "time_zone": "Atlantic/Reykjavik",
+    "weekly": [{"weekday": "monday", "start": "09:00", "end": "17:00"}],
+    "overrides": [],
+}
+
+
+def test_a_bad_input_is_refused_with_what_is_wrong(town: Town, http: httpx.Client) -> None:
+    customer = town.customer()
+    assert http.get("/plans").status_code == 200, "open to everybody"
+    for token in ("", "Bearer nonsense", f"Bearer {customer.token[:-8]}AAAAAAAA"):
+        unauthorised = http.get("/sessions", headers={"authorization": token} if token else {})
+        assert (unauthorised.status_code, unauthorised.json()) == (401, {"message": "Unauthorized"})
+    assert customer.get("/nowhere").status_code == 404
+    refused(customer.get("/mechanic/queue"), 403)
+
+    wrong = intake(town.brand, email="jo", nmae="Jo")
+    assert pointers(customer.post("/intake/start", wrong)) == ["/email", "/nmae"]
+    nobodys = f"/sessions/{uuid.uuid4()}"
+    refused(customer.get(nobodys), 404)
+    assert answer(customer.get("/sessions"))["items"] == []
+
+
+def test_a_user_signs_up_and_becomes_a_mechanic(users: Users, admin: Person, town: Town) -> None:
+    person = users.sign_up()
+    assert users.groups(person.id) == {"customer"}
+    profile = EXAMPLE | {"version": 0, "name": "Saga", "brand_specializations": ["Maserati"]}
+    answer(person.call("PUT", "/mechanic/profile", profile))
+    answer(person.call("PUT", "/mechanic/availability", HOURS))
+    upload(ask(person, "/mechanic/profile/photo"), PIXEL)
+
+    def complete() -> None:
+        path = f"/mechanics/{person.id}/profile-completion"
+        assert answer(person.get(path))["percentage"] == 100
+
+    eventually(complete)
+    refused(person.clock("clock_in"), 403)
+    answer(admin.post(f"/admin/mechanics/{person.id}/approve"))
+
+    def is_mechanic() -> None:
+        assert users.groups(person.id) == {"customer", "mechanic"}
+
+    eventually(is_mechanic)
+    mechanic = users.signed_in(person.id)
+    assert answer(mechanic.clock("clock_in"))["currently_on_shift"] is True
+    assert answer(mechanic.clock("clock_out"))["currently_on_shift"] is False
+
+
+def test_the_main_job(town: Town) -> None:
+    first, second = map(with_device, town.mechanics({"rating": 4.9}, {"rating": 4.6}))
+    for mechanic in (first, second):
+        answer(mechanic.clock("clock_in"))
+        assert mechanic.queue()["total"] == 0
+    driver = with_device(town.customer())
+    session_id = town.book(driver)
+
+    offer = eventually(lambda: _offer(first, session_id))
+    assert "Available now" in offer["match_reasons"]
+    for mechanic in (first, second):
+        [notice] = eventually(lambda m=mechanic: _sent(m, "offer_made", session_id))
+        assert (notice["channel"], notice["status"]) == ("push", "sent")
+
+    other = second.offer(session_id)
+    answer(first.accept(offer))
+    refused(second.accept(other), 409, "taken")
+    assert driver.session(session_id)["mechanic"]["id"] == first.id
+    eventually(lambda: _sent(driver, "offer_accepted", session_id))
+    for side in (first, driver):
+        answer(side.act(session_id, "join"))
+    assert driver.session(session_id)["status"] == "live"
+    ended = answer(driver.act(session_id, "end"))
+    assert (ended["status"], ended["ended_by"]) == ("completed", "customer")
+
+    eventually(lambda: _sent(first, "session_completed", session_id))
+    eventually(lambda: _load(first, 0))
+    assert driver.events(session_id) == []
+
+
+def test_offers_nobody_answers_fall_back_to_the_broadcast(town: Town) -> None:
+    asked = town.mechanics({"rating": 4.9}, {"rating": 4.8}, {"rating": 4.7})
+    [free] = town.mechanics({})
+    for mechanic in map(with_device, (*asked, free)):
+        answer(mechanic.clock("clock_in"))
+    driver = town.customer()
+    session_id = town.book(driver)
+    offer = eventually(lambda: _offer(asked[0], session_id))
+    assert not free.was_asked(session_id)
+
+    within = WINDOWS["offer_s"] + 60
+    eventually(lambda: _sent(free, "broadcast_announced", session_id), within)
+    assert driver.events(session_id)[-2:] == ["OffersExpired", "BroadcastAnnounced"]
+    refused(asked[0].accept(offer), 409, "expired")
+    row = free.broadcast(session_id)
+    assert answer(free.accept(row))["mechanic"]["id"] == free.id
+    refused(asked[0].accept(row), 409, "taken")
+    answer(driver.act(session_id, "cancel"))
+
+
+def test_who_waits_is_told_in_turn_when_a_mechanic_comes(town: Town) -> None:
+    [mechanic] = town.mechanics({})
+    first, second = town.customer(), town.customer()
+    for customer in (first, second):
+        body = {"target": "mechanic", "mechanic_id": mechanic.id}
+        answer(customer.post("/customer/waitlist/join", body), 201)
+    assert [_standing(first), _standing(second)] == [1, 2]
+    answer(mechanic.clock("clock_in"))
+
+    eventually(lambda: _stands(first, "told"))
+    assert _standing(second) == 1
+    eventually(lambda: _stands(second, "told"), WINDOWS["claim_s"] + 60)
+    session_id = town.book(second)
+    answer(mechanic.accept(eventually(lambda: _offer(mechanic, session_id))))
+    eventually(lambda: _stands(second, "claimed"))
+    answer(second.act(session_id, "cancel"))
+
+
+def _offer(mechanic: Person, session_id: str) -> Document:
+    assert mechanic.was_asked(session_id)
+    return mechanic.offer(session_id)
+
+
+
+
+def _sent(person: Person, type_: str, session_id: str) -> list[Document]:
+    notices = told(person, type_, session_id)
+    assert notices
+    assert all(notice["status"] == "sent" for notice in notices), notices
+    return notices
+
+
+def _load(mechanic: Person, load: int) -> None:
+    assert mechanic.load() == load
+
+
+def _standing(customer: Person) -> int | str:
+    entry = answer(customer.get("/customer/waitlist"))["items"][0]
+    return entry["place"] or entry["status"]
+
+
+def _stands(customer: Person, status: str) -> None:
+    assert _standing(customer) == status
