@@ -16,7 +16,7 @@ export PYTHONPATH := layers/domain:.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long test-engines lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
+.PHONY: help setup test test-long test-engines e2e-deploy lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,8 @@ endef
 	$(call virtualenv,.venv-ministack,$<)
 .venv-load/.ready: requirements-load.txt
 	$(call virtualenv,.venv-load,$<)
+.venv-deployed/.ready: requirements-deployed.txt
+	$(call virtualenv,.venv-deployed,$<)
 .venv-sam/.ready: requirements-sam.txt
 	$(call virtualenv,.venv-sam,$<)
 
@@ -58,6 +60,15 @@ test-long: setup ## The tests that go through every case, or repeat until chance
 test-engines: setup ## The integration tests again, their table kept by moto and by ministack (half an hour)
 	$(PYTEST) -n 2 --table=moto tests/integration
 	$(PYTEST) -n 2 --table=ministack tests/integration
+
+# Functions that were built run on Linux, and on the processor they were built for.
+HOST := $(subst aarch64,arm64,$(shell uname -m))
+e2e-deploy: .venv/.ready .venv-deployed/.ready ## Deploy what `build` builds to ministack by CloudFormation; run stories there
+	@test "$$(uname -s)" = Linux || { echo "What is built runs on Linux, as Lambda does: run this on Linux, or in a container of it."; exit 1; }
+	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
+	why=$$($(BIN)/python -m tests.deployed.fits) || { \
+		echo "$${why:-It cannot be told what is built}: building."; $(MAKE) build ARCHITECTURE=$(HOST) || exit 1; }; \
+	FUNCTIONS_PYTHON=$$python313/python3.13 $(PYTEST) -p no:randomly -m deployed -v --tb=short tests/deployed
 
 lint: .venv/.ready ## Style, and who may import whom
 	$(BIN)/ruff check .
@@ -114,8 +125,9 @@ lock: .venv/.ready ## Pin the newest versions of everything in the requirements*
 	$(LOCK) --upgrade --python-version 3.13 layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-ministack.in -o requirements-ministack.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-load.in -o requirements-load.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-deployed.in -o requirements-deployed.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-sam.in -o requirements-sam.txt
 
 clean: ## Remove everything that was made here, virtualenvs too
-	rm -rf .venv .venv-ministack .venv-load .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-ministack .venv-deployed .venv-load .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -r {} +

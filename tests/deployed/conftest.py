@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -23,14 +24,20 @@ from tests.e2e.people import Document, Person, answer
 
 LOG = processes.ROOT / ".local" / "deployed.log"
 FUNCTIONS_LOG = LOG.with_name("deployed-functions.log")
-WINDOWS: Document = {"offer_s": 45, "claim_s": 20, "preferred_s": 20}
+WINDOWS: Document = {"offer_s": 40, "claim_s": 20}
 """Seconds of the policy that stories wait for, in real time."""
 
 Say = Callable[[str], None]
 
 _deployed = pytest.StashKey[Deployed]()
+_where = pytest.StashKey[str]()
 _begun = pytest.StashKey[float]()
-_stories = pytest.StashKey[dict[str, tuple[str, float]]]()
+_reports: list[pytest.TestReport] = []
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_where] = results.where_and_when()
+    session.config.stash[_begun] = time.monotonic()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,12 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def say(request: pytest.FixtureRequest) -> Say:
     """Tell on the terminal what is going on."""
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    plugins = request.config.pluginmanager
+    capture: Any = plugins.get_plugin("capturemanager")
+    terminal: Any = plugins.get_plugin("terminalreporter")
     begun = time.monotonic()
 
     def tell(what: str) -> None:
         with capture.global_and_fixture_disabled():
-            print(f"\n{time.monotonic() - begun:6.1f} s  {what}", end="", flush=True)
+            terminal.ensure_newline()
+            terminal.write_line(f"{time.monotonic() - begun:6.1f} s  {what}")
 
     return tell
 
@@ -55,8 +65,6 @@ def say(request: pytest.FixtureRequest) -> Say:
 @pytest.fixture(scope="session")
 def deployed(request: pytest.FixtureRequest, say: Say) -> Iterator[Deployed]:
     """The stack, until all stories are told."""
-    config = request.config
-    config.stash[_begun] = time.monotonic()
     LOG.parent.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="dispatch-deployed-") as folder,
@@ -65,8 +73,8 @@ def deployed(request: pytest.FixtureRequest, say: Say) -> Iterator[Deployed]:
         try:
             with running_account(_functions_python(), Path(folder), log) as account:
                 say(f"ministack answers at {account.url}; its log is {LOG}")
-                stack = config.stash[_deployed] = deploy(account, say)
-                say(f"deployed in {stack.seconds:.1f} s: {stack.api_url}")
+                stack = request.config.stash[_deployed] = deploy(account, say)
+                say(f"its API answers at {stack.api_url}")
                 yield stack
                 FUNCTIONS_LOG.write_text("\n".join(logged(stack)), encoding="utf-8")
         except LocalStackError as error:
@@ -99,8 +107,7 @@ def admin(users: Users, say: Say) -> Person:
     admin = users.join(users.sign_up(), "admin")
     policy = answer(admin.get("/admin/policy"))
     answer(admin.call("PUT", "/admin/policy", policy | WINDOWS))
-    windows = ", ".join(f"{name} {seconds}" for name, seconds in WINDOWS.items())
-    say(f"the policy's windows are short: {windows}")
+    say(f"the policy's windows are short: {_windows()}")
     return admin
 
 
@@ -116,7 +123,37 @@ def town(users: Users, seeding: Seeding) -> Town:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    _told.setdefault(report.nodeid, []).append(report)
+    _reports.append(report)
 
 
-_told: dict[str, list[pytest.TestReport]] = {}
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run of all stories is written down, whatever became of them."""
+    told = [report for report in _reports if report.when == "call"]
+    deployed = session.config.stash.get(_deployed, None)
+    if deployed is None or session.config.option.keyword or len(told) < session.testscollected:
+        return
+    failed = {report.nodeid for report in _reports if report.failed}
+    rows = [
+        [
+            report.nodeid.rpartition("::test_")[2].replace("_", " "),
+            "failed" if report.nodeid in failed else "passed",
+            f"{report.duration:.0f}",
+        ]
+        for report in told
+    ]
+    seconds = time.monotonic() - session.config.stash[_begun]
+    lines = [
+        session.config.stash[_where],
+        f"{len(told) - len(failed)} of {len(told)} stories passed, {seconds:.0f} s in all: "
+        f"{deployed.uploaded_s:.0f} s to upload the artifacts, {deployed.created_s:.0f} s until "
+        f"CloudFormation had made {len(deployed.resources)} resources and {deployed.routes} routes "
+        "were added to them. Functions start when they are first called: the first stories pay "
+        f"for it. Time is real, and stories wait for the policy's windows ({_windows()}).",
+        "",
+        *results.markdown(["story", "", "seconds"], rows),
+    ]
+    results.write("e2e-deploy", lines)
+
+
+def _windows() -> str:
+    return ", ".join(f"`{name}` {seconds}" for name, seconds in WINDOWS.items())

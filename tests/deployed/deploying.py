@@ -7,49 +7,23 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from local import processes, template
+from local import template
 from local.errors import LocalStackError
 from local.intrinsics import Evaluator, Made, parameter_values
-from local.template import ACCOUNT, CODE_BUCKET, REGION, STACK_NAME, Template
+from local.template import CODE_BUCKET, REGION, STACK_NAME, Template
 from ops.bootstrap_push import PARAMETERS, put_application
 from tests.deployed import gaps
 from tests.deployed.account import Account
+from tests.deployed.fits import BUILD
 
-BUILD = processes.ROOT / ".aws-sam" / "build"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 MAIL_SENDER = "notices@dispatch.example"
-_SOURCES = ("template.yaml", "functions", "layers")
 _DEPLOYED_S = 120.0
 
 Say = Callable[[str], None]
-
-
-def why_not_fitting(build: Path = BUILD, root: Path = processes.ROOT) -> str | None:
-    """Why what was built cannot be deployed to this host, if so."""
-    machine = platform.machine()
-    finished = build / "template.yaml"
-    if not finished.exists():
-        return "nothing is built"
-    compiled = list(build.glob(f"DependenciesLayer/python/pydantic_core/*{machine}*.so"))
-    if not compiled:
-        return f"what is built is not for {machine}"
-    built_at = finished.stat().st_mtime
-    for source in _sources(root):
-        if source.stat().st_mtime > built_at:
-            return f"{source.relative_to(root)} has changed since"
-    return None
-
-
-def _sources(root: Path) -> Iterator[Path]:
-    for name in _SOURCES:
-        if (root / name).is_file():
-            yield root / name
-        for path in (root / name).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +32,21 @@ class Deployed:
 
     account: Account
     template: Template
-    evaluator: Evaluator
     outputs: Mapping[str, str]
     resources: Mapping[str, str]
     """Physical ids by logical id."""
-    left_out: tuple[str, ...]
     routes: int
-    seconds: float
+    uploaded_s: float
+    created_s: float
+    """Seconds to upload the artifacts, and then until the stack and its routes were there."""
+
+    def of_type(self, resource_type: str) -> list[str]:
+        """Physical ids of the resources of one type."""
+        return [
+            physical_id
+            for logical_id, physical_id in self.resources.items()
+            if self.template["Resources"][logical_id]["Type"] == resource_type
+        ]
 
     @property
     def api_url(self) -> str:
@@ -78,9 +60,7 @@ def deploy(account: Account, say: Say) -> Deployed:
     """
     begun = time.monotonic()
     s3 = account.client("s3")
-    s3.create_bucket(
-        Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     artifacts = sorted(path for path in BUILD.iterdir() if path.is_dir())
     size = 0
     for artifact in artifacts:
@@ -89,6 +69,7 @@ def deploy(account: Account, say: Say) -> Deployed:
         s3.put_object(Bucket=CODE_BUCKET, Key=artifact.name, Body=packed)
     say(f"uploaded {len(artifacts)} artifacts, {size / 1e6:.0f} MB")
 
+    uploaded = time.monotonic()
     translated = template.translate(template.read(BUILD / "template.yaml"))
     taken, left_out = gaps.without_unknown_types(translated)
     parameters = _parameters(account)
@@ -102,26 +83,17 @@ def deploy(account: Account, say: Say) -> Deployed:
     say(f"CloudFormation made {len(resources)} resources" + _but(left_out))
     routes = gaps.create_routes(account, taken, evaluator, resources["Api"])
     say(f"made the {routes} routes that the template's OpenAPI body asks for")
-    gaps.allow_misjudged(account, _of_type(taken, resources, "AWS::IAM::Role"))
-    return Deployed(
+    deployed = Deployed(
         account=account,
         template=taken,
-        evaluator=evaluator,
         outputs=outputs,
         resources=resources,
-        left_out=tuple(left_out),
         routes=routes,
-        seconds=time.monotonic() - begun,
+        uploaded_s=uploaded - begun,
+        created_s=time.monotonic() - uploaded,
     )
-
-
-def _of_type(taken: Template, resources: Mapping[str, str], resource_type: str) -> list[str]:
-    """Physical ids of the resources of one type."""
-    return [
-        physical_id
-        for logical_id, physical_id in resources.items()
-        if taken["Resources"][logical_id]["Type"] == resource_type
-    ]
+    gaps.allow_misjudged(account, deployed.of_type("AWS::IAM::Role"))
+    return deployed
 
 
 def _but(left_out: list[str]) -> str:
@@ -155,9 +127,7 @@ def _parameters(account: Account) -> dict[str, str]:
 def _create_stack(
     account: Account, taken: Template, parameters: Mapping[str, str]
 ) -> dict[str, str]:
-    account.client("s3").put_object(
-        Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(taken)
-    )
+    account.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(taken))
     formation = account.client("cloudformation")
     formation.create_stack(
         StackName=STACK_NAME,
@@ -198,11 +168,57 @@ def _physical_ids(account: Account) -> Iterator[tuple[str, str]]:
             yield resource["LogicalResourceId"], resource["PhysicalResourceId"]
 
 
+# What it has done, and has left to do
+
+
 def logged(deployed: Deployed) -> Iterator[str]:
-    """Every line that the template's functions have logged, by function."""
+    """Every line that the template's functions have logged, each after its log group."""
     logs = deployed.account.client("logs")
-    for group in _of_type(deployed.template, deployed.resources, "AWS::Logs::LogGroup"):
+    for group in deployed.of_type("AWS::Logs::LogGroup"):
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         for page in pages:
             for event in page["events"]:
                 yield f"{group} {event['message'].rstrip()}"
+
+
+def dead_letters(deployed: Deployed) -> dict[str, int]:
+    """How many messages wait in each queue that messages which cannot be handled end up in."""
+    sqs = deployed.account.client("sqs")
+    queues = deployed.of_type("AWS::SQS::Queue")
+    named = ["QueueArn", "RedrivePolicy", "ApproximateNumberOfMessages"]
+    told = [
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=named)["Attributes"] for url in queues
+    ]
+    ends = {
+        json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"]
+        for queue in told
+        if "RedrivePolicy" in queue
+    }
+    return {
+        queue["QueueArn"]: int(queue["ApproximateNumberOfMessages"])
+        for queue in told
+        if queue["QueueArn"] in ends
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A one-time schedule that has not fired."""
+
+    at: datetime
+    ring: Mapping[str, str]
+
+
+def scheduled(deployed: Deployed) -> list[Scheduled]:
+    scheduler = deployed.account.client("scheduler")
+    group = deployed.resources["ScheduleGroup"]
+    found = []
+    for page in scheduler.get_paginator("list_schedules").paginate(GroupName=group):
+        for each in page["Schedules"]:
+            try:
+                told = scheduler.get_schedule(GroupName=group, Name=each["Name"])
+            except scheduler.exceptions.ResourceNotFoundException:
+                continue  # fired meanwhile
+            at = datetime.fromisoformat(told["ScheduleExpression"][3:-1]).replace(tzinfo=UTC)
+            found.append(Scheduled(at, json.loads(told["Target"]["Input"])))
+    return found

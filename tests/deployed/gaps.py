@@ -75,7 +75,9 @@ def create_routes(account: Account, template: Template, evaluator: Evaluator, ap
         if resource["Type"] == "AWS::ApiGatewayV2::Api"
     }
     # The stage, with its throttle, is of CloudFormation's making.
-    api = deployment.api({"AWS::ApiGatewayV2::Api": apis, "AWS::ApiGatewayV2::Stage": {}}.__getitem__)
+    api = deployment.api(
+        {"AWS::ApiGatewayV2::Api": apis, "AWS::ApiGatewayV2::Stage": {}}.__getitem__
+    )
     [properties] = apis.values()
     uris = dict(_integration_uris(properties["Body"]))
     gateway = account.client("apigatewayv2")

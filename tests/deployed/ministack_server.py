@@ -53,7 +53,9 @@ def as_over_tls(serve: Application) -> Application:
     """The application, which believes that there is TLS in front of it."""
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await serve({**scope, "scheme": "https"} if scope["type"] == "http" else scope, receive, send)
+        await serve(
+            {**scope, "scheme": "https"} if scope["type"] == "http" else scope, receive, send
+        )
 
     return over_tls
 
@@ -73,7 +75,8 @@ def main() -> None:
 
     gateway.app = as_over_tls(gateway.app)
     lambda_runtime.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": UnpackedOnce})
-    print(json.dumps({"port": port}), flush=True)
+    sys.stdout.write(json.dumps({"port": port}) + "\n")
+    sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on
     gateway.main()
 

@@ -1,20 +1,22 @@
-"""Stories over HTTP, on functions that run from their artifacts and are wired by the template alone.
+"""Stories over HTTP. Functions run from their artifacts, and are wired by the template alone.
 
 Streams, topic, queues and schedules are ministack's; time is real. In order: the first stories pay
 for the cold starts.
 """
 
+import re
 import uuid
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
-import pytest
 
 from dispatch.profiles.requests import EXAMPLE
 from tests.deployed.conftest import WINDOWS
+from tests.deployed.deploying import Deployed, Scheduled, dead_letters, logged, scheduled
 from tests.deployed.town import Town, Users, eventually, told, with_device
 from tests.e2e.people import (
     PIXEL,
-    SIGNATURE,
     Document,
     Person,
     answer,
@@ -85,7 +87,7 @@ def test_the_main_job(town: Town) -> None:
     offer = eventually(lambda: _offer(first, session_id))
     assert "Available now" in offer["match_reasons"]
     for mechanic in (first, second):
-        [notice] = eventually(lambda m=mechanic: _sent(m, "offer_made", session_id))
+        [notice] = eventually(partial(_sent, mechanic, "offer_made", session_id))
         assert (notice["channel"], notice["status"]) == ("push", "sent")
 
     other = second.offer(session_id)
@@ -101,7 +103,17 @@ def test_the_main_job(town: Town) -> None:
 
     eventually(lambda: _sent(first, "session_completed", session_id))
     eventually(lambda: _load(first, 0))
-    assert driver.events(session_id) == []
+    assert driver.events(session_id) == [
+        "SessionBooked",
+        "WaiverSigned",
+        "SessionPending",
+        "OffersMade",
+        "OfferAccepted",
+        "MechanicJoined",
+        "CustomerJoined",
+        "SessionStarted",
+        "SessionCompleted",
+    ]
 
 
 def test_offers_nobody_answers_fall_back_to_the_broadcast(town: Town) -> None:
@@ -142,11 +154,72 @@ def test_who_waits_is_told_in_turn_when_a_mechanic_comes(town: Town) -> None:
     answer(second.act(session_id, "cancel"))
 
 
+def test_a_ring_that_is_lost_is_made_up_for_by_its_schedule(town: Town, deployed: Deployed) -> None:
+    """A delayed message is to ring when the offers are over, and the Scheduler a minute later."""
+    [mechanic] = town.mechanics({})
+    answer(mechanic.clock("clock_in"))
+    driver = town.customer()
+    session_id = town.book(driver)
+    eventually(lambda: _offer(mechanic, session_id))
+    eventually(lambda: _ring(deployed, "expire_offers", session_id))
+    eventually(lambda: _lose_rings(deployed))
+
+    within = WINDOWS["offer_s"] + 60 + 60
+    eventually(lambda: _has_come_to(driver, session_id, "BroadcastAnnounced"), within)
+    assert _rings(deployed, "expire_offers", session_id) == []
+    answer(driver.act(session_id, "cancel"))
+
+
+def test_nothing_has_gone_wrong_behind_the_scenes(deployed: Deployed) -> None:
+    """The last one: no message given up, no schedule forgotten, no function refused or failed."""
+    assert set(dead_letters(deployed).values()) == {0}
+    eventually(lambda: _none_overdue(deployed))
+    lines = list(logged(deployed))
+    assert any("/relay " in line for line in lines)
+    assert [line for line in lines if '"level":"ERROR"' in line] == []
+    assert [line for line in lines if re.search("access.?denied|authorization.?error", line)] == []
+
+
+def _ring(deployed: Deployed, kind: str, session_id: str) -> Scheduled:
+    found = _rings(deployed, kind, session_id)
+    assert found
+    return found[0]
+
+
+def _rings(deployed: Deployed, kind: str, session_id: str) -> list[Scheduled]:
+    return [
+        each
+        for each in scheduled(deployed)
+        if (each.ring["ring"], each.ring.get("session_id")) == (kind, session_id)
+    ]
+
+
+def _lose_rings(deployed: Deployed) -> None:
+    """Lose what the timers queue holds back, among it a ring."""
+    sqs, queue = deployed.account.client("sqs"), deployed.resources["TimersQueue"]
+    delayed = "ApproximateNumberOfMessagesDelayed"
+
+    def held_back() -> int:
+        told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[delayed])
+        return int(told["Attributes"][delayed])
+
+    assert held_back()
+    sqs.purge_queue(QueueUrl=queue)
+    assert held_back() == 0
+
+
+def _has_come_to(person: Person, session_id: str, fact: str) -> None:
+    assert fact in person.events(session_id)
+
+
+def _none_overdue(deployed: Deployed) -> None:
+    late = datetime.now(UTC) - timedelta(seconds=30)
+    assert [each for each in scheduled(deployed) if each.at < late] == []
+
+
 def _offer(mechanic: Person, session_id: str) -> Document:
     assert mechanic.was_asked(session_id)
     return mechanic.offer(session_id)
-
-
 
 
 def _sent(person: Person, type_: str, session_id: str) -> list[Document]:
@@ -161,8 +234,9 @@ def _load(mechanic: Person, load: int) -> None:
 
 
 def _standing(customer: Person) -> int | str:
-    entry = answer(customer.get("/customer/waitlist"))["items"][0]
-    return entry["place"] or entry["status"]
+    entry: Document = answer(customer.get("/customer/waitlist"))["items"][0]
+    standing: int | str = entry["place"] or entry["status"]
+    return standing
 
 
 def _stands(customer: Person, status: str) -> None:

@@ -27,7 +27,7 @@ _SEEDING_NAME = "seeding"
 
 
 def eventually(look: Callable[[], T], within_s: float = PATIENCE_S) -> T:
-    """What ``look`` finds as soon as it does not raise AssertionError; that, when it is too late."""
+    """What ``look`` finds, once it raises no AssertionError any more. Raises it when too late."""
     until = time.monotonic() + within_s
     while True:
         try:
@@ -84,9 +84,7 @@ class Users:
         return Person(user_id, signed_in["AuthenticationResult"]["AccessToken"], self._http)
 
     def groups(self, user_id: str) -> set[str]:
-        found = self._cognito.admin_list_groups_for_user(
-            UserPoolId=self._pool_id, Username=user_id
-        )
+        found = self._cognito.admin_list_groups_for_user(UserPoolId=self._pool_id, Username=user_id)
         return {group["GroupName"] for group in found["Groups"]}
 
 
@@ -194,4 +192,3 @@ def told(person: Person, type_: str, session_id: str | None = None) -> list[Docu
         for notice in answer(person.get("/notifications"))["items"]
         if notice["type"] == type_ and session_id in (None, notice["data"].get("session_id"))
     ]
-
