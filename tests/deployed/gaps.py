@@ -220,7 +220,7 @@ def allow_misjudged(account: Account, roles: Iterable[str]) -> None:
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
             for policy in [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]]
             for statement in policy["Statement"]
-            for action, resource in _misjudged(statement)
+            for action, resource in misjudged(statement)
         ]
         if statements:
             iam.put_role_policy(
@@ -230,10 +230,10 @@ def allow_misjudged(account: Account, roles: Iterable[str]) -> None:
             )
 
 
-def _misjudged(statement: Document) -> Iterator[tuple[str, str]]:
-    """What a statement allows that ministack calls otherwise, so called."""
-    for misjudged in MISJUDGED:
-        for action in set(misjudged.actions).intersection(_texts(statement["Action"])):
+def misjudged(statement: Document) -> Iterator[tuple[str, str]]:
+    """Actions and resources by which ministack would have to be told what a statement allows."""
+    for calls in MISJUDGED:
+        for action in set(calls.actions).intersection(_texts(statement["Action"])):
             for resource in _texts(statement["Resource"]):
-                if re.search(misjudged.real, resource):
-                    yield action, re.sub(misjudged.real, misjudged.instead, resource)
+                if re.search(calls.real, resource):
+                    yield action, re.sub(calls.real, calls.instead, resource)

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import httpx
+import pytest
 
 from dispatch.profiles.requests import EXAMPLE
 from tests.deployed.conftest import WINDOWS
 from tests.deployed.deploying import Deployed, Scheduled, dead_letters, logged, scheduled
-from tests.deployed.town import Town, Users, eventually, told, with_device
+from tests.deployed.town import Seeding, Town, Users, eventually, told, with_device
 from tests.e2e.people import (
     PIXEL,
     Document,
@@ -116,6 +117,24 @@ def test_the_main_job(town: Town) -> None:
     ]
 
 
+@pytest.fixture(scope="module")
+def lost(users: Users, seeding: Seeding, deployed: Deployed) -> tuple[Person, str]:
+    """A driver and a session, of which the ring is lost that ends its offers.
+
+    Made early, so that others' stories are told while it waits.
+    """
+    town = Town(users, seeding)
+    [mechanic] = town.mechanics({})
+    answer(mechanic.clock("clock_in"))
+    driver = town.customer()
+    session_id = town.book(driver)
+    eventually(lambda: _offer(mechanic, session_id))
+    eventually(lambda: _ring(deployed, "expire_offers", session_id))
+    eventually(lambda: _lose_rings(deployed))
+    return driver, session_id
+
+
+@pytest.mark.usefixtures("lost")
 def test_offers_nobody_answers_fall_back_to_the_broadcast(town: Town) -> None:
     asked = town.mechanics({"rating": 4.9}, {"rating": 4.8}, {"rating": 4.7})
     [free] = town.mechanics({})
@@ -154,16 +173,12 @@ def test_who_waits_is_told_in_turn_when_a_mechanic_comes(town: Town) -> None:
     answer(second.act(session_id, "cancel"))
 
 
-def test_a_ring_that_is_lost_is_made_up_for_by_its_schedule(town: Town, deployed: Deployed) -> None:
-    """A delayed message is to ring when the offers are over, and the Scheduler a minute later."""
-    [mechanic] = town.mechanics({})
-    answer(mechanic.clock("clock_in"))
-    driver = town.customer()
-    session_id = town.book(driver)
-    eventually(lambda: _offer(mechanic, session_id))
-    eventually(lambda: _ring(deployed, "expire_offers", session_id))
-    eventually(lambda: _lose_rings(deployed))
-
+def test_a_ring_that_is_lost_is_made_up_for_by_its_schedule(
+    deployed: Deployed, lost: tuple[Person, str]
+) -> None:
+    """A delayed message was to ring when the offers were over; the Scheduler does, up to a minute
+    later."""
+    driver, session_id = lost
     within = WINDOWS["offer_s"] + 60 + 60
     eventually(lambda: _has_come_to(driver, session_id, "BroadcastAnnounced"), within)
     assert _rings(deployed, "expire_offers", session_id) == []
