@@ -72,11 +72,12 @@ def deployed(request: pytest.FixtureRequest, say: Say) -> Iterator[Deployed]:
     ):
         try:
             with running_account(_functions_python(), Path(folder), log) as account:
-                say(f"ministack answers at {account.url}; its log is {LOG}")
+                say(f"ministack answers at {account.url}; it logs to {LOG}")
                 stack = request.config.stash[_deployed] = deploy(account, say)
                 say(f"its API answers at {stack.api_url}")
                 yield stack
                 FUNCTIONS_LOG.write_text("\n".join(logged(stack)), encoding="utf-8")
+                say(f"stopping; what functions logged is in {FUNCTIONS_LOG}")
         except LocalStackError as error:
             pytest.exit(str(error), returncode=1)
 

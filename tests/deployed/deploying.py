@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from local import template
 from local.errors import LocalStackError
 from local.intrinsics import Evaluator, Made, parameter_values
@@ -22,6 +24,7 @@ from tests.deployed.fits import BUILD
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 MAIL_SENDER = "notices@dispatch.example"
 _DEPLOYED_S = 120.0
+_HINT = "A type that ministack does not know? Name it in tests/deployed/gaps.py, and why."
 
 Say = Callable[[str], None]
 
@@ -129,14 +132,18 @@ def _create_stack(
 ) -> dict[str, str]:
     account.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(taken))
     formation = account.client("cloudformation")
-    formation.create_stack(
-        StackName=STACK_NAME,
-        TemplateURL=f"{account.url}/{CODE_BUCKET}/template.json",
-        Capabilities=["CAPABILITY_IAM"],
-        Parameters=[
-            {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
-        ],
-    )
+    try:
+        formation.create_stack(
+            StackName=STACK_NAME,
+            TemplateURL=f"{account.url}/{CODE_BUCKET}/template.json",
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ],
+        )
+    except ClientError as error:
+        raise LocalStackError(f"The stack is refused: {error}\n{_HINT}") from None
     until = time.monotonic() + _DEPLOYED_S
     while True:
         [stack] = formation.describe_stacks(StackName=STACK_NAME)["Stacks"]
@@ -144,10 +151,7 @@ def _create_stack(
             break
         time.sleep(0.2)
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise LocalStackError(
-            f"The stack is {stack['StackStatus']}:\n{_reasons(account)}\n"
-            "A type that ministack does not know: name it in tests/deployed/gaps.py, and why."
-        )
+        raise LocalStackError(f"The stack is {stack['StackStatus']}:\n{_reasons(account)}\n{_HINT}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
