@@ -24,7 +24,7 @@ from tests.deployed.fits import BUILD
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 MAIL_SENDER = "notices@dispatch.example"
 _DEPLOYED_S = 120.0
-_HINT = "A type that ministack does not know? Name it in tests/deployed/gaps.py, and why."
+_HINT = "Something that ministack does not know? Name it in tests/deployed/gaps.py, and why."
 
 Say = Callable[[str], None]
 
@@ -74,7 +74,7 @@ def deploy(account: Account, say: Say) -> Deployed:
 
     uploaded = time.monotonic()
     translated = template.translate(template.read(BUILD / "template.yaml"))
-    taken, left_out = gaps.without_unknown_types(translated)
+    taken, left_out = gaps.without_unknown(translated)
     parameters = _parameters(account)
     outputs = _create_stack(account, taken, parameters)
     resources = dict(_physical_ids(account))
@@ -100,7 +100,10 @@ def deploy(account: Account, say: Say) -> Deployed:
 
 
 def _but(left_out: list[str]) -> str:
-    return f"; left out {', '.join(left_out)}" if left_out else ""
+    if not left_out:
+        return ""
+    some = ", ".join(left_out[:3]) + (" ..." if len(left_out) > 3 else "")
+    return f"; {len(left_out)} that it does not know were left out: {some}"
 
 
 def zipped(folder: Path) -> bytes:
@@ -156,11 +159,12 @@ def _create_stack(
 
 
 def _reasons(account: Account) -> str:
-    events = account.client("cloudformation").describe_stack_events(StackName=STACK_NAME)
+    pages = account.client("cloudformation").get_paginator("describe_stack_events")
     return "\n".join(
         f"  {event['LogicalResourceId']} ({event['ResourceType']}):"
         f" {event.get('ResourceStatusReason')}"
-        for event in events["StackEvents"]
+        for page in pages.paginate(StackName=STACK_NAME)
+        for event in page["StackEvents"]
         if event["ResourceStatus"].endswith("_FAILED")
     )
 

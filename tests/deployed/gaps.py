@@ -23,8 +23,15 @@ UNKNOWN_TYPES: Mapping[str, str] = {
 }
 """Types that ministack refuses a stack for, and why it does not matter here: left out of it."""
 
+UNKNOWN_PROPERTIES: Mapping[tuple[str, str], str] = {
+    ("AWS::CloudWatch::Alarm", "Metrics"): (
+        "alarms know no metric math; and nothing that functions log becomes a metric here"
+    ),
+}
+"""Likewise, resources of a type that have such a property."""
 
-def without_unknown_types(template: Template) -> tuple[Template, list[str]]:
+
+def without_unknown(template: Template) -> tuple[Template, list[str]]:
     """The template that ministack takes, and the logical ids that were left out of it.
 
     Who depended on what is left out no longer does; an alias that CodeDeploy was to move is moved
@@ -34,6 +41,10 @@ def without_unknown_types(template: Template) -> tuple[Template, list[str]]:
         logical_id
         for logical_id, resource in template["Resources"].items()
         if resource["Type"] in UNKNOWN_TYPES
+        or any(
+            (resource["Type"], name) in UNKNOWN_PROPERTIES
+            for name in resource.get("Properties", {})
+        )
     }
     resources = {
         logical_id: _independent(resource, left_out)

@@ -27,7 +27,7 @@ def _template() -> gaps.Document:
 
 
 def test_types_that_ministack_does_not_know_are_left_out_with_what_leads_to_them() -> None:
-    taken, left_out = gaps.without_unknown_types(_template())
+    taken, left_out = gaps.without_unknown(_template())
     assert left_out == ["Moves"]
     assert taken["Resources"] == {
         "Table": {"Type": "AWS::DynamoDB::Table"},
@@ -41,8 +41,19 @@ def test_a_template_without_such_types_is_taken_as_it_is() -> None:
     del template["Resources"]["Moves"]
     for resource in template["Resources"].values():
         resource.pop("DependsOn", None)
-    taken, left_out = gaps.without_unknown_types(template)
+    taken, left_out = gaps.without_unknown(template)
     assert (taken, left_out) == (template, [])
+
+
+def test_an_alarm_on_metric_math_is_left_out() -> None:
+    template = _template()
+    alarm = "AWS::CloudWatch::Alarm"
+    template["Resources"] = {
+        "Plain": {"Type": alarm, "Properties": {"MetricName": "Errors"}},
+        "Math": {"Type": alarm, "Properties": {"Metrics": []}},
+    }
+    taken, left_out = gaps.without_unknown(template)
+    assert (list(taken["Resources"]), left_out) == (["Plain"], ["Math"])
 
 
 def test_what_is_judged_by_another_resource_is_allowed_there_to_whoever_was_allowed_it() -> None:
