@@ -95,7 +95,7 @@ build: .venv-sam/.ready ## Validate the template and build what gets deployed (n
 	PATH="$$python313:$$PATH"; unset PYTHONPATH; set -ex; \
 	$(SAM) validate --lint --template template.yaml; \
 	$(SAM) build --template template.yaml --parameter-overrides Architecture=$(ARCHITECTURE); \
-	PYTHONHASHSEED=0 python3.13 tools/finish_build.py .aws-sam/build $(RECORD)
+	PYTHONHASHSEED=0 python3.13 -m tools.finish_build .aws-sam/build $(RECORD)
 
 build-sizes: ## As `build`; what it built is what later builds are measured by
 	@$(MAKE) build RECORD=--record

@@ -19,7 +19,7 @@ from mangum.types import LambdaContext
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from dispatch.core import time
+from dispatch.core import start, time
 from dispatch.core.errors import FieldError, Forbidden, Invalid, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
 from dispatch.core.logging import flush_metrics, logger
@@ -188,6 +188,7 @@ def lambda_handler(
         finally:
             flush_metrics()
 
+    start.done()
     return handler
 
 
