@@ -42,6 +42,11 @@ endef
 .venv-sam/.ready: requirements-sam.txt
 	$(call virtualenv,.venv-sam,$<)
 
+# Loaded by Python 3.13, whatever Python the virtualenvs are of.
+.venv-emulator/.ready: requirements-emulator.txt .venv/.ready
+	$(BIN)/python -m pip install --disable-pip-version-check --upgrade --target .venv-emulator --python-version 3.13 --only-binary :all: --require-hashes --no-deps -r $<
+	@touch $@
+
 # The type checker, minutes of one core in a fresh clone, works beside the tests; what it found is said behind theirs.
 test: setup lint ## Lint, types, import contracts, and all tests but the long ones
 	@mkdir -p .local; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
@@ -80,8 +85,8 @@ run: setup ## The whole backend on this machine: make run PORT=3000
 bench: setup ## Measure ranking, slots and loading; write bench/RESULTS.md
 	$(BIN)/python -m bench
 
-bench-starts: setup ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
-	@$(BIN)/python -m bench.starts
+bench-starts: setup .venv-sam/.ready .venv-emulator/.ready ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
+	@$(BIN)/python -m bench.starts $(FUNCTIONS)
 
 cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/RESULTS.md
 	@$(BIN)/python -m bench.cost
@@ -114,8 +119,9 @@ lock: .venv/.ready ## Pin the newest versions of everything in the requirements*
 	$(LOCK) --upgrade --python-version 3.13 layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-ministack.in -o requirements-ministack.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-load.in -o requirements-load.txt
+	$(LOCK) --upgrade --python-version 3.13 requirements-emulator.in -o requirements-emulator.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-sam.in -o requirements-sam.txt
 
 clean: ## Remove everything that was made here, virtualenvs too
-	rm -rf .venv .venv-ministack .venv-load .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-ministack .venv-load .venv-sam .venv-emulator .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -r {} +
