@@ -1853,7 +1853,7 @@ def a_customer_writes_their_profile(world: FastWorld) -> Plot:
     given = Customer(id="customer", name="Jo Driver", location=DOWNTOWN)
 
     def then() -> None:
-        world.call(lambda _once: customers.replace_profile(given))
+        world.call(lambda _once: customers.replace_profile(given, world.now))
 
     def end() -> None:
         assert customers.profile_of("customer") == given

@@ -309,7 +309,7 @@ def test_nothing_is_written_for_who_was_erased(world: World) -> None:
     accounts.erase_customer(CUSTOMER, world.now)
     now = world.now
     for write in (
-        lambda: customers.replace_profile(Customer(id=CUSTOMER, name=SECRET)),
+        lambda: customers.replace_profile(Customer(id=CUSTOMER, name=SECRET), now),
         lambda: customers.add_vehicle(CUSTOMER, Vehicle(2019, "Honda", SECRET), now),
         lambda: sessions.book_session(an_intake(), CUSTOMER, now),
         lambda: uploads.request_attachment(CUSTOMER, "image/jpeg", now),
