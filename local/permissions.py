@@ -5,8 +5,8 @@ name; transactions and batches are by the actions of what they do to each item.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from local.errors import LocalStackError
 from local.template import PARTITION, arn
@@ -14,13 +14,12 @@ from local.template import PARTITION, arn
 Params = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(NamedTuple):
     """To do something to one resource. ``context`` has IAM's condition keys for the request."""
 
     action: str
     resource: str
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = MappingProxyType({})
 
 
 def of_call(service: str, operation: str, params: Params) -> Iterable[Permission]:
@@ -105,11 +104,11 @@ _OF_CLAUSES = {
 def _of_transaction(params: Params) -> Iterable[Permission]:
     """Each once: AWS asks for every item, with the same answer."""
     asked = dict.fromkeys(
-        (_OF_CLAUSES[clause], _table(request["TableName"]))
+        (clause, request["TableName"])
         for item in params["TransactItems"]
         for clause, request in item.items()
     )
-    return [Permission(*each) for each in asked]
+    return [Permission(_OF_CLAUSES[clause], _table(name)) for clause, name in asked]
 
 
 _CALLS["dynamodb", "TransactWriteItems"] = _of_transaction

@@ -5,6 +5,7 @@ of the function that makes it. What is not is refused as AWS refuses it: by the 
 before anything was done. What of its role a function used is written down, for ``local.grants``.
 """
 
+import functools
 import json
 import os
 import re
@@ -53,8 +54,9 @@ class Grant:
         )
 
 
+@functools.cache
 def _like(pattern: str) -> re.Pattern[str]:
-    """Compiled once, since ``re`` remembers; a star is anything, a question mark one character."""
+    """A star is anything, a question mark one character."""
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
@@ -200,11 +202,15 @@ class Guard:
         self._grants: dict[str, list[Grant]] = {}
         for grant in role:
             self._grants.setdefault(grant.action, []).append(grant)
+        self._allowed: set[tuple[str, str]] = set()
         self._used: set[int] = set()
         self._record = record
 
     def allows(self, permission: Permission) -> bool:
         """Whether the role allows it; what of the role allows it counts as used."""
+        known = permission.action, permission.resource
+        if known in self._allowed and not permission.context:
+            return True
         covering = [
             grant for grant in self._grants.get(permission.action, ()) if grant.covers(permission)
         ]
@@ -212,8 +218,10 @@ class Guard:
             if id(grant) not in self._used:
                 self._used.add(id(grant))
                 self._record.note(self._function, "used", grant.action, grant.written)
-        if not covering:
-            self._record.note(self._function, "refused", permission.action, permission.resource)
+        if covering:
+            self._allowed.add(known)
+        else:
+            self._record.note(self._function, "refused", *known)
         return bool(covering)
 
     def demand(self, operation: str, permissions: Iterable[Permission]) -> None:
