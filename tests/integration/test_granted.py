@@ -5,6 +5,7 @@ stories that are told for other reasons.
 """
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from dispatch.accounts import service as accounts
 from dispatch.calendar import service as calendar
 from dispatch.core import aws, settings
+from dispatch.core.errors import Invalid
 from dispatch.core.time import format_time
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Status
@@ -25,6 +27,7 @@ from dispatch.waitlist.model import Target, Wish
 from tests.calendar_builders import an_availability
 from tests.calls import call
 from tests.entry_points import load
+from tests.roles import acting
 from tests.stories import clock_out, go_live, make_busy
 from tests.upload_builders import JPEG
 from tests.world import World, an_intake
@@ -161,7 +164,7 @@ def test_a_shift_ends_with_what_an_admin_or_a_new_booking_ends(world: World, by:
     assert world.load("a") == 0
 
 
-def test_a_booking_with_a_file_is_moved(world: World) -> None:
+def test_a_booking_with_a_file_that_the_bucket_has_not_told_of_is_moved(world: World) -> None:
     world.mechanic("a", on_shift=False)
     calendar.replace_availability("a", HOURS, 0, world.now)
     post = uploads.request_attachment("jo", "image/jpeg", world.now)
@@ -172,7 +175,12 @@ def test_a_booking_with_a_file_is_moved(world: World) -> None:
         scheduled_start=start,
         attachments=(upload_rules.key_of(post.upload.ref),),
     )
-    booked = sessions.book_session(intake, "jo", world.now)
+    late = uploads.request_attachment("jo", "image/jpeg", world.now)
+    with acting("intake/api"):
+        without = replace(intake, attachments=(upload_rules.key_of(late.upload.ref),))
+        with pytest.raises(Invalid):  # it has not come
+            sessions.book_session(without, "jo", world.now)
+        booked = sessions.book_session(intake, "jo", world.now)
     sessions.sign_waiver(booked.id, "jo", "Jo Driver", world.now)
     later = {"scheduled_start": format_time(start + timedelta(hours=1))}
     path = f"/sessions/{booked.id}/reschedule"
