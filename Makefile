@@ -47,15 +47,19 @@ endef
 	$(BIN)/python -m pip install --disable-pip-version-check --upgrade --target .venv-emulator --python-version 3.13 --only-binary :all: --require-hashes --no-deps -r $<
 	@touch $@
 
+# What functions were granted, and what of it they used, in all the tests of a run.
+GRANTS := $(CURDIR)/.local/grants
+
 # The type checker, minutes of one core in a fresh clone, works beside the tests; what it found is said behind theirs.
 test: setup lint ## Lint, types, import contracts, and all tests but the long ones
-	@mkdir -p .local; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
+	@mkdir -p .local; rm -f "$(GRANTS)"; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
 	trap 'kill $$types 2>/dev/null' INT TERM; \
 	echo "$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template"; \
-	$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template; tests=$$?; \
+	GRANTS="$(GRANTS)" $(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template; tests=$$?; \
 	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat .local/types.log; \
 	test $$tests = 0 && test $$types = 0
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
+	GRANTS="$(GRANTS)" $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
+	$(BIN)/python -m local.grants "$(GRANTS)"
 
 test-long: setup ## The tests that go through every case, or repeat until chance is ruled out
 	$(PYTEST) -m long tests

@@ -27,6 +27,7 @@ from dispatch.core.views import (
     ConflictProblem,
     InvalidProblem,
     Problem,
+    QuotaProblem,
     TooFewCreditsProblem,
 )
 
@@ -105,6 +106,12 @@ def _refusal(description: str, model: type[Problem], **members: Any) -> dict[str
     return {"model": model, "description": description, "content": {PROBLEM_JSON: content}}
 
 
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds until the caller may do it again",
+        "schema": {"type": "integer", "examples": [714]},
+    }
+}
 _REFUSALS = {
     403: _refusal(
         "Not in the group this call is for",
@@ -126,6 +133,8 @@ _REFUSALS = {
     404: _refusal("No such thing, or not the caller's", Problem),
     409: _refusal("The state does not allow it", ConflictProblem),
     422: _refusal("Fields are wrong", InvalidProblem),
+    429: _refusal("Too often for one caller; what repeats a key does not count", QuotaProblem)
+    | {"headers": _RETRY_AFTER},
     503: _refusal(
         "Try again",
         Problem,
@@ -208,7 +217,10 @@ def _problem(
 async def _refused(_request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
     logger.info("refused", extra={"slug": refusal.slug, "reason": refusal.members.get("reason")})
-    return _problem(refusal.status, refusal.slug, refusal.title, refusal.detail, refusal.members)
+    answer = _problem(refusal.status, refusal.slug, refusal.title, refusal.detail, refusal.members)
+    if "retry_after_s" in refusal.members:
+        answer.headers["Retry-After"] = str(refusal.members["retry_after_s"])
+    return answer
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -99,6 +99,25 @@ class Problem(View):
     detail: str
 
 
+class QuotaProblem(Problem):
+    """429: the caller has done this too often. It is told by `Retry-After`, too."""
+
+    model_config = by_example(
+        {
+            "type": "/problems/quota-exceeded",
+            "title": "Too often",
+            "status": 429,
+            "detail": "You have asked to upload files 30 times, which is all that an hour takes. "
+            "Try again in 12 minutes.",
+            "reason": "quota_exceeded",
+            "retry_after_s": 714,
+        }
+    )
+
+    reason: str
+    retry_after_s: int
+
+
 class FieldProblem(View):
     """One wrong field: a JSON pointer to it, and what is wrong."""
 
