@@ -40,11 +40,12 @@ ON_FAILURE = {
     "RelayFunction": {"s3:PutObject", "s3:ListBucket"},
 }
 SETTINGS = {
+    "settings.function_version": set[str](),  # by Lambda itself
     "settings.push_application_arn": {
         "FCM_APPLICATION_ARN",
         "APNS_APPLICATION_ARN",
         "APNS_SANDBOX_APPLICATION_ARN",
-    }
+    },
 }
 # Profiles are written by operators and the local stack so far, who take the setting from here.
 TOLD_BESIDES = {"MechanicsFunction": {"ROSTER_SHARDS"}}

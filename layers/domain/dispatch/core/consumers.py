@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dispatch.core.logging import flush_metrics, logger
+from dispatch.core.logging import count_failure, flush_metrics, logger
 from dispatch.core.table import Item
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
@@ -67,6 +67,7 @@ def _handler(one: Callable[[Any], None], source: EventType) -> Handler:
             one(record)
         except Exception:
             logger.exception("record failed; it will come again")
+            count_failure()
             raise
 
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
