@@ -374,7 +374,7 @@ def parameters(stack: Stack) -> Iterator[str]:
     for version in stack.of_type("AWS::Lambda::Version").values():
         name, function = _function(stack, version["FunctionName"])
         values = function["Environment"]["Variables"].values()
-        used = {name for value in values for name in _mentioned(value)}
+        used = {name for value in values for name in _mentioned(stack, value)}
         used &= stack.source["Parameters"].keys()
         named = set(re.findall(r"\$\{(\w+)\}", text(version.get("Description", ""))))
         for parameter in used - named:
@@ -383,14 +383,17 @@ def parameters(stack: Stack) -> Iterator[str]:
             yield f"{name} publishes a change of {parameter} that it does not have"
 
 
-def _mentioned(value: object) -> Iterator[str]:
+def _mentioned(stack: Stack, value: object) -> Iterator[str]:
     """What a value refers to; of a choice, whatever it may come to."""
     if isinstance(value, dict) and "Fn::If" in value:
         _condition, *choices = value["Fn::If"]
         for choice in choices:
-            yield from _mentioned(choice)
+            yield from _mentioned(stack, choice)
     elif name := target(value):
         yield name
+        yield from _mentioned(
+            stack, stack.of_type("AWS::SSM::Parameter").get(name, {}).get("Value")
+        )
 
 
 def data(stack: Stack) -> Iterator[str]:

@@ -160,7 +160,7 @@ BREAKAGES: list[tuple[Rule, str, Any, str]] = [
     (
         rules.resources,
         f"ClockRole/{STATEMENT}/1/Resource",
-        {"Fn::Sub": "${DispatchTable.Arn}/*"},
+        {"Fn::Sub": "${TableArnInUse.Value}/*"},
         "without a reason",
     ),
     (rules.roles, "ClockFunction/Properties/Role", GONE, "ClockFunction has a role made by SAM"),
@@ -273,6 +273,12 @@ BREAKAGES: list[tuple[Rule, str, Any, str]] = [
         "ClockFunction/Properties/DeploymentPreference/Alarms",
         [{"Ref": "ApiServerErrorsAlarm"}],
         "resources need each other",
+    ),
+    (
+        rules.parameters,
+        "ClockFunction/Properties/VersionDescription",
+        GONE,
+        "does not publish a change of TableName",
     ),
     (
         rules.parameters,
