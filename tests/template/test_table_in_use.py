@@ -35,7 +35,7 @@ def test_a_named_table_is_used_and_none_is_made() -> None:
     ]
     values = parameter_values(TEMPLATE, {"TableName": "restored", "TableStreamArn": STREAM})
     condition = TEMPLATE["Resources"]["DispatchTable"]["Condition"]
-    assert not Evaluator(TEMPLATE, values, {}.__getitem__).holds(condition)
+    assert not Evaluator(TEMPLATE, values, {"DispatchTable": OWN}.__getitem__).holds(condition)
 
 
 def test_nothing_else_knows_the_stacks_own_table() -> None:
