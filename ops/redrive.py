@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 DEAD = "DeadLetterQueue"
 HIDDEN_S = 120
 """For how long a message is not seen by others while this looks at it."""
+WAIT_S = 1
+"""For messages: so that all of SQS's servers are asked."""
 _SHOWN = ("id", "type", "kind", "session_id", "mechanic_id", "customer_id")
 
 
@@ -91,7 +93,7 @@ def received(sqs: "SQSClient", url: str, limit: int) -> Iterator["MessageTypeDef
             QueueUrl=url,
             MaxNumberOfMessages=min(10, left),
             VisibilityTimeout=HIDDEN_S,
-            WaitTimeSeconds=1,
+            WaitTimeSeconds=WAIT_S,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
             MessageAttributeNames=["All"],
         ).get("Messages", [])

@@ -35,9 +35,14 @@ POLL_S = 15.0
 
 
 def window(dynamodb: "DynamoDBClient", table: str) -> tuple[datetime, datetime]:
-    """The first and the last point in time that the table can be restored to."""
+    """The first and the last point in time that the table can be restored to.
+
+    Exits with a message for a table without point-in-time recovery.
+    """
     backups = dynamodb.describe_continuous_backups(TableName=table)
     recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    if recovery["PointInTimeRecoveryStatus"] != "ENABLED":
+        raise SystemExit(f"{table} has no point-in-time recovery.")
     return recovery["EarliestRestorableDateTime"], recovery["LatestRestorableDateTime"]
 
 

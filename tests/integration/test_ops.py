@@ -1,5 +1,6 @@
 """The operators' scripts: dead letters, facts published again, restore, backfill. Without AWS."""
 
+import functools
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 from rich.console import Console
 
@@ -17,42 +19,55 @@ from dispatch.core import aws, settings
 from dispatch.core.events import Event, EventType, event_item
 from dispatch.core.table import SCHEMA, Transaction, decode, encode
 from dispatch.core.time import format_time
-from ops import backfill, invariants, redrive, republish, restore
+from ops import backfill, invariants, redrive, republish, restore, stacks
 from tests import template_file
 
 REGION, STACK = "ca-central-1", "dispatch-test"
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
-TEMPLATE: dict[str, Any] = {
-    "Resources": {
-        "DispatchTable": template_file.resources()["DispatchTable"] | {"DeletionPolicy": "Delete"},
-        "DispatchEvents": {"Type": "AWS::SNS::Topic"},
-        "RelayFailuresBucket": {"Type": "AWS::S3::Bucket"},
-        **{
-            name: {"Type": "AWS::SQS::Queue"}
-            for name in ("MatchingQueue", "MatchingDeadLetterQueue", "SweeperDeadLetterQueue")
-        },
-    },
-    "Outputs": {
-        "TableName": {"Value": {"Ref": "DispatchTable"}},
-        "TopicArn": {"Value": {"Ref": "DispatchEvents"}},
-    },
-}
-del TEMPLATE["Resources"]["DispatchTable"]["Condition"]
+QUEUES = ("MatchingQueue", "MatchingDeadLetterQueue", "SweeperDeadLetterQueue")
+
+
+@functools.cache
+def session() -> boto3.Session:
+    """One for all: most of what a session costs is reading what services are like."""
+    return boto3.Session(region_name=REGION)
 
 
 class Deployed:
-    """A stack on moto."""
+    """What the scripts need of a stack, made on moto."""
 
     def __init__(self) -> None:
-        session = boto3.Session(region_name=REGION)
-        cloudformation: Any = session.client("cloudformation")
-        cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
-        found = cloudformation.list_stack_resources(StackName=STACK)["StackResourceSummaries"]
-        self.ids = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
-        self.sqs, self.s3 = session.client("sqs"), session.client("s3")
-        self.sns, self.dynamodb = session.client("sns"), session.client("dynamodb")
-        self.table = self.ids["DispatchTable"]
+        self.sqs, self.s3 = session().client("sqs"), session().client("s3")
+        self.sns, self.dynamodb = session().client("sns"), session().client("dynamodb")
+        self.ids = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
+        self.ids["DispatchEvents"] = self.sns.create_topic(Name="DispatchEvents")["TopicArn"]
+        self.ids["RelayFailuresBucket"] = "relay-failures"
+        self.s3.create_bucket(
+            Bucket="relay-failures", CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        self.table = "dispatch-own"
+        declared: Any = template_file.table()
+        stream: Any = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        self.dynamodb.create_table(
+            TableName=self.table,
+            StreamSpecification=stream,
+            DeletionProtectionEnabled=True,
+            **declared,
+        )
+        self.dynamodb.update_continuous_backups(
+            TableName=self.table,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )
+
+    def outputs(self, _client: Any, stack: str) -> dict[str, str]:
+        assert stack == STACK
+        return {"TableName": self.table, "TopicArn": self.ids["DispatchEvents"]}
+
+    def physical_ids(self, _client: Any, stack: str, type_: str) -> dict[str, str]:
+        assert stack == STACK
+        kind = {"AWS::SQS::Queue": "Queue", "AWS::S3::Bucket": "Bucket"}[type_]
+        return {name: id_ for name, id_ in self.ids.items() if name.endswith(kind)}
 
     def run(self, script: Any, *arguments: str) -> str:
         out = io.StringIO()
@@ -99,9 +114,15 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     kept = (settings.topic_arn, settings.table_name)
+    monkeypatch.setattr(redrive, "WAIT_S", 0)
+    shared = session()
+    monkeypatch.setattr(boto3, "Session", lambda **_: shared)
     with mock_aws():
         aws.forget()
-        yield Deployed()
+        deployed = Deployed()
+        monkeypatch.setattr(stacks, "outputs", deployed.outputs)
+        monkeypatch.setattr(stacks, "physical_ids", deployed.physical_ids)
+        yield deployed
     aws.forget()
     for setting in kept:
         setting.cache_clear()
@@ -110,6 +131,32 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
 def a_fact(n: int, at: datetime = NOON) -> dict[str, Any]:
     event = Event(EventType.OFFER_ACCEPTED, f"SESSION#{n}", at, {"session_id": str(n)})
     return {**event_item(event), "schema": SCHEMA}
+
+
+def test_of_a_stack_its_outputs_and_resources_are_known() -> None:
+    client: Any = session().client(
+        "cloudformation", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as answers:
+        stack = {"StackName": STACK, "CreationTime": NOON, "StackStatus": "CREATE_COMPLETE"}
+        told = [{"OutputKey": "TableName", "OutputValue": "dispatch-own"}]
+        answers.add_response("describe_stacks", {"Stacks": [{**stack, "Outputs": told}]})
+        assert stacks.outputs(client, STACK) == {"TableName": "dispatch-own"}
+        for page, type_ in ((["Q"], "AWS::SQS::Queue"), (["T"], "AWS::SNS::Topic")):
+            rows = [
+                {
+                    "LogicalResourceId": name,
+                    "PhysicalResourceId": f"physical-{name}",
+                    "ResourceType": type_,
+                    "LastUpdatedTimestamp": NOON,
+                    "ResourceStatus": "CREATE_COMPLETE",
+                }
+                for name in page
+            ]
+            more = {"NextToken": "more"} if page == ["Q"] else {}
+            answers.add_response("list_stack_resources", {"StackResourceSummaries": rows, **more})
+        assert stacks.physical_ids(client, STACK, "AWS::SQS::Queue") == {"Q": "physical-Q"}
+        answers.assert_no_pending_responses()
 
 
 # Dead letters
@@ -268,6 +315,15 @@ def test_a_time_that_cannot_be_restored_is_refused(
     monkeypatch.setattr(restore, "window", lambda *_: (NOON, NOON + timedelta(days=1)))
     with pytest.raises(SystemExit, match="can be restored to 2026-11-26T12"):
         stack.run(restore, "--to", "2026-11-26T11:59:59Z", "--as", "restored", "--apply")
+
+
+def test_a_table_without_recovery_cannot_be_restored(stack: Deployed) -> None:
+    stack.dynamodb.update_continuous_backups(
+        TableName=stack.table,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False},
+    )
+    with pytest.raises(SystemExit, match="has no point-in-time recovery"):
+        restored(stack)
 
 
 # Backfill

@@ -7,6 +7,7 @@ for everything else.
 """
 
 import ast
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -59,7 +60,8 @@ MODULES = {
 }
 
 
-def reached(entry_point: Path) -> set[str]:
+@functools.cache
+def reached(entry_point: Path) -> frozenset[str]:
     """IAM actions, ``dynamodb:Query <index>`` for indexes, ``settings.<name>`` for settings,
     ``metric.<name>`` for metrics.
     """
@@ -76,7 +78,7 @@ def reached(entry_point: Path) -> set[str]:
             if definition and definition not in seen:
                 seen.add(definition)
                 todo.append((other, definition))
-    return found
+    return frozenset(found)
 
 
 def _counted(statement: ast.stmt) -> Iterator[str]:

@@ -62,7 +62,7 @@ def queue_sources(stack: Stack) -> Iterator[str]:
 def stream_sources(stack: Stack) -> Iterator[str]:
     """A stream feeds its function from the start, isolates what fails, and gives up aloud."""
     for name, mapping in stack.of_type("AWS::Lambda::EventSourceMapping").items():
-        if text(mapping["EventSourceArn"]).endswith(".StreamArn}"):
+        if target(mapping["EventSourceArn"]) not in stack.of_type("AWS::SQS::Queue"):
             yield from _stream_retries(name, mapping)
             yield from _stream_losses(stack, name, mapping)
 
@@ -341,7 +341,7 @@ def _watches(alarm: Document, namespace: str, metric: str, dimensions: Document)
 def circles(stack: Stack) -> Iterator[str]:
     """CloudFormation finds an order: an alarm that a deployment watches leads to no alias."""
     needs = {
-        name: set(_needed(resource)) & stack.resources.keys()
+        name: set(needed(resource)) & stack.resources.keys()
         for name, resource in stack.resources.items()
     }
     try:
@@ -350,7 +350,7 @@ def circles(stack: Stack) -> Iterator[str]:
         yield f"resources need each other: {' '.join(error.args[1])}"
 
 
-def _needed(value: object) -> Iterator[str]:
+def needed(value: object) -> Iterator[str]:
     """Whatever a resource refers to, in its properties or beside them."""
     if isinstance(value, dict):
         if name := target(value):
@@ -359,10 +359,10 @@ def _needed(value: object) -> Iterator[str]:
             yield from re.findall(r"\$\{(\w+)[.}]", sub) if isinstance(sub, str) else ()
         yield from listed(value.get("DependsOn", []))
         for part in value.values():
-            yield from _needed(part)
+            yield from needed(part)
     elif isinstance(value, list):
         for part in value:
-            yield from _needed(part)
+            yield from needed(part)
 
 
 def parameters(stack: Stack) -> Iterator[str]:

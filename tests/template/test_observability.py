@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.template.reach import reached
-from tests.template.rules import _needed
+from tests.template.rules import needed
 from tests.template.stack import ROOT, read_template, text
 
 RESOURCES = read_template()["Resources"]
@@ -98,7 +98,7 @@ def wrong(metric: Watched) -> str | None:
         if set(metric.dimensions) not in known:
             return "AWS has no such metric"
         for name, value in metric.dimensions.items():
-            if not re.fullmatch(VALUE[name], value) or not set(_needed({"Fn::Sub": value})) <= {
+            if not re.fullmatch(VALUE[name], value) or not set(needed({"Fn::Sub": value})) <= {
                 *RESOURCES,
                 "RelayFunctionStream",
             }:

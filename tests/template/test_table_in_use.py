@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.intrinsics import Evaluator, Made, parameter_values
-from tests.template.rules import _needed
+from tests.template.rules import needed
 from tests.template.stack import read_template
 
 TEMPLATE = read_template()
@@ -40,11 +40,11 @@ def test_a_named_table_is_used_and_none_is_made() -> None:
 
 def test_nothing_else_knows_the_stacks_own_table() -> None:
     everything = {**TEMPLATE["Resources"], "Outputs": TEMPLATE["Outputs"]}
-    who = {name for name, part in everything.items() if "DispatchTable" in set(_needed(part))}
+    who = {name for name, part in everything.items() if "DispatchTable" in set(needed(part))}
     assert who == set(IN_USE)
 
 
 @pytest.mark.parametrize("name", IN_USE)
 def test_everything_else_asks_here(name: str) -> None:
     others = {key: part for key, part in TEMPLATE["Resources"].items() if key not in IN_USE}
-    assert name in set(_needed(others))
+    assert name in set(needed(others))
