@@ -43,9 +43,8 @@ class Deployed:
         self.ids = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
         self.ids["DispatchEvents"] = self.sns.create_topic(Name="DispatchEvents")["TopicArn"]
         self.ids["RelayFailuresBucket"] = "relay-failures"
-        self.s3.create_bucket(
-            Bucket="relay-failures", CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
+        here: Any = {"LocationConstraint": REGION}
+        self.s3.create_bucket(Bucket="relay-failures", CreateBucketConfiguration=here)
         self.table = "dispatch-own"
         declared: Any = template_file.table()
         stream: Any = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}

@@ -55,7 +55,7 @@ def code_needs(name: str) -> set[str]:
     """What is reached from the entry point of a function."""
     function = RESOURCES[name]["Properties"]
     module = function["Handler"].partition(".")[0]
-    return reached(ROOT.joinpath(function["CodeUri"], f"{module}.py"))
+    return set(reached(ROOT.joinpath(function["CodeUri"], f"{module}.py")))
 
 
 def statements(role: str) -> Iterator[Document]:
