@@ -16,7 +16,7 @@ export PYTHONPATH := layers/domain:.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long test-engines lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
+.PHONY: help setup test test-long test-engines lint types format demo run bench bench-starts cost load build build-sizes deploy redrive republish restore backfill openapi lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,18 @@ deploy: build ## Deploy what `build` built: make deploy ENV=staging
 	@test $(ARCHITECTURE) = arm64 || grep -q "Architecture=$(ARCHITECTURE)" samconfig.toml || { \
 		echo "Built for $(ARCHITECTURE), but samconfig.toml deploys for arm64: add Architecture=$(ARCHITECTURE) there."; exit 1; }
 	$(SAM) deploy --config-env $(ENV)
+
+redrive: .venv/.ready ## Dead letters of a stack, shown or put back: make redrive ARGS="--stack dispatch-prod"
+	@$(BIN)/python -m ops.redrive $(ARGS)
+
+republish: .venv/.ready ## Facts that the relay gave up on, or of a stretch of time, published again: ARGS="--help"
+	@$(BIN)/python -m ops.republish $(ARGS)
+
+restore: .venv/.ready ## The table as of a point in time, as another table, checked: ARGS="--help"
+	@$(BIN)/python -m ops.restore $(ARGS)
+
+backfill: .venv/.ready ## Bring all items into a new shape: ARGS="--help"
+	@$(BIN)/python -m ops.backfill $(ARGS)
 
 openapi: .venv/.ready ## Write docs/openapi.json anew from the functions
 	$(BIN)/python -m local.openapi

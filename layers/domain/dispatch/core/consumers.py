@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dispatch.core.invocations import Handler, handler_of
-from dispatch.core.logging import logger
+from dispatch.core.logging import count_failure, logger
 from dispatch.core.table import Item
 
 
@@ -66,6 +66,7 @@ def _handler(one: Callable[[Any], None], source: EventType) -> Handler:
             one(record)
         except Exception:
             logger.exception("record failed; it will come again")
+            count_failure()
             raise
 
     def report(event: dict[str, Any], context: LambdaContext) -> Any:

@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from dispatch.core import start, time
 from dispatch.core.errors import FieldError, Forbidden, Invalid, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
-from dispatch.core.logging import flush_metrics, logger
+from dispatch.core.logging import count_failure, flush_metrics, logger
 from dispatch.core.views import (
     ConflictProblem,
     InvalidProblem,
@@ -193,6 +193,8 @@ def lambda_handler(
         logger.append_keys(request_id=event.get("requestContext", {}).get("requestId"))
         try:
             answer: dict[str, Any] = mangum(event, context)
+            if answer["statusCode"] >= 500:
+                count_failure()
             return answer
         finally:
             flush_metrics()
