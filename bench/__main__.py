@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
-from bench import calendars, loading, ranking, results
-from bench.loading import Results
+from bench import calendars, matches, presence, ranking, results, scale
+from bench.loading import Loading
+from bench.matches import Matched, Times
+from bench.progress import say
 from bench.ranking import Ranking
+from bench.scale import AtSize, Beside
 from dispatch.matching.model import Among
 from local.errors import LocalStackError
 
@@ -33,19 +36,46 @@ equal. Processor time, without the table: that is two gets and one query per mec
 is booked (asserted in `tests/integration/test_calendar.py`).
 """
 
-_LOADING = """\
-## Loading and refreshing
+_MATCHES = f"""\
+## Matches
 
-Through the store's own code, from nothing to the first ranking. The table is ministack's, the
-bucket moto's, both on this machine and sharing its cores: their work is in the times, a network is
-not. Processor time is that of our own process. The snapshots of 100,000 were put there for the
-purpose.
+One match ({matches.MATCHES} of them, the best {matches.TOP} of who is free) through the store's own
+code: what changed is read, then ranked. The table is ministack's, the bucket moto's, both on this
+machine and sharing its cores: their work is in the times, a network is not. Presence changes in
+between as often as it really does (`bench/presence.py`). Beside it, turn by turn, for the same
+requests on the same state, and asserted equal in ids, order and scores:
+
+- *Node*: as such products do it, a Node process with node-postgres fetches every approved mechanic
+  from PostgreSQL on this machine, drops who cannot be offered anything, scores the rest and sorts
+  (`bench/node_product/product.js`);
+- *sifted*: the same, but PostgreSQL sends only who is free;
+- *Python*: everybody is in memory already, and is scored (`bench/brute.py`).
+
+Wall-clock milliseconds, p50 / p95. "Processor" is that of our own process alone, p50: what would be
+left if the table answered at once.
+
+| mechanics | changes/s | ours | processor | Node | sifted | Python | Node/ours | Node/processor |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
+
+_READING = """
+What a match reads, of the table, and what the first one of a new instance takes (a country is
+loaded first):
+
+| mechanics | a match every | calls | read units | rows read | entries refreshed | first match ms |
+|---:|---:|---:|---:|---:|---:|---:|"""
+
+_LOADING = """\
+## Loading
+
+Through the store's own code, from nothing to the first ranking, all countries. Processor time is
+that of our own process.
 
 | from | mechanics | seconds | of which processor | processor µs per mechanic |
 |---|---:|---:|---:|---:|"""
 
 
 def main() -> None:
+    """Measure, print as it is measured, and write down."""
     lines = []
     for line in _report():
         print(line, flush=True)
@@ -58,23 +88,24 @@ def _report() -> Iterator[str]:
     yield _RANKING
     changes = []
     for count in SIZES:
+        say(f"ranking among {count:,}")
         measured = ranking.measure(count)
         yield from map(_ranking_row, measured.rankings)
         changes.append(f"{measured.change_us:.0f} µs among {count:,}")
     yield f"\n- To take over one clock-in or clock-out: {', '.join(changes)}."
     yield ""
     yield _SLOTS
+    say("finding slots")
     slots = calendars.measure()
     yield (
         f"- {slots.calendar_us:.0f} µs per mechanic and day ({slots.found:,} slots in all); the"
         f" reference {slots.reference_us:,.0f} µs: {slots.times_faster:,.0f} times as long."
     )
     yield ""
-    yield _LOADING
     try:
-        yield from _loading_rows(loading.measure())
+        yield from _at_scale()
     except LocalStackError as error:
-        yield f"\nNot measured. {error}"
+        yield f"Matches and lists were not measured. {error}"
 
 
 def _ranking_row(measured: Ranking) -> str:
@@ -86,22 +117,56 @@ def _ranking_row(measured: Ranking) -> str:
     )
 
 
-def _loading_rows(loaded_by: Results) -> Iterator[str]:
-    for loaded in loaded_by.loadings:
-        each_us = loaded.processor_s / loaded.mechanics * 1_000_000
-        yield (
-            f"| {loaded.source} | {loaded.mechanics:,} | {loaded.seconds:.2f}"
-            f" | {loaded.processor_s:.2f} | {each_us:.0f} |"
-        )
-    refreshing = loaded_by.refreshing
+def _at_scale() -> Iterator[str]:
+    yield _MATCHES
+    measured: list[AtSize] = []
+    remark = ""
+    for found in scale.measure(SIZES):
+        match found:
+            case Beside():
+                remark = f"- Node {found.node}." if found.node else f"- No Node. {found.why_not}"
+            case AtSize():
+                yield _match_row(found.matched)
+                measured.append(found)
     yield ""
-    yield f"- Memory of a loaded roster: {loaded_by.bytes_per_mechanic:,} bytes per mechanic."
-    yield (
-        f"- {loading.MATCHES} matches {loading.BETWEEN_MATCHES.seconds} s apart among"
-        f" {loading.WRITTEN:,} mechanics, {loading.CHANGES_BETWEEN} presence changes in between:"
-        f" {refreshing.rows_read:.1f} rows read per match (120 s of overlap),"
-        f" {refreshing.entries_refreshed:.1f} entries refreshed,"
-        f" {refreshing.processor_ms:.0f} ms of processor time to refresh and rank."
+    yield remark
+    yield _READING
+    yield from (_reading_row(each.matched) for each in measured)
+    yield ""
+    yield _LOADING
+    yield from (_loading_row(loaded) for each in measured for loaded in each.loadings)
+    yield ""
+    yield f"- Memory of a loaded roster: {measured[-1].bytes_per_mechanic:,} bytes per mechanic."
+
+
+def _match_row(of: Matched) -> str:
+    changes = f"{presence.CHANGES_PER_MATCH / of.gap.total_seconds():.2f}"
+    cells = [f"{of.mechanics:,}", changes, _ms(of.ours), f"{of.processor.p50:.1f}"]
+    if of.product.ms:
+        cells += [_ms(of.product), _ms(of.sifted), _ms(of.brute)]
+        cells += [f"{of.product.p50 / ours.p50:.1f}" for ours in (of.ours, of.processor)]
+    else:
+        cells += ["", "", _ms(of.brute), "", ""]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ms(times: Times) -> str:
+    return f"{times.p50:,.1f} / {times.p95:,.1f}"
+
+
+def _reading_row(of: Matched) -> str:
+    gap_s = of.gap.total_seconds()
+    return (
+        f"| {of.mechanics:,} | {gap_s:.1f} s | {of.calls:.1f} | {of.read_units:.1f}"
+        f" | {of.rows_read:.1f} | {of.entries_refreshed:.1f} | {of.cold.p50:,.0f} |"
+    )
+
+
+def _loading_row(loaded: Loading) -> str:
+    each_us = loaded.processor_s / loaded.mechanics * 1_000_000
+    return (
+        f"| {loaded.source} | {loaded.mechanics:,} | {loaded.seconds:.2f}"
+        f" | {loaded.processor_s:.2f} | {each_us:.0f} |"
     )
 
 
