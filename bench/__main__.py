@@ -2,16 +2,32 @@
 
 from collections.abc import Iterator
 
-from bench import calendars, matches, presence, ranking, results, scale
+from bench import calendars, lists, matches, presence, ranking, results, routes, scale
+from bench.lists import Listed
 from bench.loading import Loading
-from bench.matches import Matched, Times
+from bench.matches import Matched
 from bench.progress import say
 from bench.ranking import Ranking
+from bench.routes import Route
 from bench.scale import AtSize, Beside
+from bench.timing import Times
 from dispatch.matching.model import Among
 from local.errors import LocalStackError
 
 SIZES = (1_000, 10_000, 100_000)
+AIMS = {1_000: 1, 10_000: 10, 100_000: 100}
+"""How many times as long as ours a match of the Node product is to take."""
+
+_LIMITS = {
+    1_000: "three calls in turn (the list of partitions, then a query for each country that may"
+    " matter), each a millisecond or more of botocore's and the emulator's; PostgreSQL is asked"
+    " once. Next: read the list of partitions every few seconds only.",
+    10_000: "as at 1,000, and every other match here reads again what changed in 120 s.",
+    100_000: "what changed in the last 5 s, 28 rows, is read again by every match, and what changed"
+    " in 120 s, 680 rows, by every tenth: botocore takes 30 µs to parse a row, the emulator more"
+    " than that to make one. Next: one attribute less for each that a change leaves alone.",
+}
+"""What a match waits for where it misses its aim, and the next step."""
 
 _WHO = {Among.FREE: "who are free", Among.ALL: "whatever their presence"}
 
@@ -64,6 +80,30 @@ loaded first):
 | mechanics | a match every | calls | read units | rows read | entries refreshed | first match ms |
 |---:|---:|---:|---:|---:|---:|---:|"""
 
+_LISTS = f"""
+## What is asked for most
+
+{lists.REQUESTS} of each through the functions' own handlers, on the same table, presence changing
+in between and nothing kept from the request before. Calls and read units are means, milliseconds
+p50 / p95, "processor" is that of our process, p50. The queue has {lists.OFFERED} offers and
+{lists.BROADCAST} broadcasts; whoever is in the available list has a calendar; the slots are those
+of a week with 24 hours a day. Targets are those of the products. The emulators' work is in the
+times; a round trip inside AWS, some 2 to 5 ms for each call, is not.
+
+| request | mechanics | calls | read units | ms | processor | target | |
+|---|---:|---|---:|---:|---:|---:|---|"""
+
+_ROUTES = f"""
+## Routes
+
+A warm request of each route, all of it but the network: HTTP is stubbed under botocore and answers
+at once what the tests' own table answered. Beside it the calls that it makes, by a plain
+`boto3.client` and by one set up as ours is. Processor time, p50 of {routes.ROUNDS}, turn by turn.
+A status that is no success is what a refusal costs.
+
+| route | status | calls | ms | times plain boto3 | times our client |
+|---|---:|---|---:|---:|---:|"""
+
 _LOADING = """\
 ## Loading
 
@@ -101,6 +141,9 @@ def _report() -> Iterator[str]:
         f"- {slots.calendar_us:.0f} µs per mechanic and day ({slots.found:,} slots in all); the"
         f" reference {slots.reference_us:,.0f} µs: {slots.times_faster:,.0f} times as long."
     )
+    yield _ROUTES
+    say("asking each route")
+    yield from map(_route_row, routes.measure())
     yield ""
     try:
         yield from _at_scale()
@@ -130,6 +173,7 @@ def _at_scale() -> Iterator[str]:
                 measured.append(found)
     yield ""
     yield remark
+    yield from (_verdict(each.matched) for each in measured if each.matched.product.ms)
     yield _READING
     yield from (_reading_row(each.matched) for each in measured)
     yield ""
@@ -137,14 +181,22 @@ def _at_scale() -> Iterator[str]:
     yield from (_loading_row(loaded) for each in measured for loaded in each.loadings)
     yield ""
     yield f"- Memory of a loaded roster: {measured[-1].bytes_per_mechanic:,} bytes per mechanic."
+    yield _LISTS
+    yield from (_list_row(listed) for each in measured for listed in each.lists)
+
+
+def _verdict(of: Matched) -> str:
+    aim, seen = AIMS.get(of.mechanics, 1), of.product.p50 / of.ours.p50
+    told = f"- Among {of.mechanics:,}: {seen:.1f} times as fast as Node, aimed at {aim}"
+    return f"{told}." if seen >= aim else f"{told}. Missed by {_LIMITS.get(of.mechanics, '')}"
 
 
 def _match_row(of: Matched) -> str:
     changes = f"{presence.CHANGES_PER_MATCH / of.gap.total_seconds():.2f}"
-    cells = [f"{of.mechanics:,}", changes, _ms(of.ours), f"{of.processor.p50:.1f}"]
+    cells = [f"{of.mechanics:,}", changes, _ms(of.ours), f"{of.ours.processor:.1f}"]
     if of.product.ms:
         cells += [_ms(of.product), _ms(of.sifted), _ms(of.brute)]
-        cells += [f"{of.product.p50 / ours.p50:.1f}" for ours in (of.ours, of.processor)]
+        cells += [f"{of.product.p50 / ours:.1f}" for ours in (of.ours.p50, of.ours.processor)]
     else:
         cells += ["", "", _ms(of.brute), "", ""]
     return f"| {' | '.join(cells)} |"
@@ -160,6 +212,21 @@ def _reading_row(of: Matched) -> str:
         f"| {of.mechanics:,} | {gap_s:.1f} s | {of.calls:.1f} | {of.read_units:.1f}"
         f" | {of.rows_read:.1f} | {of.entries_refreshed:.1f} | {of.cold.p50:,.0f} |"
     )
+
+
+def _list_row(of: Listed) -> str:
+    calls = ", ".join(f"{n / lists.REQUESTS:.3g} {name}" for name, n in sorted(of.calls.items()))
+    verdict = "met" if of.times.p50 < of.target_ms else "missed"
+    return (
+        f"| {of.name} | {of.mechanics:,} | {calls} | {of.read_units / lists.REQUESTS:.1f}"
+        f" | {_ms(of.times)} | {of.times.processor:.1f} | < {of.target_ms} ms | {verdict} |"
+    )
+
+
+def _route_row(of: Route) -> str:
+    calls = ", ".join(f"{number} {name}" for name, number in of.calls.items()) or "none"
+    ratios = [f"{of.ms / floor:.2f}" if of.calls else "" for floor in (of.bare_ms, of.tuned_ms)]
+    return f"| {of.route} | {of.status} | {calls} | {of.ms:.2f} | {ratios[0]} | {ratios[1]} |"
 
 
 def _loading_row(loaded: Loading) -> str:

@@ -27,11 +27,14 @@ from local import engines
 from local.clock import VirtualClock
 from local.engines import TableEngine
 from local.meter import Meter
+from local.processes import ROOT
+from local.template import read
 from tests.template_file import table
 
 BUCKETS = ("SNAPSHOT_BUCKET", "UPLOADS_BUCKET")
 _SHIFT = timedelta(seconds=Policy().shift_s)
 _BATCH = 25
+_APART = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def an_account() -> Iterator[Account]:
             os.environ |= asyncio.run(starting.ready()).environment | {
                 "AWS_DEFAULT_REGION": "ca-central-1",
                 "TABLE_NAME": "bench",
-                "ROSTER_SHARDS": "4",
+                "ROSTER_SHARDS": _roster_shards(),
                 "POWERTOOLS_METRICS_DISABLED": "true",
             }
             aws.forget()
@@ -98,16 +101,22 @@ def an_account() -> Iterator[Account]:
             aws.forget()
 
 
-def fill(population: Iterable[Mechanic], at: datetime) -> None:
-    """Write mechanics by the store's own statements, but many in one call, a second apart up to
-    ``at``, so that the index knows many instants."""
+def _roster_shards() -> str:
+    return str(read(ROOT / "template.yaml")["Parameters"]["RosterShards"]["Default"])
+
+
+def fill(population: Iterable[Mechanic], start: datetime) -> datetime:
+    """Write mechanics by the store's own statements, but many in one call.
+
+    As if one by one from ``start`` on; answers when that is over.
+    """
     population = list(population)
     table_name = settings.table_name()
     puts: list[Any] = []
     partitions = set()
+    end = start + len(population) * _APART
     for number, mechanic in enumerate(population):
-        written_at = at - (len(population) - number) * timedelta(seconds=1)
-        item = _item(mechanic, written_at, shifts_end_at=at + _SHIFT)
+        item = _item(mechanic, start + number * _APART, shifts_end_at=end + _SHIFT)
         partitions.add(item["roster_pk"]["S"])
         puts.append({"PutRequest": {"Item": item}})
     for partition in partitions:
@@ -119,6 +128,7 @@ def fill(population: Iterable[Mechanic], at: datetime) -> None:
         )
         assert not answer.get("UnprocessedItems"), "the emulator takes everything"
     _check(population[:: max(1, len(population) // 50)])
+    return end
 
 
 _ASSIGNMENT = re.compile(r"#(\w+) = (?:if_not_exists\(#\w+, )?(:\w+)")

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import median, quantiles
-from time import perf_counter, process_time
 from typing import Any
 
 from bench import brute
@@ -18,6 +16,8 @@ from bench.account import Account
 from bench.mix import Market
 from bench.node import Product
 from bench.presence import Presence, between_matches
+from bench.timing import Times
+from dispatch.core.logging import metrics
 from dispatch.matching import service as matching
 from dispatch.matching.model import Among, MatchRequest, Ranked
 from dispatch.matching.roster import Roster
@@ -35,21 +35,6 @@ Top = list[tuple[str, int]]
 
 
 @dataclass(slots=True)
-class Times:
-    """Milliseconds of so many matches."""
-
-    ms: list[float] = field(default_factory=list)
-
-    @property
-    def p50(self) -> float:
-        return median(self.ms)
-
-    @property
-    def p95(self) -> float:
-        return quantiles(self.ms, n=20)[-1]
-
-
-@dataclass(slots=True)
 class Matched:
     """What matches among so many mechanics took. ``product`` and ``sifted`` are empty without Node
     and PostgreSQL; what is ``cold`` is the first match of an instance.
@@ -60,7 +45,6 @@ class Matched:
     mechanics: int
     gap: timedelta
     ours: Times = field(default_factory=Times)
-    processor: Times = field(default_factory=Times)
     product: Times = field(default_factory=Times)
     sifted: Times = field(default_factory=Times)
     brute: Times = field(default_factory=Times)
@@ -118,9 +102,9 @@ def measure(scene: Scene, start: datetime) -> tuple[Matched, datetime]:
         scene.change(now)
     for _ in range(COLD):
         matching.forget()
-        _match(scene, now, measured.cold, Times())
+        _match(scene, now, measured.cold)
     for _ in range(2):  # a country more, if need be
-        _match(scene, now, Times(), Times())
+        _match(scene, now, Times())
     read, news = Counter(), Counter()
     scene.account.calls()
     for _ in range(MATCHES):
@@ -128,7 +112,7 @@ def measure(scene: Scene, start: datetime) -> tuple[Matched, datetime]:
         scene.change(now)
         scene.account.calls()
         with patched(mechanics, "changes", read.passing), patched(Roster, "apply", news.taken):
-            request, found = _match(scene, now, measured.ours, measured.processor)
+            request, found = _match(scene, now, measured.ours)
         calls = scene.account.calls()
         measured.calls += calls.count / MATCHES
         measured.read_units += calls.read_units / MATCHES
@@ -138,21 +122,19 @@ def measure(scene: Scene, start: datetime) -> tuple[Matched, datetime]:
     return measured, now
 
 
-def _match(scene: Scene, now: datetime, ms: Times, processor: Times) -> tuple[MatchRequest, Top]:
+def _match(scene: Scene, now: datetime, times: Times) -> tuple[MatchRequest, Top]:
     request = scene.request()
-    started, worked = perf_counter(), process_time()
-    ranking = matching.rank(request, TOP, _POLICY, now)
-    processor.ms.append((process_time() - worked) * 1000)
-    ms.ms.append((perf_counter() - started) * 1000)
+    with times.one():
+        ranking = matching.rank(request, TOP, _POLICY, now)
+    metrics.clear_metrics()  # nobody writes them here
     return request, _told(ranking.top)
 
 
 def _match_otherwise(
     scene: Scene, request: MatchRequest, now: datetime, found: Top, measured: Matched
 ) -> None:
-    started = perf_counter()
-    best = brute.best(scene.entries, request, TOP, _POLICY, now, Among.FREE)
-    measured.brute.ms.append((perf_counter() - started) * 1000)
+    with measured.brute.one():
+        best = brute.best(scene.entries, request, TOP, _POLICY, now, Among.FREE)
     expected = _told(best)
     assert found == expected, f"the match differs from scoring everyone: {request}"
     if scene.product is None:

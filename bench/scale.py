@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
 
-from bench import account, loading, matches, node
+from bench import account, lists, loading, matches, node
+from bench.lists import Listed
 from bench.loading import Loading
 from bench.matches import Matched, Scene
 from bench.mix import NOON, Market
@@ -13,6 +15,8 @@ from bench.progress import say
 from dispatch.matching import service as matching
 from dispatch.mechanics.rules import roster_entry
 
+A_WHILE = timedelta(hours=1)
+"""The lists are over by then."""
 FROM_INDEX = 10_000
 """Mechanics. More are always loaded from snapshots."""
 
@@ -24,6 +28,7 @@ class AtSize:
     matched: Matched
     loadings: list[Loading] = field(default_factory=list)
     bytes_per_mechanic: int = 0
+    lists: list[Listed] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def measure(sizes: tuple[int, ...]) -> Iterator[Beside | AtSize]:
         for size in sizes:
             new = list(islice(everybody, size - len(scene.entries)))
             say(f"{size:,} mechanics: writing them")
-            account.fill(new, now)
+            now = account.fill(new, now)
             scene.join(map(roster_entry, new))
             scene.presence.join(new, now)
             loadings = []
@@ -66,8 +71,11 @@ def measure(sizes: tuple[int, ...]) -> Iterator[Beside | AtSize]:
                 loadings.append(loading.load("snapshot", size, now))
             say(f"{size:,} mechanics: matching")
             matched, now = matches.measure(scene, now)
+            say(f"{size:,} mechanics: matching, offering, listing")
+            listed = list(lists.measure(scene, now))
+            now += A_WHILE
             memory = 0
             if size == max(sizes):
                 say(f"{size:,} mechanics: measuring memory")
                 memory = loading.memory(now) // size
-            yield AtSize(matched, loadings, memory)
+            yield AtSize(matched, loadings, memory, listed)
