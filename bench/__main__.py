@@ -80,6 +80,17 @@ loaded first):
 | mechanics | a match every | calls | read units | rows read | entries refreshed | first match ms |
 |---:|---:|---:|---:|---:|---:|---:|"""
 
+_SLOW = {
+    "queue": "a get and three queries, one after the other; next: ask the two lists at once",
+    "available": "a query for the week of each mechanic shown, one after the other; next: ask them"
+    " at once, or keep the next free hour beside the calendar",
+    "slots": "a week of 24 hours a day is 650 slots, and most of the time goes into writing their"
+    " four times each; next: write them without a model for each",
+    "signed": "seven calls, one after the other, four of them on the way to the ranking; next: read"
+    " session and policy at once",
+}
+"""What a request waits for where it misses its target, and the next step."""
+
 _LISTS = f"""
 ## What is asked for most
 
@@ -182,7 +193,10 @@ def _at_scale() -> Iterator[str]:
     yield ""
     yield f"- Memory of a loaded roster: {measured[-1].bytes_per_mechanic:,} bytes per mechanic."
     yield _LISTS
-    yield from (_list_row(listed) for each in measured for listed in each.lists)
+    listed = [listed for each in measured for listed in each.lists]
+    yield from map(_list_row, listed)
+    yield ""
+    yield from dict.fromkeys(_why_slow(each) for each in listed if not each.meets_target)
 
 
 def _verdict(of: Matched) -> str:
@@ -216,11 +230,16 @@ def _reading_row(of: Matched) -> str:
 
 def _list_row(of: Listed) -> str:
     calls = ", ".join(f"{n / lists.REQUESTS:.3g} {name}" for name, n in sorted(of.calls.items()))
-    verdict = "met" if of.times.p50 < of.target_ms else "missed"
+    verdict = "met" if of.meets_target else "missed"
     return (
         f"| {of.name} | {of.mechanics:,} | {calls} | {of.read_units / lists.REQUESTS:.1f}"
         f" | {_ms(of.times)} | {of.times.processor:.1f} | < {of.target_ms} ms | {verdict} |"
     )
+
+
+def _why_slow(of: Listed) -> str:
+    reasons = [reason for word, reason in _SLOW.items() if word in of.name]
+    return f"- Missed by {of.name}: {'; '.join(reasons)}."
 
 
 def _route_row(of: Route) -> str:

@@ -50,6 +50,10 @@ class Listed:
     read_units: float = 0
     times: Times = field(default_factory=Times)
 
+    @property
+    def meets_target(self) -> bool:
+        return self.times.p50 < self.target_ms
+
     @contextmanager
     def one(self, scene: Scene) -> Iterator[None]:
         """What is in the block is measured as one request."""

@@ -27,7 +27,7 @@ from dispatch.mechanics.rules import roster_entry
 from dispatch.policy.model import Policy
 
 TOP = 10
-MATCHES = 40
+MATCHES = 30
 COLD = 3
 
 _POLICY = Policy()

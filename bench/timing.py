@@ -28,7 +28,7 @@ class Times:
 
     @property
     def p95(self) -> float:
-        return quantiles(self.ms, n=20)[-1]
+        return quantiles(self.ms, n=20, method="inclusive")[-1]
 
     @property
     def processor(self) -> float:
