@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bench.progress import say
 from dispatch.core.time import format_time
 from dispatch.matching.model import MatchRequest
 from dispatch.mechanics.model import RosterEntry
@@ -213,5 +214,6 @@ def _install(npm: str) -> None:
         check=False,
     )
     if fetched.returncode:
-        raise Missing(f"npm could not fetch node-postgres: {fetched.stderr.strip()[-500:]}")
+        say(f"npm: {fetched.stderr.strip()[-500:]}")
+        raise Missing("npm could not fetch node-postgres; it says above why.")
     shutil.copy(lock, done)
