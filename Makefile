@@ -97,7 +97,7 @@ demo: setup ## A driver in Toronto gets a mechanic: the whole story, told in the
 run: setup ## The whole backend on this machine: make run PORT=3000
 	@PORT=$(PORT) $(BIN)/python -m local
 
-bench: setup ## Measure ranking, slots and loading; write bench/RESULTS.md
+bench: setup ## Measure ranking, slots, routes, matches beside Node; write bench/RESULTS.md (10 minutes)
 	$(BIN)/python -m bench
 
 bench-starts: setup .venv-sam/.ready .venv-emulator/.ready ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
