@@ -5,6 +5,7 @@ Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are deci
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from fastapi.routing import APIRoute
 from mangum import Mangum
 from mangum.types import LambdaContext
 from pydantic import BaseModel
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.exceptions import HTTPException
 
 from dispatch.core import start, time
@@ -30,6 +32,9 @@ from dispatch.core.views import (
     QuotaProblem,
     TooFewCreditsProblem,
 )
+
+# As FastAPI says of it while it builds models, and no longer when we have it build them later.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 PROBLEM_JSON = "application/problem+json"
 VOLATILE = frozenset({"expires_in_s", "url"})
