@@ -127,11 +127,20 @@ def _functions() -> dict[str, Any]:
 def _told() -> dict[str, Any]:
     """What the template tells functions by their environment: references, by variable."""
     return {
-        name: value
+        name: _behind(value)
         for function in _functions().values()
         for name, value in function["Environment"]["Variables"].items()
         if isinstance(value, dict)
     }
+
+
+def _behind(value: Any) -> Any:
+    """The table, where it is told by way of the parameter that says which table is in use."""
+    match value:
+        case {"Fn::GetAtt": [str(logical_id), "Value"]}:
+            value = _translated()["Resources"][logical_id]["Properties"]["Value"]
+            return value["Fn::If"][1]  # as without an existing table
+    return value
 
 
 _TELLING = ("SNAPSHOT_BUCKET", "USER_POOL_ID", "MAIL_SENDER", "MAIL_CONFIGURATION_SET")
@@ -153,6 +162,9 @@ def _guards(*_telling: str | None) -> dict[str, roles.Guard]:
 
     def made(logical_id: str) -> Made:
         kind, ref = source["Resources"][logical_id]["Type"], refs.get(logical_id, logical_id)
+        if kind == "AWS::SSM::Parameter":
+            value = evaluator.value(source["Resources"][logical_id]["Properties"]["Value"])
+            return Made(ref, {"Value": value})
         known = {"Arn": _arn(kind, ref), "StreamArn": f"{_arn(kind, ref)}/stream"}
         if logical_id not in refs:  # by its ARN alone
             known |= attributes.get(logical_id, {})
