@@ -5,6 +5,7 @@ Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are deci
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -172,6 +173,10 @@ def with_etag(*refusals: int) -> dict[str, Any]:
         "responses": told | answers(*refusals),
         "openapi_extra": {"parameters": [_IF_NONE_MATCH]},
     }
+
+
+# Mangum would log what was raised once more, with what it says; ``_failed`` knows what may be said.
+logging.getLogger("mangum").setLevel(logging.CRITICAL)
 
 
 def lambda_handler(

@@ -3,12 +3,44 @@
 Logs carry ids (event, session, request), never names, addresses or concerns.
 """
 
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import ClientError
 
 __all__ = ["MetricUnit", "flush_metrics", "logger", "metrics"]
 
-logger = Logger()
+
+class _DiscreetFormatter(LambdaPowertoolsFormatter):
+    """Of an exception the log has its type and its stack, not what it says.
+
+    That may quote what people have written: ``int`` and ``strptime`` do, so does SES the address
+    it does not send to. Of a call that AWS refused there is which one and the error's code.
+    """
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name of logging
+        return "\n".join(_stacks(ei[1]))
+
+
+def _stacks(error: BaseException | None) -> Iterator[str]:
+    """The stack of an exception, and of those it came of."""
+    while error:
+        yield "".join(traceback.format_tb(error.__traceback__)) + _named(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _named(error: BaseException) -> str:
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    if isinstance(error, ClientError):
+        return f"{name}: {error.response['Error']['Code']} to {error.operation_name}"
+    return name
+
+
+logger = Logger(logger_formatter=_DiscreetFormatter(serialize_stacktrace=False))
 metrics = Metrics(namespace="Dispatch")
 
 
