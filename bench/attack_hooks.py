@@ -1,0 +1,81 @@
+"""What ``make attack`` adds to schemathesis: two checks in the place of its own, and who may go.
+
+Loaded by schemathesis in its own virtualenv, not by the backend's Python.
+"""
+
+import json
+import os
+import re
+import urllib.request
+from typing import Any
+from uuid import uuid4
+
+import schemathesis
+from schemathesis import Case, CheckContext, HookContext, Response
+from schemathesis.core.failures import Failure
+from schemathesis.generation.meta import CoveragePhaseData, CoverageScenario
+
+BY_WORDS = tuple(
+    re.compile(words)
+    for words in (
+        r"is not a cursor of this list; start without one(, and again after changing a filter)?",
+        r"is not a plan; use one of .*",  # the policy's, which admins change
+        r"is over",
+        r"is not a country; use its ISO 3166-1 code or English name",
+        r"is not a phone number; write it as .*",
+        r"is not an email address",
+        r"is not a postal code of .*",
+        r"must be after from",
+    )
+)
+"""Why data that fit the schema may be refused all the same, by what the refusal says."""
+
+
+@schemathesis.check
+def other_methods_are_unknown(_ctx: CheckContext, response: Response, case: Case) -> None:
+    """A method that a route does not have gets the gateway's own 404."""
+    data = case.meta.phase.data if case.meta else None
+    if not isinstance(data, CoveragePhaseData) or response.request.method == "OPTIONS":
+        return
+    if data.scenario == CoverageScenario.UNSPECIFIED_HTTP_METHOD and (
+        response.status_code != 404 or response.json() != {"message": "Not Found"}
+    ):
+        raise Failure(
+            operation=case.operation.label,
+            title="Another method is answered",
+            message=f"{response.request.method}: {response.status_code}",
+        )
+
+
+@schemathesis.check
+def valid_data_is_refused_with_reason(_ctx: CheckContext, response: Response, case: Case) -> None:
+    """Of what fits the schema a field is refused only for what no schema can say."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if response.status_code == 400:
+        told = [str(response.json().get("type"))]
+        without_reason = [text for text in told if text != "/problems/bad-signature"]
+    elif response.status_code == 422:
+        told = [error["detail"] for error in response.json()["errors"]]
+        without_reason = [
+            text for text in told if not any(words.fullmatch(text) for words in BY_WORDS)
+        ]
+    else:
+        return
+    if without_reason:
+        raise Failure(
+            operation=case.operation.label,
+            title="What fits the schema is refused",
+            message=f"{response.status_code}: {sorted(set(without_reason))}",
+        )
+
+
+@schemathesis.hook
+def before_call(_context: HookContext, case: Case, _kwargs: dict[str, Any]) -> None:
+    """Who deletes their account is somebody else each time: the others have more to try."""
+    headers = case.headers or {}
+    own = f"Bearer {os.environ['ATTACK_TOKEN']}"  # and not one that has to be refused
+    if case.operation.label == "DELETE /customer/profile" and headers.get("Authorization") == own:
+        url = f"{os.environ['ATTACK_URL']}/_local/token/customer/leaver-{uuid4().hex}"
+        with urllib.request.urlopen(url) as answer:
+            headers["Authorization"] = f"Bearer {json.load(answer)['token']}"
