@@ -1,5 +1,6 @@
 """The API of the template, in this process: authorizer, routes, events of payload 2.0, handlers."""
 
+import functools
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,6 +16,12 @@ from local.resources import Resources
 from tests.entry_points import load
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
+
+
+@functools.cache
+def the_edge() -> "Edge":
+    """One for all tests of a process: it takes a second to make, and remembers nothing."""
+    return Edge()
 
 
 class Edge:

@@ -23,7 +23,7 @@ from tests.authorisation import (
     Row,
 )
 from tests.clock import Clock
-from tests.edge import Edge
+from tests.edge import the_edge
 from tests.fast.world import running
 
 DOCUMENT = json.loads(FILE.read_text())["paths"]
@@ -54,7 +54,7 @@ class Matrix:
     """The edge, and the tokens of everybody."""
 
     def __init__(self) -> None:
-        self.edge = Edge()
+        self.edge = the_edge()
         an_hour_ago = int((datetime.now(UTC) - timedelta(hours=1)).timestamp())
         expired = self.edge.token_of(CUSTOMER, "customer", exp=an_hour_ago)
         tokens = {caller: self.edge.token_of(*user) for caller, user in USERS.items()}

@@ -14,7 +14,7 @@ from dispatch.core.consumers import sqs_handler
 from dispatch.core.logging import logger
 from tests.calls import CONTEXT
 from tests.clock import Clock
-from tests.edge import Edge
+from tests.edge import Edge, the_edge
 from tests.entry_points import load
 from tests.fast.world import FastWorld, running
 
@@ -86,7 +86,7 @@ class InMemory:
 
 @pytest.fixture(scope="module")
 def edge() -> Edge:
-    return Edge()
+    return the_edge()
 
 
 @pytest.fixture
