@@ -276,7 +276,7 @@ class Story:
             {"attachments": [CANARIES["customer's mail"]]},
         ):
             self.customer("POST", "/intake/start", INTAKE | fields, status=422)
-        body = {"target": "brand", "brand": CANARIES["customer's name"]}
+        body: Document = {"target": "brand", "brand": CANARIES["customer's name"]}
         self.customer("POST", "/customer/waitlist/join", body, status=422)
         body = MECHANIC_PROFILE | {"postal_code": CANARIES["customer's mail"], "version": 1}
         self.mechanic("PUT", "/mechanic/profile", body, status=422)

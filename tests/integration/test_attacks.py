@@ -30,7 +30,7 @@ from tests.clock import Clock
 from tests.edge import Edge, the_edge
 from tests.fast import stripe
 from tests.fast.world import FastWorld, running
-from tests.integration.test_uploads import JPEG
+from tests.upload_builders import JPEG
 from tests.world import an_intake
 
 DOCUMENT = json.loads(FILE.read_text())

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from bench import canaries
 from bench.canaries import ADMIN, CANARIES, MECHANIC, Story
 from dispatch.core.consumers import sqs_handler
+from dispatch.core.errors import Invalid
 from dispatch.core.logging import logger
 from tests.calls import CONTEXT
 from tests.clock import Clock
@@ -47,7 +48,7 @@ def logs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     everybody.setFormatter(logging.Formatter("%(name)s %(message)s"))
     # As Powertools has it on Lambda: what is ours is not written a second time by the root.
     everybody.addFilter(lambda record: not record.name.startswith(logger.name))
-    levels = (logger.level, root.level)
+    levels = (logger.log_level, root.level)
     logger.setLevel("DEBUG")
     root.setLevel("INFO")
     root.addHandler(everybody)
@@ -106,7 +107,7 @@ def test_no_log_has_a_word_of_anybodys(edge: Edge, world: FastWorld, logs: Logs)
 
 def _quoting(text: str) -> list[Exception]:
     """Exceptions that say what they stumbled over, as libraries and AWS do."""
-    refused = {"Error": {"Code": "MessageRejected", "Message": f"{text} is not verified"}}
+    refused: Any = {"Error": {"Code": "MessageRejected", "Message": f"{text} is not verified"}}
     told: list[Exception] = [ClientError(refused, "SendEmail"), ValueError(text), KeyError(text)]
     try:
         try:
@@ -132,6 +133,29 @@ def test_what_an_exception_says_stays_out_of_the_log(logs: Logs, name: str) -> N
         assert "event-1" in logs.text
     assert "MessageRejected to SendEmail" in logs.text
     assert "in stumble" in logs.text
+    assert logs.found() == set()
+
+
+def test_codes_stay_in_the_log(logs: Logs) -> None:
+    """What the runbooks send operators to the log for."""
+    from stripe import CardError
+
+    declined = CardError(  # type: ignore[no-untyped-call]
+        CANARIES["customer's name"],
+        "amount",
+        "card_declined",
+        http_status=402,
+        headers={"request-id": "req_1"},
+    )
+    for error in (declined, Invalid.field("/data/object/amount", CANARIES["VIN"])):
+        try:
+            raise error
+        except (CardError, Invalid):
+            logger.exception("refused")
+    assert (
+        "CardError: http_status=402 code=card_declined param=amount request_id=req_1" in logs.text
+    )
+    assert "Invalid: invalid-input /data/object/amount" in logs.text
     assert logs.found() == set()
 
 

@@ -1,5 +1,7 @@
 """``make scan``: what it passes over has a reason, and is there."""
 
+from typing import Any
+
 import pytest
 
 from tools.scan import SKIPS, ScanError, judged, not_asked_of, skips_in, vulnerable
@@ -28,7 +30,7 @@ def test_a_skip_that_nothing_needs_is_found() -> None:
 
 def test_what_the_database_tells_and_what_it_does_not_know() -> None:
     found = {"id": "PYSEC-1", "fix_versions": ["2.0"]}
-    packages = [
+    packages: list[dict[str, Any]] = [
         {"name": "good", "version": "1.0", "vulns": []},
         {"name": "bad", "version": "1.0", "vulns": [found]},
         {"name": "unknown", "skip_reason": "not found"},

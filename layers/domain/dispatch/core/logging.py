@@ -12,6 +12,8 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError
 
+from dispatch.core.errors import Refusal
+
 __all__ = ["MetricUnit", "flush_metrics", "logger", "metrics"]
 
 
@@ -19,11 +21,16 @@ class _DiscreetFormatter(LambdaPowertoolsFormatter):
     """Of an exception the log has its type and its stack, not what it says.
 
     That may quote what people have written: ``int`` and ``strptime`` do, so does SES the address
-    it does not send to. Of a call that AWS refused there is which one and the error's code.
+    it does not send to. Codes stay: which call AWS has refused and why, what Stripe has answered,
+    which field was wrong.
     """
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name of logging
         return "\n".join(_stacks(ei[1]))
+
+
+_STRIPES = ("http_status", "code", "param", "request_id")
+"""What Stripe's errors have besides their message, whose library is not imported for this."""
 
 
 def _stacks(error: BaseException | None) -> Iterator[str]:
@@ -37,7 +44,11 @@ def _named(error: BaseException) -> str:
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     if isinstance(error, ClientError):
         return f"{name}: {error.response['Error']['Code']} to {error.operation_name}"
-    return name
+    if isinstance(error, Refusal):
+        fields = [wrong["pointer"] for wrong in error.members.get("errors", ())]
+        return " ".join([f"{name}: {error.slug}", *fields])
+    codes = [f"{code}={getattr(error, code)}" for code in _STRIPES if getattr(error, code, None)]
+    return f"{name}: {' '.join(codes)}" if codes else name
 
 
 logger = Logger(logger_formatter=_DiscreetFormatter(serialize_stacktrace=False))
