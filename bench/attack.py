@@ -66,7 +66,7 @@ class Report:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make attack", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="(default: any)")
-    parser.add_argument("--examples", type=int, default=25, help="fuzzed, a call (default 25)")
+    parser.add_argument("--examples", type=int, default=5, help="fuzzed, a call (default 5)")
     parser.add_argument("--keep-log", type=Path, help="where to keep what was logged")
     return parser.parse_args()
 
@@ -117,7 +117,7 @@ def _attack(
     _write_users(folder, tokens)
     reports = []
     for user in ("customer", "mechanic", "admin"):
-        screen.print(f"Asking as a {user} ...")
+        screen.print(f"Asking as {user} ...")
         reports.append(_ask_as(user, tokens[user], options, stack, folder, ids))
         screen.print(f"  {reports[-1].cases} cases, {reports[-1].failures.total()} failures")
     stack.drain()
@@ -278,15 +278,18 @@ def _faults_of(reports: Iterable[Report]) -> Iterator[str]:
     for report in reports:
         cases += report.cases
         for title, count in report.failures.items():
-            yield f"as a {report.user}: {title} ({count})"
-        yield from (f"as a {report.user}: {error}" for error in report.errors)
+            yield f"as {report.user}: {title} ({count})"
+        yield from (f"as {report.user}: {error}" for error in report.errors)
         if not report.is_complete:
-            yield f"as a {report.user}: not everything was asked"
+            yield f"as {report.user}: not everything was asked"
     if cases < LEAST_CASES:
         yield f"{cases} cases are fewer than {LEAST_CASES}: ask for more --examples"
 
 
 # What was logged
+
+_ANSWERED = re.compile(r"^gateway \| .* (\d{3}) \d+ ms$", re.MULTILINE)
+"""The lines of the gateway, which are not a function's."""
 
 _BUGS = ("unhandled", "record failed; it will come again", "Traceback (most recent call last)")
 
@@ -331,8 +334,10 @@ def _report(
         f" things of people's in all their forms, for {len(OF_THE_EXAMPLES)} of the document's"
         " examples and for access tokens."
     )
+    statuses = Counter(_ANSWERED.findall(logged))
+    answers = ", ".join(f"{count:,} x {status}" for status, count in sorted(statuses.items()))
     found = f"{len(faults)} FAULTS: {'; '.join(faults)}" if faults else "Nothing was found."
-    screen.print(searched)
+    screen.print(f"Answers: {answers}.\n{searched}")
     screen.print(found, style="red" if faults else "green", markup=False)
     about = (
         f"{sum(each.cases for each in reports):,} cases of schemathesis over `docs/openapi.json`,"
@@ -340,7 +345,7 @@ def _report(
         " documented, on the local stack."
     )
     written = [results.where_and_when(), about, "", *results.markdown(header, rows), ""]
-    results.write("attack", [*written, searched, "", found])
+    results.write("attack", [*written, f"Answers: {answers}.", "", searched, "", found])
 
 
 if __name__ == "__main__":

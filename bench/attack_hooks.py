@@ -23,6 +23,17 @@ OF_A_RULE = re.compile(
 schema tells is checked by pydantic, whose words are others: "input should be", "extra inputs"."""
 
 
+def _is_whole_with_a_point(body: Any, pointer: str) -> bool:
+    """4.0 is an integer to JSON Schema; the document says in words that we want it written as 4."""
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        try:
+            body = body[int(name)] if isinstance(body, list) else body[name]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return False
+    return isinstance(body, float) and body.is_integer()
+
+
 @schemathesis.check
 def other_methods_are_unknown(_ctx: CheckContext, response: Response, case: Case) -> None:
     """A method that a route does not have gets the gateway's own 404."""
@@ -48,8 +59,12 @@ def valid_data_is_refused_with_reason(_ctx: CheckContext, response: Response, ca
         told = [str(response.json().get("type"))]
         without_reason = [text for text in told if text != "/problems/bad-signature"]
     elif response.status_code == 422:
-        told = [error["detail"] for error in response.json()["errors"]]
-        without_reason = [text for text in told if not OF_A_RULE.fullmatch(text)]
+        without_reason = [
+            error["detail"]
+            for error in response.json()["errors"]
+            if not OF_A_RULE.fullmatch(error["detail"])
+            and not _is_whole_with_a_point(case.body, error["pointer"])
+        ]
     else:
         return
     if without_reason:

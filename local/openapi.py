@@ -38,9 +38,9 @@ _HEADER: Document = {
         "version": "1",
         "description": (
             "Drivers book remote sessions with mechanics. Times are RFC 3339 in UTC, money is in "
-            "cents, ids are ULIDs. Errors are problem documents (RFC 9457), except what the "
-            "gateway itself answers: 401, 403 to an id token, 404 to an unknown route, 413 and 429 "
-            'are `{"message": "..."}`.'
+            "cents, ids are ULIDs, whole numbers have no decimal point. Errors are problem "
+            "documents (RFC 9457), except what the gateway itself answers: 401, 403 to an id "
+            'token, 404 to an unknown route, 413 and 429 are `{"message": "..."}`.'
         ),
     },
     "servers": [{"url": "/"}],
