@@ -9,12 +9,15 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
+from dispatch.core import settings
 from dispatch.core.errors import Refusal
 
-__all__ = ["MetricUnit", "flush_metrics", "logger", "metrics"]
+__all__ = ["MetricUnit", "count_failure", "flush_metrics", "logger", "metrics"]
+
+NAMESPACE = "Dispatch"
 
 
 class _DiscreetFormatter(LambdaPowertoolsFormatter):
@@ -52,10 +55,20 @@ def _named(error: BaseException) -> str:
 
 
 logger = Logger(logger_formatter=_DiscreetFormatter(serialize_stacktrace=False))
-metrics = Metrics(namespace="Dispatch")
+metrics = Metrics(namespace=NAMESPACE)
 
 
 def flush_metrics() -> None:
     """Write what was counted in this invocation, if anything was."""
     if metrics.metric_set:
         metrics.flush_metrics()
+
+
+def count_failure() -> None:
+    """Count a 5xx answer, or a message that could not be handled, against this version.
+
+    Lambda counts neither as an error; the alarm that watches a version's deployment does.
+    """
+    with single_metric("Failures", MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
+        metric.add_dimension("service", logger.service)
+        metric.add_dimension("version", settings.function_version())
