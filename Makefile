@@ -16,7 +16,7 @@ export PYTHONPATH := layers/domain:.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long test-engines e2e-deploy lint types format demo run bench bench-starts cost load build build-sizes deploy redrive republish restore backfill openapi lock clean
+.PHONY: help setup test test-long test-engines e2e-deploy lint types format demo run bench bench-starts cost load attack scan build build-sizes deploy redrive republish restore backfill openapi lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ endef
 	$(call virtualenv,.venv-ministack,$<)
 .venv-load/.ready: requirements-load.txt
 	$(call virtualenv,.venv-load,$<)
+.venv-attack/.ready: requirements-attack.txt
+	$(call virtualenv,.venv-attack,$<)
+.venv-scan/.ready: requirements-scan.txt
+	$(call virtualenv,.venv-scan,$<)
 .venv-deployed/.ready: requirements-deployed.txt
 	$(call virtualenv,.venv-deployed,$<)
 .venv-sam/.ready: requirements-sam.txt
@@ -109,6 +113,13 @@ cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/
 load: setup .venv-load/.ready ## A morning of drivers and mechanics on the local stack: make load ARGS="--drivers 40 --seconds 300"
 	@$(BIN)/python -m bench.load $(ARGS)
 
+attack: setup .venv-attack/.ready ## Whatever the API document allows and forbids, sent to the local stack: make attack ARGS="--seed 1"
+	$(PYTEST) -n 2 -q -m "long or not long" tests/integration/test_attacks.py tests/integration/test_logs.py
+	@$(BIN)/python -m bench.attack $(ARGS)
+
+scan: .venv-scan/.ready ## Known weaknesses: of the template, of what is deployed, of all pinned packages
+	@.venv-scan/bin/python tools/scan.py
+
 build: .venv-sam/.ready ## Validate the template and build what gets deployed (needs Python 3.13)
 	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
 	echo "Building with $$python313/python3.13 for $(ARCHITECTURE)"; \
@@ -146,10 +157,12 @@ lock: .venv/.ready ## Pin the newest versions of everything in the requirements*
 	$(LOCK) --upgrade --python-version 3.13 layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-ministack.in -o requirements-ministack.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-load.in -o requirements-load.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-attack.in -o requirements-attack.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-scan.in -o requirements-scan.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-deployed.in -o requirements-deployed.txt
 	$(LOCK) --upgrade --python-version 3.13 requirements-emulator.in -o requirements-emulator.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-sam.in -o requirements-sam.txt
 
 clean: ## Remove everything that was made here, virtualenvs too
-	rm -rf .venv .venv-ministack .venv-deployed .venv-load .venv-sam .venv-emulator .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-ministack .venv-deployed .venv-load .venv-attack .venv-scan .venv-sam .venv-emulator .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -r {} +

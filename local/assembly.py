@@ -39,7 +39,7 @@ class _AnyPath(PathConvertor):
 
 register_url_convertor("any", _AnyPath())
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 
 
 @dataclass(frozen=True, slots=True)

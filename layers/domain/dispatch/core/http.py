@@ -5,6 +5,7 @@ Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are deci
 
 import hashlib
 import json
+import logging
 import warnings
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class _Route(APIRoute):
         self, path: str, endpoint: Callable[..., Any], *, responses: Any = None, **options: Any
     ) -> None:
         own = responses or {}
-        common = answers(403, 422, 503)
+        common = answers(403, 409, 422, 503)
         super().__init__(path, endpoint, responses=common | own, **options)
         for status in common.keys() - own.keys() - set(self._refusals()):
             del self.responses[status], self.response_fields[status]
@@ -78,6 +79,10 @@ class _Route(APIRoute):
         parts = list(_with_all_below(self.dependant))
         if any(isinstance(part.call, _MemberOf) for part in parts):
             yield 403
+        if any(
+            header.alias == "Idempotency-Key" for part in parts for header in part.header_params
+        ):
+            yield 409
         if any(
             part.path_params or part.query_params or part.header_params or part.body_params
             for part in parts
@@ -186,6 +191,10 @@ def with_etag(*refusals: int) -> dict[str, Any]:
         "responses": told | answers(*refusals),
         "openapi_extra": {"parameters": [_IF_NONE_MATCH]},
     }
+
+
+# Mangum would log what was raised once more, with what it says; ``_failed`` knows what may be said.
+logging.getLogger("mangum").setLevel(logging.CRITICAL)
 
 
 def lambda_handler(
