@@ -16,7 +16,7 @@ export PYTHONPATH := layers/domain:.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long test-engines lint types format demo run bench bench-starts cost load build build-sizes deploy openapi lock clean
+.PHONY: help setup test test-long test-engines e2e-deploy lint types format demo run bench bench-starts cost load attack scan build build-sizes deploy redrive republish restore backfill openapi lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,24 +39,48 @@ endef
 	$(call virtualenv,.venv-ministack,$<)
 .venv-load/.ready: requirements-load.txt
 	$(call virtualenv,.venv-load,$<)
+.venv-attack/.ready: requirements-attack.txt
+	$(call virtualenv,.venv-attack,$<)
+.venv-scan/.ready: requirements-scan.txt
+	$(call virtualenv,.venv-scan,$<)
+.venv-deployed/.ready: requirements-deployed.txt
+	$(call virtualenv,.venv-deployed,$<)
 .venv-sam/.ready: requirements-sam.txt
 	$(call virtualenv,.venv-sam,$<)
 
+# Loaded by Python 3.13, whatever Python the virtualenvs are of.
+.venv-emulator/.ready: requirements-emulator.txt .venv/.ready
+	$(BIN)/python -m pip install --disable-pip-version-check --upgrade --target .venv-emulator --python-version 3.13 --only-binary :all: --require-hashes --no-deps -r $<
+	@touch $@
+
+# What functions were granted, and what of it they used, in all the tests of a run.
+GRANTS := $(CURDIR)/.local/grants
+
 # The type checker, minutes of one core in a fresh clone, works beside the tests; what it found is said behind theirs.
 test: setup lint ## Lint, types, import contracts, and all tests but the long ones
-	@mkdir -p .local; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
+	@mkdir -p .local; rm -f "$(GRANTS)"; $(BIN)/mypy >.local/types.log 2>&1 & types=$$!; \
 	trap 'kill $$types 2>/dev/null' INT TERM; \
 	echo "$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template"; \
-	$(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template; tests=$$?; \
+	GRANTS="$(GRANTS)" $(PYTEST) -n 2 --dist worksteal tests/unit tests/integration tests/template; tests=$$?; \
 	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat .local/types.log; \
 	test $$tests = 0 && test $$types = 0
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
+	GRANTS="$(GRANTS)" $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
+	$(BIN)/python -m local.grants "$(GRANTS)"
 
 test-long: setup ## The tests that go through every case, or repeat until chance is ruled out
 	$(PYTEST) -m long tests
 
 test-engines: setup ## The integration tests again, their table kept by moto and by ministack; write bench/RESULTS.md
 	@$(BIN)/python -m bench.engines $(ARGS)
+
+# Functions that were built run on Linux, and on the processor they were built for.
+HOST := $(subst aarch64,arm64,$(shell uname -m))
+e2e-deploy: .venv/.ready .venv-deployed/.ready ## Deploy what `build` builds to ministack by CloudFormation; run stories there
+	@test "$$(uname -s)" = Linux || { echo "What is built runs on Linux, as Lambda does: run this on Linux, or in a container of it."; exit 1; }
+	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
+	why=$$($(BIN)/python -m tests.deployed.fits) || { \
+		echo "$${why:-It cannot be told what is built}: building."; $(MAKE) build ARCHITECTURE=$(HOST) || exit 1; }; \
+	FUNCTIONS_PYTHON=$$python313/python3.13 $(PYTEST) -p no:randomly -m deployed -v --tb=short tests/deployed
 
 lint: .venv/.ready ## Style, and who may import whom
 	$(BIN)/ruff check .
@@ -76,11 +100,11 @@ demo: setup ## A driver in Toronto gets a mechanic: the whole story, told in the
 run: setup ## The whole backend on this machine: make run PORT=3000
 	@PORT=$(PORT) $(BIN)/python -m local
 
-bench: setup ## Measure ranking, slots and loading; write bench/RESULTS.md
+bench: setup ## Measure ranking, slots, routes, matches beside Node; write bench/RESULTS.md (10 minutes)
 	$(BIN)/python -m bench
 
-bench-starts: setup ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
-	@$(BIN)/python -m bench.starts
+bench-starts: setup .venv-sam/.ready .venv-emulator/.ready ## Measure how built functions start (first: make build ARCHITECTURE=x86_64, or arm64: this machine's)
+	@$(BIN)/python -m bench.starts $(FUNCTIONS)
 
 cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/RESULTS.md
 	@$(BIN)/python -m bench.cost
@@ -88,13 +112,20 @@ cost: setup ## Play the demo's bookings, count what AWS would bill; write bench/
 load: setup .venv-load/.ready ## A morning of drivers and mechanics on the local stack: make load ARGS="--drivers 40 --seconds 300"
 	@$(BIN)/python -m bench.load $(ARGS)
 
+attack: setup .venv-attack/.ready ## Whatever the API document allows and forbids, sent to the local stack: make attack ARGS="--seed 1"
+	$(PYTEST) -n 2 -q -m "long or not long" tests/integration/test_attacks.py tests/integration/test_logs.py
+	@$(BIN)/python -m bench.attack $(ARGS)
+
+scan: .venv-scan/.ready ## Known weaknesses: of the template, of what is deployed, of all pinned packages
+	@.venv-scan/bin/python tools/scan.py
+
 build: .venv-sam/.ready ## Validate the template and build what gets deployed (needs Python 3.13)
 	@python313=$$(PYTHON313=$(PYTHON313) sh tools/python313.sh) || exit 1; \
 	echo "Building with $$python313/python3.13 for $(ARCHITECTURE)"; \
 	PATH="$$python313:$$PATH"; unset PYTHONPATH; set -ex; \
 	$(SAM) validate --lint --template template.yaml; \
 	$(SAM) build --template template.yaml --parameter-overrides Architecture=$(ARCHITECTURE); \
-	PYTHONHASHSEED=0 python3.13 tools/finish_build.py .aws-sam/build $(RECORD)
+	PYTHONHASHSEED=0 python3.13 -m tools.finish_build .aws-sam/build $(RECORD)
 
 build-sizes: ## As `build`; what it built is what later builds are measured by
 	@$(MAKE) build RECORD=--record
@@ -103,6 +134,18 @@ deploy: build ## Deploy what `build` built: make deploy ENV=staging
 	@test $(ARCHITECTURE) = arm64 || grep -q "Architecture=$(ARCHITECTURE)" samconfig.toml || { \
 		echo "Built for $(ARCHITECTURE), but samconfig.toml deploys for arm64: add Architecture=$(ARCHITECTURE) there."; exit 1; }
 	$(SAM) deploy --config-env $(ENV)
+
+redrive: .venv/.ready ## Dead letters of a stack, shown or put back: make redrive ARGS="--stack dispatch-prod"
+	@$(BIN)/python -m ops.redrive $(ARGS)
+
+republish: .venv/.ready ## Facts that the relay gave up on, or of a stretch of time, published again: ARGS="--help"
+	@$(BIN)/python -m ops.republish $(ARGS)
+
+restore: .venv/.ready ## The table as of a point in time, as another table, checked: ARGS="--help"
+	@$(BIN)/python -m ops.restore $(ARGS)
+
+backfill: .venv/.ready ## Bring all items into a new shape: ARGS="--help"
+	@$(BIN)/python -m ops.backfill $(ARGS)
 
 openapi: .venv/.ready ## Write docs/openapi.json anew from the functions
 	$(BIN)/python -m local.openapi
@@ -113,8 +156,12 @@ lock: .venv/.ready ## Pin the newest versions of everything in the requirements*
 	$(LOCK) --upgrade --python-version 3.13 layers/dependencies/requirements.in -c requirements-dev.txt -o layers/dependencies/requirements.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-ministack.in -o requirements-ministack.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-load.in -o requirements-load.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-attack.in -o requirements-attack.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-scan.in -o requirements-scan.txt
+	$(LOCK) --upgrade --python-version 3.11 requirements-deployed.in -o requirements-deployed.txt
+	$(LOCK) --upgrade --python-version 3.13 requirements-emulator.in -o requirements-emulator.txt
 	$(LOCK) --upgrade --python-version 3.11 requirements-sam.in -o requirements-sam.txt
 
 clean: ## Remove everything that was made here, virtualenvs too
-	rm -rf .venv .venv-ministack .venv-load .venv-sam .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-ministack .venv-deployed .venv-load .venv-attack .venv-scan .venv-sam .venv-emulator .aws-sam .local .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -r {} +

@@ -28,9 +28,10 @@ MONTHS = (1_000, 100_000, 10_000_000)
 
 REMARK = """\
 The month is of the mean of the two. Seconds are those of this machine, with the emulators' share in
-them. CloudWatch has the template's alarms and the metrics that were seen; in a small month they are
-nearly all there is. Not counted: what is kept (table, logs, backups), traffic, what Lambda polls in
-vain, how often frontends ask (the demo asks 13 times a booking)."""
+them. CloudWatch has the template's alarms, those of gradual deployments too, its dashboard and the
+metrics that were seen; in a small month they are nearly all there is. Not counted: what is kept
+(table, logs, backups), traffic, what Lambda polls in vain, how often frontends ask (the demo asks
+13 times a booking)."""
 
 _BILLED = {
     ("sns", "Push"): "mobile_push",
@@ -163,9 +164,10 @@ def metrics_in(log: str) -> int:
 
 def by_service(prices: Mapping[str, Any], measured: Measured, bookings: int) -> dict[str, float]:
     """Dollars per 1,000 bookings by service, in a month of so many."""
-    alarms = TEMPLATE.read_text().count("Type: AWS::CloudWatch::Alarm")
+    # An alarm on several metrics is billed for each of them.
+    alarms = TEMPLATE.read_text().count("MetricName: ")
     month = {name: amount * bookings for name, amount in measured.mean.items()}
-    month |= {"alarm": alarms, "metric": measured.metrics}
+    month |= {"alarm": alarms, "dashboard": 1, "metric": measured.metrics}
     cost: dict[str, float] = {}
     for name, amount in month.items():
         item = prices["items"][name]

@@ -1,6 +1,7 @@
 """Puts the stack together: engines, resources, functions, pumps, gateway."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import Route
 
-from local import deployment, engines, openapi, processes, template, workers
+from local import deployment, engines, openapi, processes, roles, template, workers
 from local.authorizer import Authorizer, Keys
 from local.clock import VirtualClock
 from local.control import Control
@@ -38,7 +39,7 @@ class _AnyPath(PathConvertor):
 
 register_url_convertor("any", _AnyPath())
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,15 @@ async def assembled(
         )
         await asyncio.to_thread(resources.make_all)
         plan = deployment.read(resources.of_type, template_file.parent)
+        allowed = roles.of_functions(translated, resources.evaluator)
+        roles.check_what_lambda_does(plan, allowed, roles.Record(os.environ.get("GRANTS", "")))
         await zygote.ready()
 
         bell = Bell()
         functions = {
-            name: workers.function(function, running_engines.environment, clock, zygote, log)
+            name: workers.function(
+                function, running_engines.environment, clock, zygote, log, allowed[name]
+            )
             for name, function in plan.functions.items()
         }
         moto = MotoEngine(running_engines.moto_url)

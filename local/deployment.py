@@ -33,6 +33,8 @@ class Function:
     memory_mb: int
     max_instances: int | None
     """Reserved concurrency, if any."""
+    log_group: str | None = None
+    """Its ARN; None where Lambda makes one itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,13 @@ def _function(name: str, properties: Properties, root: Path) -> Function:
         timeout_s=float(properties.get("Timeout", 3)),
         memory_mb=int(properties.get("MemorySize", 128)),
         max_instances=properties.get("ReservedConcurrentExecutions"),
+        log_group=_log_group(properties),
     )
+
+
+def _log_group(properties: Properties) -> str | None:
+    name = properties.get("LoggingConfig", {}).get("LogGroup")
+    return None if name is None else arn("logs", name)
 
 
 def api(of_type: OfType) -> Api:

@@ -103,7 +103,7 @@ def starting(
         moto = processes.start(
             [sys.executable, "-m", "local.moto_engine", str(clock.path)],
             cwd=processes.ROOT,
-            env=_environment(folder),
+            env=scratch_environment(folder),
             stdout=subprocess.PIPE,
             stderr=log,
         )
@@ -121,13 +121,14 @@ def start_ministack(folder: Path, log: IO[Any]) -> "subprocess.Popen[bytes]":
     return processes.start(
         [str(MINISTACK), "-m", "local.ministack_engine"],
         cwd=processes.ROOT,
-        env=_environment(folder) | account,
+        env=scratch_environment(folder) | account,
         stdout=subprocess.PIPE,
         stderr=log,
     )
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def scratch_environment(folder: Path) -> dict[str, str]:
+    """What a child needs to run, with nothing of the user's: its home and scratch are there."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),

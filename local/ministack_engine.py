@@ -9,7 +9,7 @@ import json
 from collections.abc import Coroutine
 from typing import Any
 
-from local import processes
+from local import ministack_ranges, processes
 from local.plain_http import Answer, Request, listener, serve
 
 
@@ -17,6 +17,8 @@ def main() -> None:
     """Serve until standard input closes."""
     processes.stop_with_parent()
     from ministack.services import dynamodb, dynamodb_streams
+
+    ministack_ranges.take(dynamodb)
 
     services = {
         "DynamoDB_20120810": dynamodb.handle_request,

@@ -38,9 +38,9 @@ _HEADER: Document = {
         "version": "1",
         "description": (
             "Drivers book remote sessions with mechanics. Times are RFC 3339 in UTC, money is in "
-            "cents, ids are ULIDs. Errors are problem documents (RFC 9457), except what the "
-            'gateway itself answers: 401, 404 to an unknown route, 413 and 429 are `{"message": '
-            '"..."}`.'
+            "cents, ids are ULIDs, whole numbers have no decimal point. Errors are problem "
+            "documents (RFC 9457), except what the gateway itself answers: 401, 403 to an id "
+            'token, 404 to an unknown route, 413 and 429 are `{"message": "..."}`.'
         ),
     },
     "servers": [{"url": "/"}],
@@ -148,6 +148,9 @@ def _as_served(operation: Document, route: Route) -> Document:
     responses["429"] = _gateway_answer("Too many requests", "Too Many Requests")
     if route.authorizer:
         responses["401"] = _gateway_answer("No valid access token", "Unauthorized")
+    if route.scopes:
+        refused = _gateway_answer("A token that is no access token", "Forbidden")
+        responses["403"] = _either(responses.get("403"), refused)
     responses["default"] = _as_problem({"description": "Any other error"})
     operation = dict(operation)
     if "parameters" in operation:
@@ -177,6 +180,13 @@ def _gateway_answer(description: str, message: str) -> Document:
     schema = {"$ref": "#/components/schemas/GatewayMessage"}
     content = {_JSON: {"schema": schema, "example": {"message": message}}}
     return {"description": description, "content": content}
+
+
+def _either(ours: Document | None, gateways: Document) -> Document:
+    """One answer of both: which of them it is shows in its type of content."""
+    if ours is None:
+        return gateways
+    return {**ours, "content": {**ours["content"], **gateways["content"]}}
 
 
 class _AnyAttribute(dict[str, str]):

@@ -291,6 +291,14 @@ def _table(properties: Properties, logical_id: str, clients: Clients) -> Made:
     return Made(name, attributes)
 
 
+@_makes("AWS::SSM::Parameter", "Description", "Tags", "Tier")
+def _parameter(properties: Properties, logical_id: str, clients: Clients) -> Made:
+    name = _physical_name(properties, "Name", logical_id)
+    value, type_ = properties.pop("Value"), properties.pop("Type")
+    clients.ssm.put_parameter(Name=name, Value=value, Type=type_)
+    return Made(name, {"Value": value, "Type": type_})
+
+
 @_makes("AWS::SNS::Topic", "KmsMasterKeyId", "DisplayName", "Tags", "TracingConfig")
 def _topic(properties: Properties, logical_id: str, clients: Clients) -> Made:
     name = _physical_name(properties, "TopicName", logical_id)

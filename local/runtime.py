@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from local.clock import VirtualClock
 from local.meter import Meter
+from local.roles import Guard, Record, Watch, from_json
 
 LENGTH = struct.Struct("!I")
 """What goes before each message on a worker's socket."""
@@ -34,7 +35,9 @@ class Spec:
     """Everything a worker needs to become an instance of a function.
 
     ``code`` and ``layers`` are folders, ``environment`` is the whole of it, ``clock`` is the file
-    of the stack's clock, ``meter`` that of what is counted, empty where nothing is.
+    of the stack's clock, ``meter`` that of what is counted, empty where nothing is. ``role``
+    is what the function may do (``roles.to_json``), None for anything; what of it was used goes to
+    the file ``grants``.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Spec:
     memory_mb: int
     clock: str
     meter: str = ""
+    role: list[Any] | None = None
+    grants: str = ""
 
     def to_json(self) -> str:
         """For the way to the zygote."""
@@ -113,6 +118,9 @@ def become(spec: Spec) -> Handler:
     for name in [name for name in sys.modules if name.partition(".")[0] == "local"]:
         del sys.modules[name]
     _run_on(VirtualClock(Path(spec.clock)))
+    if spec.role is not None:
+        guard = Guard(spec.name, from_json(spec.role), Record(spec.grants))
+        Watch(lambda: guard).begin()
     module_name, _, attribute = spec.handler.rpartition(".")
     module = importlib.import_module(module_name)
     handler: Handler = getattr(module, attribute)

@@ -20,6 +20,7 @@ from local import deployment, processes
 from local.clock import VirtualClock
 from local.errors import LocalStackError
 from local.log import Log
+from local.roles import Role, to_json
 from local.runtime import LENGTH, Spec, framed
 from local.template import REGION
 
@@ -233,8 +234,12 @@ def function(
     clock: VirtualClock,
     zygote: Zygote,
     log: Log,
+    role: Role | None = None,
 ) -> Function:
-    """The function as the template describes it, its AWS clients pointed at the engines."""
+    """The function as the template describes it, its AWS clients pointed at the engines.
+
+    It does what its role allows; without one, anything.
+    """
     spec = Spec(
         name=plan.name,
         arn=plan.arn,
@@ -245,6 +250,8 @@ def function(
         memory_mb=plan.memory_mb,
         clock=str(clock.path),
         meter=os.environ.get("METER", ""),
+        role=None if role is None else to_json(role),
+        grants=os.environ.get("GRANTS", ""),
     )
     limit = min(plan.max_instances or MAX_INSTANCES, MAX_INSTANCES)
     return Function(spec, plan.timeout_s, limit, zygote, log)

@@ -27,6 +27,7 @@ from tests.fast.table import FastTable
 from tests.fast.world import TABLE as FAST_TABLE
 from tests.fast.world import FastWorld, running
 from tests.instances import forget_everything
+from tests.roles import GuardedTable
 from tests.template_file import table
 from tests.world import ACCOUNT, MAIL_SENDER, REGION, World
 
@@ -153,7 +154,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
         keeper = request.config.getoption("table")
         name = environment["TABLE_NAME"]
         if keeper == "fast":
-            fast_table = FastTable(name, table())
+            fast_table: Any = GuardedTable(FastTable(name, table()))
             monkeypatch.setattr(clients, "dynamodb", lambda: fast_table)
         elif keeper == "ministack":
             engine = request.getfixturevalue("ministack")
@@ -192,7 +193,7 @@ def _make_the_rest(environment: Mapping[str, str]) -> dict[str, str]:
         ("APNS_APPLICATION_ARN", "APNS"),
         ("APNS_SANDBOX_APPLICATION_ARN", "APNS_SANDBOX"),
     ):
-        made[variable] = sns.create_platform_application(platform, platform, {}).arn
+        made[variable] = sns.create_platform_application("dispatch-dev", platform, {}).arn
     return made
 
 

@@ -56,7 +56,7 @@ def a_life(world: FastWorld) -> None:
         location=_HOME,
         locale="fr-CA",
     )
-    customers.replace_profile(profile)
+    customers.replace_profile(profile, world.now)
     for device in ("phone", "tablet"):
         token = f"{SECRET}-{device}"
         notifications.register_device(CUSTOMER, device, Platform.FCM, token, world.now)

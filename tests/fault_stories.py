@@ -37,7 +37,6 @@ from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Review, Session, Status, TakenBack
 from dispatch.shifts import service as shifts
-from dispatch.timers.sweeper import sweep
 from dispatch.uploads import rules as upload_rules
 from dispatch.uploads import service as uploads
 from dispatch.uploads import store as upload_items
@@ -48,6 +47,7 @@ from tests.builders import BOOKED_FROM, a_booking_fact
 from tests.calendar_builders import an_availability, take_slot
 from tests.erasing import a_life, check_forgotten
 from tests.fast.world import FEEDBACK, FastWorld
+from tests.sweeper import sweep
 from tests.upload_builders import JPEG, TEXT
 from tests.world import DOWNTOWN, an_intake
 
@@ -1853,7 +1853,7 @@ def a_customer_writes_their_profile(world: FastWorld) -> Plot:
     given = Customer(id="customer", name="Jo Driver", location=DOWNTOWN)
 
     def then() -> None:
-        world.call(lambda _once: customers.replace_profile(given))
+        world.call(lambda _once: customers.replace_profile(given, world.now))
 
     def end() -> None:
         assert customers.profile_of("customer") == given

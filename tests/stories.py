@@ -15,8 +15,8 @@ from dispatch.sessions.model import Session
 from dispatch.shifts import service as shifts
 from dispatch.shifts.model import Shift
 from dispatch.timers.rules import LOOK_AGAIN_AFTER
-from dispatch.timers.sweeper import sweep
 from tests.invariants import check, picture
+from tests.sweeper import sweep
 from tests.world import World
 
 # Under which rules

@@ -35,6 +35,7 @@ from dispatch.timers.model import FOR_MATCHING, Ring
 from dispatch.timers.reactions import react
 from dispatch.waitlist import service as waitlist
 from tests.clock import Clock
+from tests.roles import acting, consumer_of
 from tests.template_file import subscriptions
 
 ACCOUNT = "123456789012"
@@ -110,7 +111,8 @@ class World:
         self._heard_until = max(self._heard_until, self.now)
         for subscription, types in subscriptions().items():
             if fact["type"] in types:
-                self._consumers[subscription](fact, self.now)
+                with acting(consumer_of(subscription)):
+                    self._consumers[subscription](fact, self.now)
 
     def drain(self) -> None:
         """Hand over all that is new, until nothing new comes of it."""
@@ -146,8 +148,10 @@ class World:
         return [ring for fact in self.facts() for ring in timer_rules.rings_for(fact)]
 
     def hear(self, ring: Ring) -> None:
-        hear = react if ring.kind in FOR_MATCHING else timers.handle
-        hear(timer_rules.message(ring), self.now)
+        matching = ring.kind in FOR_MATCHING
+        hear, function = (react, "matching") if matching else (timers.handle, "timers")
+        with acting(f"{function}/consumer"):
+            hear(timer_rules.message(ring), self.now)
 
     def pass_time(self, **by: float) -> None:
         """Move the clock on; timers ring on the way."""
@@ -216,7 +220,8 @@ class World:
         """Let time pass for each notice that is to be tried again, and try it."""
         for retry, delay_s in self.retries():
             self.clock.advance(seconds=delay_s)
-            notifications.handle(retry, self.now)
+            with acting("notifications/consumer"):
+                notifications.handle(retry, self.now)
         self.drain()
 
     def schedules(self) -> list[str]:

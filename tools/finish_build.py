@@ -1,13 +1,13 @@
 """The last step of `make build`: make what was built small and quick to start, and check it.
 
-    python3.13 tools/finish_build.py .aws-sam/build [--record]
+    python3.13 -m tools.finish_build .aws-sam/build [--record]
 
-1. Leaves out what no function uses: tests, data of services without a client, names of places and
-   carriers for telephone numbers, translations of country names.
-2. Compiles every module. Lambda's file system is read-only: without valid bytecode every cold
+1. Leaves out what no function uses (``tools/pruning.py``).
+2. Compiles the methods of dataclasses (``tools/dataclass_code.py``).
+3. Compiles every module. Lambda's file system is read-only: without valid bytecode every cold
    start compiles everything again. Valid whatever happens to timestamps (`unchecked-hash`), the
    same bytes wherever it was built (no paths in it, and the Makefile fixes the hash seed).
-3. Fails, saying what to do, where a module has no valid bytecode, an event function would import
+4. Fails, saying what to do, where a module has no valid bytecode, an event function would import
    the web framework, a function with its layers is larger than Lambda unpacks, or an artifact has
    grown by more than 10 % (and 4 KB) over `tools/artifact_sizes.json`, which `--record` writes.
 
@@ -27,6 +27,9 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from types import CodeType
 
+from tools import pruning
+
+ROOT = Path(__file__).parents[1]
 SIZES = Path(__file__).with_name("artifact_sizes.json")
 GROWTH = 1.10
 SLACK = 4_096
@@ -34,15 +37,6 @@ SLACK = 4_096
 LIMIT = 250 * 1024 * 1024
 """Bytes that a function and its layers may have, unpacked: Lambda's quota."""
 
-UNUSED = (
-    "*/tests",
-    "boto3/examples",
-    "phonenumbers/carrierdata",
-    "phonenumbers/geodata",
-    "pycountry/locales",
-)
-STILL_WORKS = "import boto3, phonenumbers.timezone, pycountry; boto3.session.Session()"
-"""What was cut into is loaded once: pure Python, whatever machine it was built for."""
 WEB = {"fastapi", "mangum", "starlette", "pydantic"}
 UNCHECKED_HASH = 0b01
 """The flags of bytecode that is taken without a look at its source (PEP 552)."""
@@ -50,9 +44,11 @@ UNCHECKED_HASH = 0b01
 
 def main(build: Path, record: bool) -> int:
     dependencies = build / "DependenciesLayer" / "python"
-    prune(dependencies, services(build / "DomainLayer" / "python" / "dispatch" / "core" / "aws.py"))
+    domain = build / "DomainLayer" / "python"
+    pruning.prune(dependencies, services(domain / "dispatch" / "core" / "aws.py"))
     for cache in list(build.rglob("__pycache__")):
         shutil.rmtree(cache)
+    compile_dataclasses(domain, dependencies)
     # -s: no build path in tracebacks, and none in the bytes.
     compileall.compile_dir(
         build,
@@ -91,13 +87,10 @@ def services(module: Path) -> set[str]:
     }
 
 
-def prune(packages: Path, kept_services: set[str]) -> None:
-    for pattern in UNUSED:
-        for folder in packages.glob(pattern):
-            shutil.rmtree(folder)
-    for folder in (packages / "botocore" / "data").iterdir():
-        if folder.is_dir() and folder.name not in kept_services:
-            shutil.rmtree(folder)
+def compile_dataclasses(domain: Path, dependencies: Path) -> None:
+    """In a process of its own: modules are loaded that must not stay."""
+    program = [sys.executable, "-s", "-B", "-m", "tools.dataclass_code"]
+    subprocess.run([*program, str(domain), str(dependencies)], cwd=ROOT, check=True)
 
 
 def size(folder: Path) -> int:
@@ -130,12 +123,13 @@ def path_in(compiled: bytes) -> str:
 
 def import_faults(packages: Path) -> Iterator[str]:
     """Whether too much was left out."""
-    program = f"import sys; sys.path.insert(0, {str(packages)!r}); {STILL_WORKS}"
+    program = f"import sys; sys.path.insert(0, {str(packages)!r}); {pruning.STILL_WORKS}"
     ran = subprocess.run(
         [sys.executable, "-I", "-B", "-c", program], capture_output=True, text=True, check=False
     )
     if ran.returncode:
-        yield f"packages no longer load: {ran.stderr.strip().splitlines()[-1]}; see UNUSED"
+        told = ran.stderr.strip().splitlines()[-1]
+        yield f"packages no longer load: {told}; see tools/pruning.py"
 
 
 def web_faults(build: Path) -> Iterator[str]:

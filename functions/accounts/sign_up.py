@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from dispatch.accounts.service import welcome
-from dispatch.core.logging import logger
+from dispatch.core.invocations import handler_of
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    logger.append_keys(request_id=context.aws_request_id)
+def confirmed(event: dict[str, Any], _context: object) -> dict[str, Any]:
     welcome(event)
     return event
+
+
+handler = handler_of(confirmed)

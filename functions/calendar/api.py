@@ -25,7 +25,7 @@ async def availability(who: AnyCaller) -> AvailabilityView:
     return AvailabilityView.of(service.calendar_of(who.id), time.now())
 
 
-@app.put("/mechanic/availability", responses=answers(404, 409))
+@app.put("/mechanic/availability", responses=answers(404, 409, 429))
 async def replace_availability(body: AvailabilityBody, who: AnyCaller) -> AvailabilityView:
     """Replace it as a whole. Time off and what is booked stay as they are."""
     now = time.now()
@@ -33,7 +33,7 @@ async def replace_availability(body: AvailabilityBody, who: AnyCaller) -> Availa
     return AvailabilityView.of(after, now)
 
 
-@app.post("/mechanic/time-off", status_code=201, responses=answers(404, 409))
+@app.post("/mechanic/time-off", status_code=201, responses=answers(404, 409, 429))
 async def take_time_off(
     body: TimeOffBody, who: Mechanic, once: Annotated[Once | None, http.once(201, _view)]
 ) -> TimeOffView:

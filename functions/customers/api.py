@@ -26,10 +26,10 @@ async def profile(who: Customer) -> CustomerProfileView:
     return CustomerProfileView.of(service.profile_of(who.id))
 
 
-@app.put("/customer/profile", responses=answers(409))
+@app.put("/customer/profile", responses=answers(409, 429))
 async def replace_profile(body: CustomerProfileBody, who: Customer) -> CustomerProfileView:
     """Replace it as a whole. What is left out is unknown from now on."""
-    return CustomerProfileView.of(service.replace_profile(body.to_customer(who.id)))
+    return CustomerProfileView.of(service.replace_profile(body.to_customer(who.id), time.now()))
 
 
 @app.delete("/customer/profile", status_code=204, responses=answers(409))
@@ -48,7 +48,7 @@ async def vehicles(who: Customer, limit: Limit = 20, cursor: Cursor = None) -> V
     return VehicleList.of(service.vehicles_of(who.id, limit, cursor))
 
 
-@app.post("/customer/vehicles", status_code=201, responses=answers(409))
+@app.post("/customer/vehicles", status_code=201, responses=answers(409, 429))
 async def add_vehicle(
     body: GarageVehicleBody, who: Customer, once: Annotated[Once | None, http.once(201, _view)]
 ) -> KeptVehicleView:

@@ -43,7 +43,7 @@ async def brands() -> BrandList:
     return BrandList.of_all()
 
 
-@app.post("/intake/start", status_code=201, responses=answers(402, 409))
+@app.post("/intake/start", status_code=201, responses=answers(402, 409, 429))
 async def start(
     body: IntakeBody, who: Customer, once: Annotated[Once | None, http.once(201, _view)]
 ) -> IntakeView:
@@ -52,7 +52,8 @@ async def start(
 
 
 @app.post(
-    "/sessions/{session_id}/reschedule", responses=answers(404, 409, example=examples.SCHEDULED)
+    "/sessions/{session_id}/reschedule",
+    responses=answers(404, 409, 429, example=examples.SCHEDULED),
 )
 async def reschedule(
     session_id: str,

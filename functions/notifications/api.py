@@ -42,7 +42,7 @@ async def seen(
     return _view(service.see(notification_id, who.id, time.now(), once), who)
 
 
-@app.put("/devices/{device_id}")
+@app.put("/devices/{device_id}", responses=answers(409, 429))
 async def register(device_id: DeviceId, body: DeviceBody, who: AnyCaller) -> DeviceView:
     """Send pushes for the caller to this device; whoever had the token before loses it.
 

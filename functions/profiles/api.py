@@ -15,7 +15,7 @@ async def profile(who: AnyCaller) -> ProfileView:
     return ProfileView.of(service.profile_of(who.id), time.now())
 
 
-@app.put("/mechanic/profile", responses=answers(409))
+@app.put("/mechanic/profile", responses=answers(409, 429))
 async def edit_profile(body: ProfileBody, who: AnyCaller) -> ProfileView:
     """Replace it as a whole. The first makes an applicant of the caller, whom an admin may approve.
 

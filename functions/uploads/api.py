@@ -20,7 +20,7 @@ def _view(post: Post, _who: Caller) -> UploadView:
 Keyed = Annotated[Once | None, http.once(201, _view)]
 
 
-@app.post("/customer/uploads", status_code=201, responses=answers(409))
+@app.post("/customer/uploads", status_code=201, responses=answers(409, 429))
 async def upload(body: UploadBody, who: Customer, once: Keyed) -> UploadView:
     """Upload a file to send along with a booking: at most 25 MiB of `image/jpeg`, `image/png`,
     `image/webp`, `image/heic`, `application/pdf` or `video/mp4`."""
@@ -28,7 +28,7 @@ async def upload(body: UploadBody, who: Customer, once: Keyed) -> UploadView:
     return UploadView.of(post)
 
 
-@app.post("/mechanic/profile/photo", status_code=201, responses=answers(404))
+@app.post("/mechanic/profile/photo", status_code=201, responses=answers(404, 429))
 async def upload_photo(body: UploadBody, who: AnyCaller, once: Keyed) -> UploadView:
     """Upload the caller's photo: at most 5 MiB of `image/jpeg`, `image/png` or `image/webp`.
 

@@ -19,7 +19,7 @@ def _view(listed: Listed, _who: Caller) -> WaitlistEntryView:
     return WaitlistEntryView.of(listed)
 
 
-@app.post("/customer/waitlist/join", status_code=201, responses=answers(409))
+@app.post("/customer/waitlist/join", status_code=201, responses=answers(409, 429))
 async def join(
     body: JoinBody, who: Customer, once: Annotated[Once | None, http.once(201, _view)]
 ) -> WaitlistEntryView:

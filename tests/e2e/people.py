@@ -129,6 +129,23 @@ class Person:
         return [fact["type"] for fact in self.timeline(session_id)]
 
 
+def intake(brand: str, **fields: Any) -> Document:
+    """The body of a booking: the free plan, for a specialist of this brand."""
+    return {
+        "plan": "free",
+        "payment_method": "free",
+        "name": "Jo Driver",
+        "email": "jo@driver.example",
+        "phone": "+354 555 0100",
+        "customer_country": "Iceland",
+        "vehicle": {"year": 2019, "make": "Honda", "model": "Civic", "vin": VIN},
+        "concern": "It rattles when I brake",
+        "request_type": "brand_specialist",
+        "requested_brand": brand,
+        **fields,
+    }
+
+
 def ask(person: Person, path: str) -> Document:
     """A form by which they can upload one JPEG."""
     return dict(answer(person.post(path, {"content_type": "image/jpeg"}), 201))
@@ -199,19 +216,7 @@ class Town:
 
     def intake(self, **fields: Any) -> Document:
         """The body of a booking: the free plan, for the town's brand."""
-        return {
-            "plan": "free",
-            "payment_method": "free",
-            "name": "Jo Driver",
-            "email": "jo@driver.example",
-            "phone": "+354 555 0100",
-            "customer_country": "Iceland",
-            "vehicle": {"year": 2019, "make": "Honda", "model": "Civic", "vin": VIN},
-            "concern": "It rattles when I brake",
-            "request_type": "brand_specialist",
-            "requested_brand": self.brand,
-            **fields,
-        }
+        return intake(self.brand, **fields)
 
     def book(self, customer: Person, **fields: Any) -> str:
         """A booking that awaits its waiver; its session's id."""

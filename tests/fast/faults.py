@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.fast.services import refusal
+from tests.roles import ask, nobody
 
 
 class Killed(BaseException):
@@ -74,7 +75,8 @@ class Faults:
             return call(**request)
         if self.meanwhile:
             self.armed = False
-            self.meanwhile()
+            with nobody():
+                self.meanwhile()
             return call(**request)
         if not self.fault.fits(name):
             self.at += 1  # the next one, then
@@ -109,7 +111,7 @@ def _conflict(operations: int) -> ClientError:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client whose calls may fail."""
+    """A client whose calls may fail, or be no right of the function that makes them."""
 
     service: str
     real: Any
@@ -118,4 +120,9 @@ class Client:
     def __getattr__(self, operation: str) -> Any:
         call = getattr(self.real, operation)
         name = f"{self.service}.{operation}"
-        return lambda **request: self.faults.meet(name, call, request)
+
+        def asking(**request: Any) -> Any:
+            ask(self.service, operation, request)
+            return self.faults.meet(name, call, request)
+
+        return asking

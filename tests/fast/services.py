@@ -149,8 +149,9 @@ class FastTopic:
     def create_platform_endpoint(self, **request: Any) -> dict[str, Any]:
         application, token = request["PlatformApplicationArn"], request["Token"]
         owner = request["CustomUserData"]
+        endpoints = application.replace(":app/", ":endpoint/")
         for arn, attributes in self.endpoints.items():
-            if arn.startswith(f"{application}/") and attributes["Token"] == token:
+            if arn.startswith(f"{endpoints}/") and attributes["Token"] == token:
                 if attributes["CustomUserData"] == owner:
                     return {"EndpointArn": arn}
                 raise refusal(
@@ -159,7 +160,7 @@ class FastTopic:
                     f"Invalid parameter: Token Reason: Endpoint {arn} already exists with the "
                     "same Token, but different attributes.",
                 )
-        arn = f"{application}/{token}"
+        arn = f"{endpoints}/{token}"
         self.endpoints[arn] = {"Token": token, "CustomUserData": owner, "Enabled": "true"}
         return {"EndpointArn": arn}
 

@@ -99,7 +99,7 @@ def _item_as_text(row: Row) -> str:
     return f"item {json.dumps(shown, sort_keys=True, default=str)}"
 
 
-_OF_REQUESTS = frozenset({"idempotency_key", "device_registrations"})
+_OF_REQUESTS = frozenset({"idempotency_key", "device_registrations", "quota"})
 """Of these there is one more, or they count one more, where a request is made again."""
 
 

@@ -29,6 +29,7 @@ from dispatch.payments import stripe_api
 from dispatch.sessions import paying
 from dispatch.uploads import service as uploads
 from local.stripe import StandIn, signed
+from local.template import arn
 from tests.clock import Clock
 from tests.fast import stripe
 from tests.fast.engine_table import EngineTable
@@ -46,6 +47,7 @@ from tests.fast.services import (
 )
 from tests.fast.table import FastTable
 from tests.instances import forget_everything
+from tests.roles import acting, consumer_of
 from tests.template_file import subscriptions, table
 from tests.world import Fact, World
 
@@ -54,6 +56,7 @@ UPLOADED = "Uploaded"
 """The queue in which the bucket tells what was uploaded."""
 FEEDBACK = "Feedback"
 """The queue in which SNS and SES tell what became of pushes and mails."""
+_CONSUMERS = {UPLOADED: "uploads/consumer", FEEDBACK: "notifications/feedback"}
 MAX_RECEIVES = 5
 """A message that was not taken so often is a dead letter."""
 
@@ -76,9 +79,9 @@ ENVIRONMENT = {
     "REFUNDS_QUEUE_URL": "RefundsSubscription",
     "MAIL_SENDER": "",  # nobody, until a story begins to send mails
     "MAIL_CONFIGURATION_SET": "dispatch-test",
-    "FCM_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/GCM/x",
-    "APNS_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS/x",
-    "APNS_SANDBOX_APPLICATION_ARN": "arn:aws:sns:here:123456789012:app/APNS_SANDBOX/x",
+    "FCM_APPLICATION_ARN": arn("sns", "app/GCM/dispatch-dev"),
+    "APNS_APPLICATION_ARN": arn("sns", "app/APNS/dispatch-dev"),
+    "APNS_SANDBOX_APPLICATION_ARN": arn("sns", "app/APNS_SANDBOX/dispatch-dev"),
     **stripe.ENVIRONMENT,
 }
 """What the functions are told of this AWS."""
@@ -232,7 +235,7 @@ class FastWorld(World):
         recorded = self._recorded()
         if self._relayed == len(recorded):
             return False
-        with self._outlived():
+        with self._outlived(), acting("relay/consumer"):
             relay.publish(recorded[self._relayed])
             self._relayed += 1
         return True
@@ -258,7 +261,8 @@ class FastWorld(World):
         """Hand a message to its consumer. If that fails it comes again, after the others."""
         self.queues.messages.remove(message)
         message.receives += 1
-        with self._outlived():
+        function = _CONSUMERS.get(message.queue) or consumer_of(message.queue)
+        with self._outlived(), acting(function):
             self._consumers[message.queue](json.loads(message.body), self.now)
             return
         message.visible_at = self.now
@@ -308,7 +312,7 @@ class FastWorld(World):
         """The webhook hears of an event; again, if it does not say that it has."""
         for _ in range(MAX_RECEIVES):
             body, signature = signed(event, stripe.WEBHOOK_SECRET, self.now)
-            with self._outlived():
+            with self._outlived(), acting("payments/api"):
                 paying.hear_stripe(body, signature, self.now)
                 self.stripe.note_delivery(event["id"])
                 return

@@ -108,7 +108,7 @@ def test_the_queue_lets_through_what_is_heard() -> None:
 def test_nothing_is_left_of_a_customer(fast_world: FastWorld) -> None:
     a_life(fast_world)
     entities = {place.partition("#")[0] for place in known(fast_world)}
-    assert {"CUSTOMER", "SESSION", "ASSIGNMENT", "USER", "arn:aws:sns:here"} & entities
+    assert {"CUSTOMER", "SESSION", "ASSIGNMENT", "USER", "arn:aws:sns:ca-central-1"} & entities
     assert len(known(fast_world)) > 10
     fast_world.pass_time(minutes=10)
     accounts.erase_customer(CUSTOMER, fast_world.now)
@@ -309,7 +309,7 @@ def test_nothing_is_written_for_who_was_erased(world: World) -> None:
     accounts.erase_customer(CUSTOMER, world.now)
     now = world.now
     for write in (
-        lambda: customers.replace_profile(Customer(id=CUSTOMER, name=SECRET)),
+        lambda: customers.replace_profile(Customer(id=CUSTOMER, name=SECRET), now),
         lambda: customers.add_vehicle(CUSTOMER, Vehicle(2019, "Honda", SECRET), now),
         lambda: sessions.book_session(an_intake(), CUSTOMER, now),
         lambda: uploads.request_attachment(CUSTOMER, "image/jpeg", now),

@@ -13,7 +13,6 @@ from dispatch.profiles import service as profiles
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
-from dispatch.timers.sweeper import sweep
 from tests.calls import call
 from tests.entry_points import load
 from tests.stories import (
@@ -29,6 +28,7 @@ from tests.stories import (
     take,
     the_mechanic,
 )
+from tests.sweeper import sweep
 from tests.world import World
 
 ADMIN = "admin-1"

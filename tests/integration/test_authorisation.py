@@ -9,17 +9,10 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from local import deployment, template
-from local.authorizer import Authorizer, Keys, Unauthorized, access_token
-from local.gateway import Call, Routes, http_event
-from local.openapi import FILE, _pretend
-from local.processes import ROOT
-from local.resources import Resources
+from local.openapi import FILE
 from tests.authorisation import (
     ADMIN,
     CUSTOMER,
@@ -30,11 +23,10 @@ from tests.authorisation import (
     Row,
 )
 from tests.clock import Clock
-from tests.entry_points import load
+from tests.edge import the_edge
 from tests.fast.world import running
 
 DOCUMENT = json.loads(FILE.read_text())["paths"]
-CONTEXT = SimpleNamespace(aws_request_id="request-1")
 USERS = {
     "customer": (CUSTOMER, "customer"),
     "other customer": (OTHER_CUSTOMER, "customer"),
@@ -58,73 +50,33 @@ DOCUMENTED = {
 BY_ROUTE = {_nameless(row.route): row for row in ROWS}
 
 
-class Edge:
-    """The API of the template, in this process."""
+class Matrix:
+    """The edge, and the tokens of everybody."""
 
     def __init__(self) -> None:
-        translated = template.translate(template.read(ROOT / "template.yaml"))
-        of_type = Resources(translated, {}, _pretend).of_type
-        self.api = deployment.api(of_type)
-        self._routes = Routes(self.api.routes)
-        self._keys = Keys()
-        self._authorizers = {
-            name: Authorizer(configuration, self._keys)
-            for name, configuration in self.api.authorizers.items()
-        }
-        functions = deployment.functions(of_type, ROOT)
-        self._handlers = {
-            name: load(str(functions[name].code.relative_to(ROOT / "functions") / "api")).handler
-            for name in {route.function for route in self.api.routes}
-        }
-        self.tokens = self._tokens()
-
-    def token_of(self, user_id: str, group: str | None, **changes: Any) -> str:
-        """A token as Cognito signs it, but for the changes."""
-        ((name, configuration),) = self.api.authorizers.items()
-        token = access_token(self._keys, configuration, group or "", user_id)
-        claims = self._authorizers[name].claims(token)
-        if group is None:
-            del claims["cognito:groups"]
-        return self._keys.sign(claims | changes)
-
-    def _tokens(self) -> dict[str, str | None]:
+        self.edge = the_edge()
         an_hour_ago = int((datetime.now(UTC) - timedelta(hours=1)).timestamp())
-        expired = self.token_of(CUSTOMER, "customer", exp=an_hour_ago)
-        tokens = {caller: self.token_of(*user) for caller, user in USERS.items()}
-        return {NOBODY: None, EXPIRED: expired, **tokens}
+        expired = self.edge.token_of(CUSTOMER, "customer", exp=an_hour_ago)
+        tokens = {caller: self.edge.token_of(*user) for caller, user in USERS.items()}
+        self.tokens: dict[str, str | None] = {NOBODY: None, EXPIRED: expired, **tokens}
 
     def status(self, row: Row, path: str, caller: str, now: datetime) -> int:
         """What this caller is answered."""
-        method = row.route.split()[0]
-        found = self._routes.find(method, path)
-        assert found, f"{method} {path} is no route of the template"
-        route, path_parameters = found
-        claims = None
-        if route.authorizer:
-            try:
-                claims = self._authorizers[route.authorizer].claims(
-                    self.tokens[caller], route.scopes
-                )
-            except Unauthorized:
-                return 401
-        call = Call(
-            method=method,
-            path=path,
+        status, _ = self.edge.call(
+            row.route.split()[0],
+            path,
+            self.tokens[caller],
+            now,
+            body=row.body,
             query=row.query,
-            headers={"content-type": "application/json", "host": "api.example", **row.headers},
-            cookies=[],
-            body=b"" if row.body is None else json.dumps(row.body).encode(),
-            source_ip="192.0.2.1",
-            http_version="1.1",
+            headers=row.headers,
         )
-        event = http_event(call, self.api.id, route, path_parameters, claims, now)
-        answer: Any = self._handlers[route.function](event, CONTEXT)
-        return int(answer["statusCode"])
+        return status
 
 
 @pytest.fixture(scope="module")
-def edge() -> Edge:
-    return Edge()
+def matrix() -> Matrix:
+    return Matrix()
 
 
 def unmatched(rows: list[Row], routes: Iterable[str]) -> set[str]:
@@ -143,8 +95,8 @@ def test_a_new_route_without_a_row_is_noticed_and_a_row_whose_route_is_gone() ->
     assert unmatched(ROWS, set(DOCUMENTED) - {"GET /plans"}) == {"GET /plans"}
 
 
-def test_the_document_has_the_routes_of_the_template(edge: Edge) -> None:
-    assert {_nameless(route.key) for route in edge.api.routes} == set(DOCUMENTED)
+def test_the_document_has_the_routes_of_the_template(matrix: Matrix) -> None:
+    assert {_nameless(route.key) for route in matrix.edge.api.routes} == set(DOCUMENTED)
 
 
 @pytest.mark.parametrize("route", DOCUMENTED)
@@ -169,7 +121,7 @@ def test_what_they_are_answered_is_documented(route: str) -> None:
 
 
 @pytest.mark.parametrize("route", DOCUMENTED)
-def test_everybody_is_answered_as_they_may_be(edge: Edge, route: str) -> None:
+def test_everybody_is_answered_as_they_may_be(matrix: Matrix, route: str) -> None:
     row = BY_ROUTE[route]
     with running(Clock()) as world:
         ids = row.scene(world)
@@ -178,16 +130,16 @@ def test_everybody_is_answered_as_they_may_be(edge: Edge, route: str) -> None:
         got = {}
         for caller in expected(row):
             back()
-            got[caller] = edge.status(row, path, caller, world.now)
+            got[caller] = matrix.status(row, path, caller, world.now)
     assert got == expected(row)
 
 
-def test_who_is_in_no_group_yet_gets_what_is_for_anybody(edge: Edge) -> None:
-    edge.tokens["new"] = edge.token_of("new", None)
+def test_who_is_in_no_group_yet_gets_what_is_for_anybody(matrix: Matrix) -> None:
+    matrix.tokens["new"] = matrix.edge.token_of("new", None)
     with running(Clock()) as world:
         BY_ROUTE["GET /mechanics/available"].scene(world)
         got = {
-            path: edge.status(BY_ROUTE[f"GET {path}"], path, "new", world.now)
+            path: matrix.status(BY_ROUTE[f"GET {path}"], path, "new", world.now)
             for path in ("/mechanics/available", "/mechanic/queue", "/admin/policy")
         }
     assert got == {"/mechanics/available": 200, "/mechanic/queue": 403, "/admin/policy": 403}

@@ -14,9 +14,10 @@ from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Party, Session, Status
 from dispatch.shifts import service as shifts
-from dispatch.timers.sweeper import GRACE, sweep
+from dispatch.timers.sweeper import GRACE
 from tests.calendar_builders import an_availability
 from tests.stories import clock_in, complete, go_live, make_busy, the_mechanic
+from tests.sweeper import sweep
 from tests.world import Fact, World, an_intake
 
 pytestmark = pytest.mark.usefixtures("well_in_the_end")

@@ -26,7 +26,14 @@ from dispatch.calendar import service as calendars
 from dispatch.calendar import store as calendar_items
 from dispatch.core import aws as clients
 from dispatch.core import settings
-from dispatch.core.errors import Conflict, Invalid, NotFound, StaleVersion, TooFewCredits
+from dispatch.core.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    QuotaExceeded,
+    StaleVersion,
+    TooFewCredits,
+)
 from dispatch.core.idempotency import KEPT_FOR, AlreadyAnswered, Once
 from dispatch.core.table import Item, Key, Transaction, decode, get
 from dispatch.core.time import format_time
@@ -46,6 +53,7 @@ from dispatch.notifications.model import (
     Language,
     NoticeType,
     Platform,
+    Registrations,
     Side,
 )
 from dispatch.notifications.model import Entry as LedgerEntry
@@ -59,6 +67,9 @@ from dispatch.payments.model import Balance, Checkout, EntryKind, Notice, Paid
 from dispatch.policy import rules as policy_rules
 from dispatch.policy import store as policy_items
 from dispatch.policy.model import Policy, PolicyVersion
+from dispatch.quotas import rules as quota_rules
+from dispatch.quotas import store as quota_items
+from dispatch.quotas.model import Action, Times
 from dispatch.sessions import service as sessions
 from dispatch.sessions import store as session_items
 from dispatch.uploads import store as upload_items
@@ -401,6 +412,7 @@ NOT_THE_LAST = f"{NOT_CLOSING} OR #load > :one"
 THAT_MARK = "#capacity_at = :marked_at"
 HAS_ROOM = "#load < :capacity"
 FEW_MAILS = f"{IS_NEW} OR #mails < :most"
+NOT_TOO_OFTEN = f"{IS_NEW} OR #times < :most"
 FEW_VEHICLES = f"{IS_NEW} OR #vehicles < :most"
 THAT_TOKEN = f"{IS_NEW} OR #token = :token"
 THAT_BINDING = f"{IS_NEW} OR (#user_id = :user_id AND #device_id = :device_id)"
@@ -803,7 +815,7 @@ def _devices() -> Iterator[Case]:
         a_stored_device(token="new"),
         lambda tx: device_items.forget_device(tx, a_device()),
     )
-    registered = written(lambda tx: device_items.count_registration(tx, "user", 0))
+    registered = written(partial(_registers, before=0))
     for clause, before in ((IS_NEW, 0), (SAME_VERSION, 2)):
         yield case("count_registration", clause, registered, partial(_registers, before=before))
     for clause, given in (
@@ -837,7 +849,7 @@ def _devices() -> Iterator[Case]:
 
 
 def _registers(tx: Transaction, before: int) -> None:
-    device_items.count_registration(tx, "user", before)
+    device_items.count_registration(tx, "user", Registrations(before), Times("hour", 1))
 
 
 def _disables(tx: Transaction, device: Device) -> None:
@@ -1109,6 +1121,39 @@ def _forgetting() -> Iterator[Case]:
     )
 
 
+def _acts(tx: Transaction) -> None:
+    quota_items.count(
+        tx,
+        Action.UPLOAD,
+        CUSTOMER,
+        "2026-07-01T12",
+        ends=NOON + timedelta(hours=1),
+        most=2,
+        otherwise=lambda _: quota_rules.exceeded(Action.UPLOAD, 2, NOON),
+    )
+
+
+def _quotas() -> Iterator[Case]:
+    yield Case(
+        where="quotas.store.count",
+        clause=NOT_TOO_OFTEN,
+        given=written(*[_acts] * 2),
+        write=_acts,
+        refusal=QuotaExceeded,
+    )
+
+
+def _passing_of_quotas() -> Iterator[Case]:
+    for clause, given in ((IS_NEW, nothing), ("#times < :most", written(_acts))):
+        yield Case(
+            where="quotas.store.count",
+            clause=clause,
+            given=given,
+            write=_acts,
+            refusal=QuotaExceeded,
+        )
+
+
 def _uploads() -> Iterator[Case]:
     def put(tx: Transaction, version: int) -> None:
         ref = Ref(Kind.ATTACHMENT, CUSTOMER, "01K00000000000000000000Z01")
@@ -1198,6 +1243,7 @@ REFUSED = [
     *_customers(),
     *_uploads(),
     *_forgetting(),
+    *_quotas(),
     *_others(),
     *_policies(),
     *_payments(),
@@ -1357,7 +1403,12 @@ def _passing_of_customers() -> Iterator[Case]:
         )
 
 
-PASSING = [*_passing(), *_passing_by_the_calendar(), *_passing_of_customers()]
+PASSING = [
+    *_passing(),
+    *_passing_by_the_calendar(),
+    *_passing_of_customers(),
+    *_passing_of_quotas(),
+]
 
 
 def _named(cases: list[Case], where: str) -> set[str]:

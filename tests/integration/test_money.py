@@ -28,7 +28,6 @@ from dispatch.payments.model import Payment
 from dispatch.sessions import paying
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import PaymentMethod, Session, Status
-from dispatch.timers.sweeper import sweep
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import EntryStatus, Target, Wish
 from local.stripe import StandIn, StripeError
@@ -49,6 +48,7 @@ from tests.money_stories import (
     settled,
     signed,
 )
+from tests.sweeper import sweep
 from tests.world import an_intake
 
 

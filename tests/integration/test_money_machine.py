@@ -32,7 +32,7 @@ from dispatch.sessions import paying
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import PaymentMethod, Session, Status
 from dispatch.shifts import service as shifts
-from dispatch.timers.sweeper import GRACE, sweep
+from dispatch.timers.sweeper import GRACE
 from tests import invariants
 from tests.calendar_builders import an_availability
 from tests.clock import Clock
@@ -40,6 +40,7 @@ from tests.fast.faults import Fault
 from tests.fast.services import Message
 from tests.fast.world import FastWorld, running
 from tests.invariants import Picture, picture_of
+from tests.sweeper import sweep
 from tests.world import an_intake
 
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
-from dispatch.timers.sweeper import GRACE, sweep
+from dispatch.timers.sweeper import GRACE
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
 from tests import invariants
@@ -38,6 +38,7 @@ from tests.stories import (
     take,
     the_mechanic,
 )
+from tests.sweeper import sweep
 from tests.world import an_intake
 
 ANY = Wish(Target.ANY)

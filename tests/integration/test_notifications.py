@@ -171,7 +171,7 @@ def test_more_devices_than_there_may_be_are_not_pushed_to_and_go_with_the_next(
         patch.setattr(rules, "DEVICES_PER_USER", 70)
         for number in range(70):
             world.device("a", f"d{number}")
-            world.clock.advance(seconds=1)
+            world.clock.advance(minutes=1)
     session = world.book()
     assert world.asked(session.id) == ["a"]
     assert len(world.pushes_to("a")) == 20

@@ -15,6 +15,7 @@ from dispatch.matching.model import Among
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import RosterRow
 from dispatch.policy.model import Policy, Scoring
+from dispatch.timers import rules as timer_rules
 from tests.clock import NOON
 from tests.entry_points import load
 from tests.mechanic_builders import a_record, a_request
@@ -117,12 +118,31 @@ def test_a_refresh_reads_what_changed_not_what_exists(reads: Reads) -> None:
     assert len(reads.rows) <= 1 + last_of_each_shard
 
 
-def test_a_write_stamped_before_the_last_one_read_is_found_within_the_overlap() -> None:
+def test_a_write_stamped_a_little_before_the_last_one_read_is_found_at_once() -> None:
+    seen = NOON + timedelta(seconds=200)
+    add("a", at=seen)
+    assert best(seen) == ["a"]
+    add("b", at=seen - matching.CLOSE_OVERLAP)
+    assert best(seen) == ["a", "b"]
+
+
+def test_a_write_stamped_long_before_the_last_one_read_is_found_a_moment_later(
+    reads: Reads,
+) -> None:
     seen = NOON + timedelta(seconds=200)
     add("a", at=seen)
     assert best(seen) == ["a"]
     add("b", at=seen - matching.OVERLAP)
-    assert best(seen) == ["a", "b"]
+    later = seen + matching.READ_BACK_EVERY
+    assert best(later - SECOND) == ["a"]
+    assert best(later) == ["a", "b"]
+    reads.forget()
+    assert best(later + SECOND) == ["a", "b"]
+    assert reads.rows == ["a"], "what was read back is not read again for a while"
+
+
+def test_what_is_missed_is_read_before_anybody_is_looked_at_again() -> None:
+    assert matching.READ_BACK_EVERY < timer_rules.LOOK_AGAIN_AFTER
 
 
 def test_a_change_by_a_clock_that_is_behind_counts_all_the_same() -> None:

@@ -16,7 +16,7 @@ from dispatch.shifts import service as shifts
 from dispatch.shifts import store as shift_items
 from dispatch.timers import rules as timer_rules
 from dispatch.timers.model import Kind, Ring
-from dispatch.timers.sweeper import GRACE, sweep
+from dispatch.timers.sweeper import GRACE
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from tests import invariants
@@ -35,6 +35,7 @@ from tests.stories import (
     the_mechanic,
     under_a_policy,
 )
+from tests.sweeper import sweep
 from tests.world import an_intake
 
 

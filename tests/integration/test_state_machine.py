@@ -30,7 +30,7 @@ from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session, Status
 from dispatch.shifts import service as shifts
 from dispatch.timers.rules import LOOK_AGAIN_AFTER
-from dispatch.timers.sweeper import GRACE, sweep
+from dispatch.timers.sweeper import GRACE
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import OPEN, Target, Wish
 from tests import invariants
@@ -39,6 +39,7 @@ from tests.fast.faults import Fault
 from tests.fast.services import Message
 from tests.fast.world import FastWorld, running
 from tests.invariants import Picture, picture_of
+from tests.sweeper import sweep
 from tests.world import an_intake
 
 _T = TypeVar("_T")

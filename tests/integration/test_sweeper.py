@@ -21,10 +21,11 @@ from dispatch.shifts.model import Cause as EndOfShift
 from dispatch.timers.model import Ring
 from dispatch.timers.reactions import react
 from dispatch.timers.rules import rings_for
-from dispatch.timers.sweeper import GRACE, sweep
+from dispatch.timers.sweeper import GRACE
 from tests.clock import Clock
 from tests.entry_points import load
 from tests.stories import go_live, is_offered, last_shift, outcome, take, the_mechanic
+from tests.sweeper import sweep
 from tests.world import Fact, World, an_intake
 
 pytestmark = pytest.mark.usefixtures("well_in_the_end")
@@ -59,7 +60,7 @@ def _messages() -> list[dict[str, Any]]:
 
 def _sweep(world: World) -> int:
     """Sweep, and let matching hear of it."""
-    found = sweep(world.now)
+    found: int = sweep(world.now)
     for message in _messages():
         react(message, world.now)
     return found

@@ -7,6 +7,9 @@ for everything else.
 """
 
 import ast
+import functools
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -57,21 +60,46 @@ MODULES = {
 }
 
 
-def reached(entry_point: Path) -> set[str]:
-    """IAM actions, ``dynamodb:Query <index>`` for indexes, ``settings.<name>`` for settings."""
+@functools.cache
+def reached(entry_point: Path) -> frozenset[str]:
+    """IAM actions, ``dynamodb:Query <index>`` for indexes, ``settings.<name>`` for settings,
+    ``metric.<name>`` for metrics.
+    """
     entry = Module.read(entry_point)
     todo = [(entry, node) for node in entry.body if not isinstance(node, ast.ImportFrom)]
     seen: set[ast.stmt] = set()
     found: set[str] = set()
     while todo:
         module, statement = todo.pop()
+        found |= {f"metric.{name}" for name in _counted(statement)}
         for node in ast.walk(statement):
             found |= _uses(module, node)
             other, definition = _mentions(module, node)
             if definition and definition not in seen:
                 seen.add(definition)
                 todo.append((other, definition))
-    return found
+    return frozenset(found)
+
+
+def _counted(statement: ast.stmt) -> Iterator[str]:
+    """Names of metrics. One that is put together may be any that the function's words make up."""
+    words = [
+        node.value
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isalpha()
+    ]
+    for node in ast.walk(statement):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="add_metric"), args=[name, *_]):
+                parts = name.values if isinstance(name, ast.JoinedStr) else [name]
+                choices = [
+                    [str(part.value)] if isinstance(part, ast.Constant) else words for part in parts
+                ]
+                yield from map("".join, itertools.product(*choices))
+            case ast.Call(
+                func=ast.Name(id="single_metric"), args=[ast.Constant(value=str(one)), *_]
+            ):
+                yield one
 
 
 def _mentions(module: Module, node: ast.AST) -> tuple[Module, ast.stmt | None]:

@@ -1,5 +1,6 @@
 """The house rules for template.yaml. Each takes the translated stack and returns what breaks it."""
 
+import graphlib
 import re
 from collections.abc import Iterator
 
@@ -28,6 +29,12 @@ WILDCARD_RESOURCES = {
     },
     "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*": "the sender's address "
     "or its domain, whichever is verified; a condition names the address",
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-*": (
+        "CodeDeploy moves the aliases of all functions"
+    ),
+    "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-*": (
+        "and watches their alarms"
+    ),
 }
 
 
@@ -55,7 +62,7 @@ def queue_sources(stack: Stack) -> Iterator[str]:
 def stream_sources(stack: Stack) -> Iterator[str]:
     """A stream feeds its function from the start, isolates what fails, and gives up aloud."""
     for name, mapping in stack.of_type("AWS::Lambda::EventSourceMapping").items():
-        if text(mapping["EventSourceArn"]).endswith(".StreamArn}"):
+        if target(mapping["EventSourceArn"]) not in stack.of_type("AWS::SQS::Queue"):
             yield from _stream_retries(name, mapping)
             yield from _stream_losses(stack, name, mapping)
 
@@ -262,9 +269,100 @@ def versions(stack: Stack) -> Iterator[str]:
         is_layer = resource["Type"] == "AWS::Serverless::LayerVersion"
         if is_layer and not resource["Properties"].get("PublishLambdaVersion"):
             yield f"{name} changes without its functions"
-    for name, mapping in stack.of_type("AWS::Lambda::EventSourceMapping").items():
-        if target(mapping["FunctionName"]) not in stack.of_type("AWS::Lambda::Alias"):
+
+
+def aliases(stack: Stack) -> Iterator[str]:
+    """Whatever calls a function calls its alias: only that is moved, and moved back."""
+    known = stack.of_type("AWS::Lambda::Alias")
+    for name, called in _calls(stack):
+        if called not in known:
             yield f"{name} does not run the alias"
+    live = {target(alias["FunctionName"]): alias["Name"] for alias in known.values()}
+    for name, config in stack.of_type("AWS::Lambda::EventInvokeConfig").items():
+        if config.get("Qualifier") != live.get(target(config["FunctionName"])):
+            yield f"{name} is not for the alias"
+
+
+def _calls(stack: Stack) -> Iterator[tuple[str, str | None]]:
+    """By what AWS calls functions, and the logical id of what is called."""
+    for type_ in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"):
+        for name, caller in stack.of_type(type_).items():
+            yield name, target(caller["FunctionName"])
+    for name, rule in stack.of_type("AWS::Events::Rule").items():
+        for delivery in rule["Targets"]:
+            yield name, target(delivery["Arn"])
+    for name, pool in stack.of_type("AWS::Cognito::UserPool").items():
+        for trigger in pool.get("LambdaConfig", {}).values():
+            yield name, target(trigger)
+    for path, methods in stack.properties("Api")["Body"]["paths"].items():
+        for method, operation in methods.items():
+            uri = text(operation["x-amazon-apigateway-integration"]["uri"])
+            called = re.search(r"functions/\$\{(\w+)\}", uri)
+            yield f"{method.upper()} {path}", called[1] if called else None
+
+
+def canaries(stack: Stack) -> Iterator[str]:
+    """A version that is being deployed is watched by an alarm that sees what fails in it."""
+    for resource in stack.resources.values():
+        if resource["Type"] != "AWS::Lambda::Alias":
+            continue
+        name, function = _function(stack, resource["Properties"]["FunctionName"])
+        moves = resource.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
+        group = stack.properties(target(moves.get("DeploymentGroupName")))
+        watch = group.get("AlarmConfiguration", {})
+        if "Fn::If" in watch:
+            _condition, watch, _otherwise = watch["Fn::If"]
+        named = [target(alarm["Name"]) for alarm in watch.get("Alarms", [])]
+        alarms = [stack.properties(alarm) for alarm in named]
+        if not moves:
+            yield f"{name} is deployed all at once"
+        version = resource["Properties"]["FunctionVersion"]
+        service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        wanted = [
+            ("AWS/Lambda", "Errors", {"ExecutedVersion": version}),
+            ("Dispatch", "Failures", {"service": service, "version": version}),
+        ]
+        for namespace, metric, dimensions in wanted:
+            if not any(_watches(alarm, namespace, metric, dimensions) for alarm in alarms):
+                yield f"{name} is deployed without a look at {metric}"
+
+
+def _watches(alarm: Document, namespace: str, metric: str, dimensions: Document) -> bool:
+    """Whether an alarm that tells somebody counts a metric with these among its dimensions."""
+    watched = [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
+    return bool(alarm.get("AlarmActions")) and any(
+        (each["Namespace"], each["MetricName"]) == (namespace, metric)
+        and dimensions.items()
+        <= {dimension["Name"]: dimension["Value"] for dimension in each["Dimensions"]}.items()
+        for each in watched
+    )
+
+
+def circles(stack: Stack) -> Iterator[str]:
+    """CloudFormation finds an order: an alarm that a deployment watches leads to no alias."""
+    needs = {
+        name: set(needed(resource)) & stack.resources.keys()
+        for name, resource in stack.resources.items()
+    }
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        yield f"resources need each other: {' '.join(error.args[1])}"
+
+
+def needed(value: object) -> Iterator[str]:
+    """Whatever a resource refers to, in its properties or beside them."""
+    if isinstance(value, dict):
+        if name := target(value):
+            yield name
+        for sub in listed(value.get("Fn::Sub", [])):
+            yield from re.findall(r"\$\{(\w+)[.}]", sub) if isinstance(sub, str) else ()
+        yield from listed(value.get("DependsOn", []))
+        for part in value.values():
+            yield from needed(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from needed(part)
 
 
 def parameters(stack: Stack) -> Iterator[str]:
@@ -276,7 +374,7 @@ def parameters(stack: Stack) -> Iterator[str]:
     for version in stack.of_type("AWS::Lambda::Version").values():
         name, function = _function(stack, version["FunctionName"])
         values = function["Environment"]["Variables"].values()
-        used = {name for value in values for name in _mentioned(value)}
+        used = {name for value in values for name in _mentioned(stack, value)}
         used &= stack.source["Parameters"].keys()
         named = set(re.findall(r"\$\{(\w+)\}", text(version.get("Description", ""))))
         for parameter in used - named:
@@ -285,14 +383,17 @@ def parameters(stack: Stack) -> Iterator[str]:
             yield f"{name} publishes a change of {parameter} that it does not have"
 
 
-def _mentioned(value: object) -> Iterator[str]:
+def _mentioned(stack: Stack, value: object) -> Iterator[str]:
     """What a value refers to; of a choice, whatever it may come to."""
     if isinstance(value, dict) and "Fn::If" in value:
         _condition, *choices = value["Fn::If"]
         for choice in choices:
-            yield from _mentioned(choice)
+            yield from _mentioned(stack, choice)
     elif name := target(value):
         yield name
+        yield from _mentioned(
+            stack, stack.of_type("AWS::SSM::Parameter").get(name, {}).get("Value")
+        )
 
 
 def data(stack: Stack) -> Iterator[str]:
@@ -332,7 +433,7 @@ def _function(stack: Stack, reference: Document) -> tuple[str, Document]:
 def _alarmed(stack: Stack, metric: str, logical_id: str | None) -> bool:
     """Whether an alarm that tells somebody watches this metric of this resource."""
     return any(
-        alarm["MetricName"] == metric
+        alarm.get("MetricName") == metric
         and alarm.get("AlarmActions")
         and logical_id in [target(dimension["Value"]) for dimension in alarm["Dimensions"]]
         for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
@@ -381,6 +482,9 @@ ALL = (
     api_edge,
     logs,
     versions,
+    aliases,
+    canaries,
+    circles,
     parameters,
     data,
 )

@@ -57,7 +57,11 @@ def translate(source: Document, **parameters: Any) -> Stack:
                 resource["Properties"][place] = f"s3://packages/{uri}"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="ca-central-1"))
     # On AWS, CloudFormation hands list parameters over as lists; SAM alone would see one string.
-    values = {"CorsOrigins": ["https://example.com"], **parameters}
+    values = {
+        "CorsOrigins": ["https://example.com"],
+        "DeploymentType": "Canary10Percent10Minutes",
+        **parameters,
+    }
     translated = translator.translate(packaged, values, get_managed_policy_map=dict)
     return Stack(source, translated["Resources"])
 

@@ -40,11 +40,12 @@ ON_FAILURE = {
     "RelayFunction": {"s3:PutObject", "s3:ListBucket"},
 }
 SETTINGS = {
+    "settings.function_version": set[str](),  # by Lambda itself
     "settings.push_application_arn": {
         "FCM_APPLICATION_ARN",
         "APNS_APPLICATION_ARN",
         "APNS_SANDBOX_APPLICATION_ARN",
-    }
+    },
 }
 # Profiles are written by operators and the local stack so far, who take the setting from here.
 TOLD_BESIDES = {"MechanicsFunction": {"ROSTER_SHARDS"}}
@@ -54,7 +55,7 @@ def code_needs(name: str) -> set[str]:
     """What is reached from the entry point of a function."""
     function = RESOURCES[name]["Properties"]
     module = function["Handler"].partition(".")[0]
-    return reached(ROOT.joinpath(function["CodeUri"], f"{module}.py"))
+    return set(reached(ROOT.joinpath(function["CodeUri"], f"{module}.py")))
 
 
 def statements(role: str) -> Iterator[Document]:

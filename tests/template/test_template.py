@@ -5,6 +5,7 @@ import copy
 import functools
 import importlib.util
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,33 @@ def test_a_change_of_one_function_publishes_only_its_version() -> None:
     changed["Resources"]["ClockFunction"]["Properties"]["Timeout"] = 7
     (version,) = versions(changed) - published()
     assert version.startswith("ClockFunctionVersion")
+
+
+# ------------------------------------------------------------------ deployments
+
+STAGES = tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+
+def deployment_type(stage: str) -> str:
+    given = STAGES[stage]["deploy"]["parameters"]["parameter_overrides"]
+    return str(dict(each.split("=", 1) for each in given)["DeploymentType"])
+
+
+def test_all_at_once_needs_nothing_of_codedeploy_and_publishes_the_same() -> None:
+    stack = translate(TEMPLATE, DeploymentType="AllAtOnce")
+    assert not [r for r in stack.resources.values() if r["Type"].startswith("AWS::CodeDeploy")]
+    assert not [r for r in stack.resources.values() if "UpdatePolicy" in r]
+    assert set(stack.of_type("AWS::Lambda::Version")) == published()
+
+
+def test_only_developers_deploy_all_at_once() -> None:
+    gradual = TEMPLATE["Mappings"]["DeploymentTypes"]
+    assert deployment_type("dev") == "AllAtOnce"
+    for stage in ("staging", "prod"):
+        assert gradual[deployment_type(stage)] == {"IsGradual": "true"}, stage
+    types = TEMPLATE["Parameters"]["DeploymentType"]["AllowedValues"]
+    assert list(gradual) == types
+    assert [t for t in types if gradual[t] == {"IsGradual": "false"}] == ["AllAtOnce"]
 
 
 # ------------------------------------------------------------------ code

@@ -46,7 +46,7 @@ def test_a_call_without_a_price_is_told() -> None:
 
 def test_all_that_is_billed_has_a_price() -> None:
     named = {"invocation", "gb_second", "http_request", "sqs_request", "read_unit", "write_unit"}
-    named |= {"log_gb", "alarm", "metric", *cost._BILLED.values()}
+    named |= {"log_gb", "alarm", "dashboard", "metric", *cost._BILLED.values()}
     assert named == set(PRICES["items"])
 
 

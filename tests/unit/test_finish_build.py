@@ -1,15 +1,38 @@
 """The last step of the build, on a build in small."""
 
 import compileall
+import gzip
+import importlib.util
 import json
+import marshal
 from collections.abc import Callable
 from pathlib import Path
 from py_compile import PycInvalidationMode
+from typing import Any
 
 import pytest
 
-from tools import finish_build
+from tools import finish_build, pruning
 
+DATACLASS = """
+from dataclasses import dataclass
+import msgspec
+
+class Packed(msgspec.Struct, frozen=True):
+    at: msgspec.Meta(tz=True)
+
+READ = msgspec.json.Decoder(Packed)
+
+@dataclass(frozen=True)
+class Session:
+    id: str
+"""
+SERVICE = {
+    "metadata": {"endpointPrefix": "db"},
+    "documentation": "<p>Long.</p>",
+    "shapes": {"Item": {"members": {"documentation": {"shape": "S", "documentation": "Long."}}}},
+}
+ENDPOINTS = {"partitions": [{"services": {"ec2": {"endpoints": {}}, "db": {"endpoints": {}}}}]}
 AWS = 'def dynamodb():\n    return _client("dynamodb")\n'
 
 
@@ -18,12 +41,14 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A domain layer, a dependencies layer, an HTTP function and one of events."""
     root = tmp_path / "build"
     write = {
+        "DomainLayer/python/dispatch/__init__.py": "",
         "DomainLayer/python/dispatch/core/aws.py": AWS,
         "DomainLayer/python/dispatch/core/http.py": "import fastapi\n",
         "DomainLayer/python/dispatch/service.py": "def f():\n    import fastapi\n",
-        "DependenciesLayer/python/botocore/data/dynamodb/service.json": "{}",
+        "DomainLayer/python/dispatch/model.py": DATACLASS,
         "DependenciesLayer/python/botocore/data/ec2/service.json": "{}",
-        "DependenciesLayer/python/botocore/data/endpoints.json": "{}",
+        "DependenciesLayer/python/botocore/data/endpoints.json": json.dumps(ENDPOINTS),
+        "DependenciesLayer/python/fastapi/openapi/models.py": "import pydantic\n",
         "DependenciesLayer/python/pycountry/tests/test_all.py": "",
         "DependenciesLayer/python/pycountry/db.py": "",
         "QueueFunction/api.py": "from dispatch.core import http\n",
@@ -33,8 +58,11 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    packed = root / "DependenciesLayer/python/botocore/data/dynamodb/2012/service-2.json.gz"
+    packed.parent.mkdir(parents=True)
+    packed.write_bytes(gzip.compress(json.dumps(SERVICE).encode()))
     monkeypatch.setattr(finish_build, "SIZES", tmp_path / "sizes.json")
-    monkeypatch.setattr(finish_build, "STILL_WORKS", "import pycountry.db")
+    monkeypatch.setattr(pruning, "STILL_WORKS", "import pycountry.db")
     assert finish_build.main(root, record=True) == 0
     return root
 
@@ -47,15 +75,43 @@ def test_what_no_function_uses_is_left_out(build: Path) -> None:
     assert (packages / "pycountry" / "db.py").exists()
 
 
+def test_a_client_is_built_from_what_it_needs_alone(build: Path) -> None:
+    data = build / "DependenciesLayer" / "python" / "botocore" / "data"
+    (service,) = (data / "dynamodb").rglob("*.*")
+    assert json.loads(service.read_text()) == {
+        "metadata": {"endpointPrefix": "db"},
+        "shapes": {"Item": {"members": {"documentation": {"shape": "S"}}}},
+    }
+    (partition,) = json.loads((data / "endpoints.json").read_text())["partitions"]
+    assert partition["services"].keys() == {"db"}
+
+
+def test_models_of_the_api_document_are_left_out(build: Path) -> None:
+    models = build / "DependenciesLayer/python/fastapi/openapi/models.py"
+    names: dict[str, Any] = {}
+    exec(models.read_text(), names)
+    assert isinstance(names["__getattr__"]("Example"), type)
+    with pytest.raises(AttributeError):
+        names["__getattr__"]("__path__")
+
+
+def test_the_code_of_dataclasses_is_shipped(build: Path) -> None:
+    content = (build / "DomainLayer/python/dispatch/core/dataclasses.code").read_bytes()
+    magic = importlib.util.MAGIC_NUMBER
+    assert content.startswith(magic)
+    modules = marshal.loads(content[len(magic) :])
+    assert modules.keys() == {"dispatch.model"}
+
+
 def test_leaving_out_too_much_is_told(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finish_build, "STILL_WORKS", "import pycountry.tests.test_all")
+    monkeypatch.setattr(pruning, "STILL_WORKS", "import pycountry.tests.test_all")
     (fault,) = finish_build.import_faults(build / "DependenciesLayer" / "python")
     assert "No module named 'pycountry.tests" in fault
 
 
 def test_a_build_repeated_is_the_same_to_the_byte(build: Path) -> None:
     def contents() -> dict[str, bytes]:
-        return {str(path): path.read_bytes() for path in build.rglob("*.pyc")}
+        return {str(path): path.read_bytes() for path in build.rglob("*.*") if path.is_file()}
 
     before = contents()
     assert before

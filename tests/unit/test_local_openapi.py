@@ -10,11 +10,11 @@ from local.errors import LocalStackError
 from local.openapi import merged
 
 
-def an_api(*routes: tuple[str, str, str | None]) -> Api:
+def an_api(*routes: tuple[str, str, str | None], scopes: tuple[str, ...] = ()) -> Api:
     return Api(
         id="Api",
         routes=tuple(
-            Route(method="GET", path=path, function=function, authorizer=authorizer, scopes=())
+            Route(method="GET", path=path, function=function, authorizer=authorizer, scopes=scopes)
             for path, function, authorizer in routes
         ),
         authorizers={},
@@ -47,6 +47,16 @@ def test_open_routes_ask_for_no_token_and_the_others_do() -> None:
     assert paths["/b"]["get"]["security"] == []
     assert "401" in paths["/a"]["get"]["responses"]
     assert "401" not in paths["/b"]["get"]["responses"]
+
+
+def test_a_token_without_the_scope_gets_the_gateways_403_beside_ours() -> None:
+    part = a_part("/a", "/b")
+    operation = part["paths"]["/b"]["get"]
+    operation["responses"] = operation["responses"] | {"403": operation["responses"]["404"]}
+    api = an_api(("/a", "A", "Jwt"), ("/b", "A", "Jwt"), scopes=("access",))
+    paths = merged(api, {"A": part})["paths"]
+    told = [list(paths[path]["get"]["responses"]["403"]["content"]) for path in ("/a", "/b")]
+    assert told == [["application/json"], ["application/problem+json", "application/json"]]
 
 
 def test_errors_are_problem_documents() -> None:

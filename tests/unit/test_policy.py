@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dispatch.core.errors import StaleVersion
 from dispatch.core.table import IS_NEW, Transaction
 from dispatch.policy import service, store
-from dispatch.policy.model import Plan, Policy, PolicyVersion, Scoring, SessionType
+from dispatch.policy.model import Plan, Policy, PolicyVersion, Quotas, Scoring, SessionType
 from dispatch.policy.rules import from_document, to_document
 from tests.builders import ONE_MS
 from tests.clock import NOON, Clock
@@ -72,6 +72,7 @@ def test_a_plan_is_found_by_its_id() -> None:
         ("refund_percent", ((86_400, 100), (7200, 50))),
         ("start_grace_s", 300),
         ("elsewhere_grace_s", 600),
+        ("quotas", Quotas(20, 30, 20, 60, 60)),
     ],
 )
 def test_the_numbers(name: str, value: Any) -> None:
@@ -168,6 +169,15 @@ def test_lists_of_a_document_that_lacks_them_have_their_defaults() -> None:
     assert stored_and_read(policy) == policy
     older = without(document, "refund_percent")
     assert from_document(older) == Policy(version=3)
+
+
+def test_quotas_that_a_document_lacks_have_their_defaults() -> None:
+    policy = Policy(version=3, quotas=Quotas(uploads_an_hour=1, edits_an_hour=2))
+    assert stored_and_read(policy) == policy
+    document = to_document(policy)
+    assert from_document(without(document, "quotas")) == Policy(version=3)
+    document["quotas"] = without(document["quotas"], "edits_an_hour") | {"surge": 1}
+    assert from_document(document) == Policy(version=3, quotas=Quotas(uploads_an_hour=1))
 
 
 def test_what_only_a_newer_release_knows_is_passed_over() -> None:

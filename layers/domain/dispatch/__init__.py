@@ -1,0 +1,3 @@
+from dispatch.core import start
+
+start.quicken()

@@ -21,6 +21,7 @@ from dispatch.customers import service as customers
 from dispatch.mechanics import rules as mechanic_rules
 from dispatch.mechanics import service as mechanics
 from dispatch.notifications import service as notifications
+from dispatch.quotas import service as quotas
 from dispatch.sessions import service as sessions
 from dispatch.uploads import service as uploads
 from dispatch.waitlist import service as waitlist
@@ -102,6 +103,7 @@ def _forget(customer_id: str, now: datetime) -> None:
     uploads.forget(customer_id)
     customers.forget_garage(customer_id)
     calendar.forget(customer_id)
+    quotas.forget(customer_id)
     try:
         aws.cognito_idp().admin_delete_user(
             UserPoolId=settings.user_pool_id(), Username=customer_id

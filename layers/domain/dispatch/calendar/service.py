@@ -29,6 +29,8 @@ from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Mechanic
 from dispatch.policy import service as policies
 from dispatch.policy.model import Plan, Policy
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 
 # Parts of other use cases' transactions
 
@@ -266,11 +268,12 @@ def replace_availability(
 
     A profile is the more complete for weekly blocks. Raises NotFound without a profile, Conflict
     ``stale_version`` unless ``version`` is the one in force, Invalid with a pointer to each block
-    that overlaps another.
+    that overlaps another, QuotaExceeded.
     """
     mechanic = mechanics.existing(mechanic_id)
     after = rules.with_availability(_calendar_of(mechanic), availability, version)
     with Transaction() as tx:
+        quotas.count(tx, Action.EDIT, mechanic_id, now)
         store.put(tx, after)
         mechanics.put_weekly_hours(tx, mechanic, now, has_hours=bool(availability.weekly))
     return after
@@ -287,7 +290,7 @@ def take_time_off(
     mechanic_id: str, start: datetime, end: datetime, now: datetime, once: Once | None = None
 ) -> TimeOff:
     """Nothing can be booked in that time. Raises NotFound without a profile, Invalid for a time
-    that is over or too much of it, Conflict ``bookings_inside``.
+    that is over or too much of it, Conflict ``bookings_inside``, QuotaExceeded.
     """
     calendar = calendar_of(mechanic_id)
     time_off = TimeOff(new_id(now), start, end)
@@ -296,6 +299,7 @@ def take_time_off(
     with Transaction() as tx:
         if once:
             once.remember(tx, time_off, now)
+        quotas.count(tx, Action.EDIT, mechanic_id, now)
         store.put(tx, after)
     return time_off
 

@@ -16,10 +16,9 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dispatch.core.logging import flush_metrics, logger
+from dispatch.core.invocations import Handler, handler_of
+from dispatch.core.logging import count_failure, logger
 from dispatch.core.table import Item
-
-Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 
 def sqs_handler(consume: Callable[[dict[str, Any]], None], *, of_others: bool = False) -> Handler:
@@ -67,13 +66,10 @@ def _handler(one: Callable[[Any], None], source: EventType) -> Handler:
             one(record)
         except Exception:
             logger.exception("record failed; it will come again")
+            count_failure()
             raise
 
-    def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-        logger.append_keys(request_id=context.aws_request_id)
-        try:
-            return process_partial_response(event, logged, processor, context)
-        finally:
-            flush_metrics()
+    def report(event: dict[str, Any], context: LambdaContext) -> Any:
+        return process_partial_response(event, logged, processor, context)
 
-    return handler
+    return handler_of(report)

@@ -75,6 +75,15 @@ class TooFewCredits(Refusal):
         super().__init__(detail, reason="insufficient_credits", balance=balance, missing=missing)
 
 
+class QuotaExceeded(Refusal):
+    """This user has done it as often as one may; ``retry_after_s`` is when they may again."""
+
+    slug, title, status = "quota-exceeded", "Too often", 429
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail, reason="quota_exceeded", retry_after_s=retry_after_s)
+
+
 class BadSignature(Refusal):
     """A message that says it is a partner's is not, or is too old to be believed."""
 

@@ -5,6 +5,8 @@ Who calls, what a refusal looks like, paging, ETags and Idempotency-Key are deci
 
 import hashlib
 import json
+import logging
+import warnings
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,18 +19,23 @@ from fastapi.routing import APIRoute
 from mangum import Mangum
 from mangum.types import LambdaContext
 from pydantic import BaseModel
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.exceptions import HTTPException
 
-from dispatch.core import time
+from dispatch.core import start, time
 from dispatch.core.errors import FieldError, Forbidden, Invalid, Refusal
 from dispatch.core.idempotency import AlreadyAnswered, Once
-from dispatch.core.logging import flush_metrics, logger
+from dispatch.core.logging import count_failure, flush_metrics, logger
 from dispatch.core.views import (
     ConflictProblem,
     InvalidProblem,
     Problem,
+    QuotaProblem,
     TooFewCreditsProblem,
 )
+
+# As FastAPI says of it while it builds models, and no longer when we have it build them later.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 PROBLEM_JSON = "application/problem+json"
 VOLATILE = frozenset({"expires_in_s", "url"})
@@ -62,7 +69,7 @@ class _Route(APIRoute):
         self, path: str, endpoint: Callable[..., Any], *, responses: Any = None, **options: Any
     ) -> None:
         own = responses or {}
-        common = answers(403, 422, 503)
+        common = answers(403, 409, 422, 503)
         super().__init__(path, endpoint, responses=common | own, **options)
         for status in common.keys() - own.keys() - set(self._refusals()):
             del self.responses[status], self.response_fields[status]
@@ -72,6 +79,10 @@ class _Route(APIRoute):
         parts = list(_with_all_below(self.dependant))
         if any(isinstance(part.call, _MemberOf) for part in parts):
             yield 403
+        if any(
+            header.alias == "Idempotency-Key" for part in parts for header in part.header_params
+        ):
+            yield 409
         if any(
             part.path_params or part.query_params or part.header_params or part.body_params
             for part in parts
@@ -105,6 +116,12 @@ def _refusal(description: str, model: type[Problem], **members: Any) -> dict[str
     return {"model": model, "description": description, "content": {PROBLEM_JSON: content}}
 
 
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds until the caller may do it again",
+        "schema": {"type": "integer", "examples": [714]},
+    }
+}
 _REFUSALS = {
     403: _refusal(
         "Not in the group this call is for",
@@ -126,6 +143,8 @@ _REFUSALS = {
     404: _refusal("No such thing, or not the caller's", Problem),
     409: _refusal("The state does not allow it", ConflictProblem),
     422: _refusal("Fields are wrong", InvalidProblem),
+    429: _refusal("Too often for one caller; what repeats a key does not count", QuotaProblem)
+    | {"headers": _RETRY_AFTER},
     503: _refusal(
         "Try again",
         Problem,
@@ -174,6 +193,10 @@ def with_etag(*refusals: int) -> dict[str, Any]:
     }
 
 
+# Mangum would log what was raised once more, with what it says; ``_failed`` knows what may be said.
+logging.getLogger("mangum").setLevel(logging.CRITICAL)
+
+
 def lambda_handler(
     app: FastAPI,
 ) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
@@ -184,10 +207,13 @@ def lambda_handler(
         logger.append_keys(request_id=event.get("requestContext", {}).get("requestId"))
         try:
             answer: dict[str, Any] = mangum(event, context)
+            if answer["statusCode"] >= 500:
+                count_failure()
             return answer
         finally:
             flush_metrics()
 
+    start.done()
     return handler
 
 
@@ -207,7 +233,10 @@ def _problem(
 async def _refused(_request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
     logger.info("refused", extra={"slug": refusal.slug, "reason": refusal.members.get("reason")})
-    return _problem(refusal.status, refusal.slug, refusal.title, refusal.detail, refusal.members)
+    answer = _problem(refusal.status, refusal.slug, refusal.title, refusal.detail, refusal.members)
+    if "retry_after_s" in refusal.members:
+        answer.headers["Retry-After"] = str(refusal.members["retry_after_s"])
+    return answer
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

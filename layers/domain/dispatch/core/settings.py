@@ -20,6 +20,12 @@ def _required(name: str) -> str:
 
 
 @cache
+def function_version() -> str:
+    """Which version of the function this is. Lambda itself says so."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+
+
+@cache
 def table_name() -> str:
     return _required("TABLE_NAME")
 

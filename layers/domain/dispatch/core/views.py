@@ -1,4 +1,7 @@
-"""Boundary models' common ground. Imported by HTTP functions only."""
+"""Boundary models' common ground. Imported by HTTP functions only.
+
+Models are built when they are first used: of a function's many a request needs two or three.
+"""
 
 import re
 import unicodedata
@@ -30,7 +33,7 @@ def by_example(*examples: dict[str, Any]) -> ConfigDict:
 class Body(BaseModel):
     """A request's body: unknown fields are refused, a misspelt one must not vanish."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", str_strip_whitespace=True)
 
 
 class NoBody(Body):
@@ -42,7 +45,7 @@ class NoBody(Body):
 class View(BaseModel):
     """What a caller is shown."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, from_attributes=True)
 
 
 Instant = Annotated[
@@ -94,6 +97,25 @@ class Problem(View):
     title: str
     status: int
     detail: str
+
+
+class QuotaProblem(Problem):
+    """429: the caller has done this too often. It is told by `Retry-After`, too."""
+
+    model_config = by_example(
+        {
+            "type": "/problems/quota-exceeded",
+            "title": "Too often",
+            "status": 429,
+            "detail": "You have asked to upload files 30 times, which is all that an hour takes. "
+            "Try again in 12 minutes.",
+            "reason": "quota_exceeded",
+            "retry_after_s": 714,
+        }
+    )
+
+    reason: str
+    retry_after_s: int
 
 
 class FieldProblem(View):

@@ -15,6 +15,8 @@ from dispatch.core.ids import is_id, new_id
 from dispatch.core.table import Item, Transaction, decides_anew
 from dispatch.customers import rules, store
 from dispatch.customers.model import Customer, KeptVehicle, Location, Vehicle
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 
 
 def upsert(record: Mapping[str, Any]) -> Customer:
@@ -41,11 +43,12 @@ def profile_of(customer_id: str) -> Customer:
 
 
 @decides_anew
-def replace_profile(given: Customer) -> Customer:
-    """Write the whole profile under its ``id``. Raises Conflict ``erased``."""
+def replace_profile(given: Customer, now: datetime) -> Customer:
+    """Write the whole profile under its ``id``. Raises Conflict ``erased``, QuotaExceeded."""
     before = store.find(given.id)
     with Transaction() as tx:
         check_not_erased(tx, given.id)
+        quotas.count(tx, Action.EDIT, given.id, now)
         store.put_profile(tx, given, before)
     return given
 
@@ -80,12 +83,13 @@ def vehicle_of(customer_id: str, vehicle_id: str) -> Vehicle | None:
 def add_vehicle(
     customer_id: str, vehicle: Vehicle, now: datetime, once: Once | None = None
 ) -> KeptVehicle:
-    """Keep a vehicle. Raises Conflict ``too_many_vehicles``, ``erased``."""
+    """Keep a vehicle. Raises Conflict ``too_many_vehicles``, ``erased``, QuotaExceeded."""
     kept = KeptVehicle(new_id(now), vehicle, now)
     with Transaction() as tx:
         if once:
             once.remember(tx, kept, now)
         check_not_erased(tx, customer_id)
+        quotas.count(tx, Action.EDIT, customer_id, now)
         store.add_vehicle(tx, customer_id, kept, rules.MOST_VEHICLES, _too_many)
     return kept
 

@@ -41,6 +41,14 @@ from dispatch.policy.model import Policy
 OVERLAP = timedelta(seconds=120)
 """Read again before the watermark: writes are stamped before they commit, and the index lags."""
 
+CLOSE_OVERLAP = timedelta(seconds=5)
+"""The same while OVERLAP was read again a moment ago. Hardly a write takes longer than this, and
+where much changes the rest would be most of what a match reads."""
+
+READ_BACK_EVERY = timedelta(seconds=5)
+"""How often OVERLAP is read again. Sooner than a match and a clock-in that missed each other are
+looked at again (``timers.rules.LOOK_AGAIN_AFTER``)."""
+
 LOADED_ANEW_AFTER = timedelta(hours=24)
 """Of instances and snapshots alike, so that what they missed does not stay missed."""
 
@@ -286,7 +294,7 @@ def _renew_snapshot(country: str | None, partitions: Iterable[str], now: datetim
         built_at = previous.making.built_at
         watermarks |= previous.making.watermarks
         _merge(known, previous.rows)
-    _catch_up(known, watermarks, partitions)
+    _catch_up(known, watermarks, partitions, OVERLAP)
     if len(known) >= SNAPSHOT_FROM:
         making = Making(built_at=built_at, renewed_at=now, watermarks=watermarks)
         store.put_snapshot(country, Snapshot(making, known.values()))
@@ -303,6 +311,7 @@ class _LiveRoster:
         self.roster = Roster(policy)
         self.loaded_at = now
         self.refreshed_at = datetime.min.replace(tzinfo=UTC)
+        self._read_back_at = self.refreshed_at
         self._known: _Known = {}
         self._watermarks: _Watermarks = {}
         self._partitions: frozenset[str] = frozenset()
@@ -311,8 +320,11 @@ class _LiveRoster:
     def refresh(self, now: datetime) -> None:
         """Read what changed since the last time, in the countries that are loaded."""
         self._partitions = mechanics.partitions()
-        changed = self._catch_up(self._countries)
+        is_time = now - self._read_back_at >= READ_BACK_EVERY
+        changed = self._catch_up(self._countries, OVERLAP if is_time else CLOSE_OVERLAP)
         self.refreshed_at = now
+        if is_time:
+            self._read_back_at = now
         metrics.add_metric("RosterEntriesRefreshed", MetricUnit.Count, changed)
 
     def load(self, countries: Iterable[str | None]) -> bool:
@@ -320,7 +332,7 @@ class _LiveRoster:
         missing = set(countries) - self._countries
         for country in missing:
             self._start_from_snapshot(country)
-        self._catch_up(missing)
+        self._catch_up(missing, OVERLAP)
         self._countries |= missing
         if missing:
             gc.freeze()  # or each full collection would walk all mechanics, now and then
@@ -335,13 +347,13 @@ class _LiveRoster:
             self._index(_merge(self._known, list(snapshot.rows)))
             self._watermarks |= snapshot.making.watermarks
 
-    def _catch_up(self, countries: Collection[str | None]) -> int:
+    def _catch_up(self, countries: Collection[str | None], overlap: timedelta) -> int:
         """Each partition is indexed as soon as it is read: the next read may fail, and what is
         known but not indexed would never be ranked."""
         count = 0
         for partition in self._partitions:
             if mechanics.country_of(partition) in countries:
-                changed = _catch_up(self._known, self._watermarks, [partition])
+                changed = _catch_up(self._known, self._watermarks, [partition], overlap)
                 self._index(changed)
                 count += len(changed)
         return count
@@ -352,12 +364,14 @@ class _LiveRoster:
         self.roster.apply(row.entry for row in rows if row and row.entry)
 
 
-def _catch_up(known: _Known, watermarks: _Watermarks, partitions: Iterable[str]) -> set[str]:
+def _catch_up(
+    known: _Known, watermarks: _Watermarks, partitions: Iterable[str], overlap: timedelta
+) -> set[str]:
     """Read on in these partitions from their watermarks. Returns whose row is another now."""
     changed: set[str] = set()
     for partition in partitions:
         watermark = watermarks.get(partition)
-        since = parse_time(watermark) - OVERLAP if watermark else None
+        since = parse_time(watermark) - overlap if watermark else None
         rows = list(mechanics.changes(partition, since))
         if rows:
             watermarks[partition] = max(rows[-1].changed_at, watermark or "")

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from dispatch.quotas.model import Times
+
 
 class Platform(StrEnum):
     FCM = "fcm"
@@ -26,6 +28,14 @@ class Device:
     def is_same(self, other: "Device") -> bool:
         """Whether it is that device, perhaps as it was before or after."""
         return (self.user_id, self.device_id) == (other.user_id, other.device_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Registrations:
+    """How often a user has registered devices: in all, and in the latest hour in which they did."""
+
+    version: int = 0
+    of_hour: Times = field(default_factory=Times)
 
 
 class Channel(StrEnum):

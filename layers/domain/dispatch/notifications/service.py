@@ -48,6 +48,8 @@ from dispatch.notifications.model import (
 from dispatch.offers import rules as offer_rules
 from dispatch.offers import service as offers
 from dispatch.offers.model import Dispatch
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Contact, Status
 from dispatch.waitlist import service as waitlist
@@ -65,7 +67,6 @@ _LATEST = timedelta(minutes=1)
 # Devices
 
 
-@decides_anew
 def register_device(
     user_id: str, device_id: str, platform: Platform, token: str, now: datetime
 ) -> Device:
@@ -73,11 +74,21 @@ def register_device(
 
     A user has so many devices at most: for one more, that registered longest ago gives way.
     Raises Invalid where the operator has set up no application for the platform, or the platform
-    does not take the token; Conflict ``erased``.
+    does not take the token; Conflict ``erased``; QuotaExceeded, before the platform hears of it.
     """
+    return _register(user_id, device_id, platform, token, now, counts=True)
+
+
+@decides_anew
+def _register(
+    user_id: str, device_id: str, platform: Platform, token: str, now: datetime, *, counts: bool
+) -> Device:
     if customers.is_erased(user_id):
         raise customers.erased()
     registrations = store.registrations_of(user_id)
+    of_hour = registrations.of_hour
+    if counts:
+        of_hour = quotas.once_more(Action.DEVICE, of_hour, now)
     before = store.find(user_id, device_id)
     holder = store.holder_of(platform, token)
     known = store.find(*holder) if holder and holder != (user_id, device_id) else None
@@ -100,7 +111,7 @@ def register_device(
     with _without_endpoint_if_erased(device), Transaction() as tx:
         customers.check_not_erased(tx, user_id)
         store.bind(tx, device, before=before, holder=holder)
-        store.count_registration(tx, user_id, registrations)
+        store.count_registration(tx, user_id, registrations, of_hour)
         if rival:
             _forget(tx, rival, now)
         for old in crowded_out:
@@ -180,7 +191,8 @@ def _drop_endpoint(device: Device) -> None:
     holder = store.holder_of(device.platform, device.token)
     heir = store.find(*holder) if holder else None
     if heir and heir.registered_at and heir.endpoint_arn == device.endpoint_arn:
-        register_device(heir.user_id, heir.device_id, heir.platform, heir.token, heir.registered_at)
+        at = heir.registered_at
+        _register(heir.user_id, heir.device_id, heir.platform, heir.token, at, counts=False)
 
 
 def _try_to_drop_endpoint(device: Device) -> None:

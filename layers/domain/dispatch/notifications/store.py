@@ -19,7 +19,8 @@ from dispatch.core.table import (
     query,
 )
 from dispatch.core.time import format_time, parse_time
-from dispatch.notifications.model import Device, Entry, Platform
+from dispatch.notifications.model import Device, Entry, Platform, Registrations
+from dispatch.quotas.model import Times
 
 _NOTICES_KEPT_FOR = timedelta(days=90)
 _COUNTS_KEPT_FOR = timedelta(days=7)
@@ -125,29 +126,36 @@ def forget_device(tx: Transaction, device: Device) -> None:
     )
 
 
-def registrations_of(user_id: str) -> int:
+def registrations_of(user_id: str) -> Registrations:
     """How often a user has registered a device."""
     item = get(_registrations_key(user_id))
-    return int(item["version"]) if item else 0
+    if item is None:
+        return Registrations()
+    return Registrations(item["version"], Times(item.get("hour", ""), item.get("times", 0)))
 
 
 def _registrations_key(user_id: str) -> Key:
     return Key(subject(user_id), "REGISTRATIONS")
 
 
-def count_registration(tx: Transaction, user_id: str, before: int) -> None:
+def count_registration(
+    tx: Transaction, user_id: str, before: Registrations, of_hour: Times
+) -> None:
     """One more, provided that there has been none since they were read.
 
-    So that of two at the same time each sees the other's device, and there are never too many.
+    So that of two at the same time each sees the other's device, and there are never too many:
+    neither devices, nor registrations in an hour.
     """
     tx.put(
         {
             **_registrations_key(user_id)._asdict(),
             "entity": "device_registrations",
-            "version": before + 1,
+            "version": before.version + 1,
+            "hour": of_hour.window,
+            "times": of_hour.count,
         },
-        when=SAME_VERSION if before else IS_NEW,
-        values={":version_read": before},
+        when=SAME_VERSION if before.version else IS_NEW,
+        values={":version_read": before.version},
     )
 
 

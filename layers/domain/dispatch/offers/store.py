@@ -145,7 +145,7 @@ def _open_partition(country: str | None) -> str:
     return f"OPEN#{country or '??'}"
 
 
-def _assignment(item: Item) -> Assignment:
+def assignment_of(item: Item) -> Assignment:
     details = msgspec.json.decode(item["details"], type=_Details)
     return Assignment(
         id=item["pk"].removeprefix("ASSIGNMENT#"),
@@ -176,7 +176,7 @@ def _instant(item: Item, name: str) -> datetime | None:
 
 def find(assignment_id: str) -> Assignment | None:
     item = get(_assignment_key(assignment_id))
-    return _assignment(item) if item else None
+    return assignment_of(item) if item else None
 
 
 def settle(
@@ -261,13 +261,13 @@ def mark_declined(tx: Transaction, broadcast_id: str, mechanic_id: str) -> None:
 def held_by(mechanic_id: str) -> list[Assignment]:
     """What is offered to or in hand of a mechanic."""
     page = query(f"MECHANIC#{mechanic_id}", index=BY_MECHANIC, prefix="OPEN#")
-    return [_assignment(item) for item in page.items]
+    return [assignment_of(item) for item in page.items]
 
 
 def rows_of(mechanic_id: str, since: datetime, until: datetime) -> list[Assignment]:
     """A mechanic's assignments that were made within that time, open ones and ended ones."""
     return [
-        _assignment(item)
+        assignment_of(item)
         for side in ("OPEN", "ENDED")
         for item in query(
             f"MECHANIC#{mechanic_id}",
@@ -285,7 +285,7 @@ def open_broadcasts(country: str | None) -> Iterator[Assignment]:
     cursor = None
     for _ in range(_PAGES):
         page = query(_open_partition(country), index=OPEN_BROADCASTS, limit=_PAGE, cursor=cursor)
-        yield from (_assignment(item) for item in page.items)
+        yield from (assignment_of(item) for item in page.items)
         cursor = page.cursor
         if cursor is None:
             return

@@ -54,6 +54,21 @@ class Scoring:
     badge_good: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """How often one user may do what is dear, in a day or an hour of UTC.
+
+    Far more than a person does, far less than a machine can: a fleet books for a dozen cars, an app
+    registers its device at each start, an editor saves every minute.
+    """
+
+    bookings_a_day: int = 20
+    uploads_an_hour: int = 30
+    waitlist_joins_an_hour: int = 20
+    devices_an_hour: int = 60
+    edits_an_hour: int = 60
+
+
 def _plans() -> tuple[Plan, ...]:
     return (
         Plan("free", SessionType.CHAT, 15, 0, 0),
@@ -100,6 +115,7 @@ class Policy:
     refund_percent: tuple[tuple[int, int], ...] = ((24 * 60 * 60, 100), (2 * 60 * 60, 50))
     start_grace_s: int = 5 * 60
     elsewhere_grace_s: int = 10 * 60
+    quotas: Quotas = field(default_factory=Quotas)
 
     @property
     def shortest_plan(self) -> Plan:

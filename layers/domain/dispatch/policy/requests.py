@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from dispatch.core.views import Body, GivenInstant, Line, by_example
-from dispatch.policy.model import Plan, Policy, Scoring, SessionType
+from dispatch.policy.model import Plan, Policy, Quotas, Scoring, SessionType
 from dispatch.policy.views import EXAMPLE
 
 MAX_STEPS = 5
@@ -28,6 +28,7 @@ _Unpaid = Annotated[int, _whole(1, 23 * _HOUR_S)]
 
 _Margin = Annotated[int, _whole(0, 90 * _DAY_S)]
 _Percent = Annotated[int, _whole(0, 100)]
+_PARTS = {"scoring", "plans", "refund_percent", "quotas", "changed_at", "changed_by"}
 _Steps = Field(max_length=MAX_STEPS, description="The highest threshold first")
 
 
@@ -111,6 +112,22 @@ class RefundStepBody(Body):
     percent: _Percent
 
 
+_Times = Annotated[int, _whole(1, 1_000_000)]
+
+
+class QuotasBody(Body):
+    """How often one user may do what is dear: 429 for more."""
+
+    bookings_a_day: _Times = Field(description="Sessions started or moved")
+    uploads_an_hour: _Times
+    waitlist_joins_an_hour: _Times
+    devices_an_hour: _Times
+    edits_an_hour: _Times = Field(description="Of profile, vehicles, working hours and time off")
+
+    def to_quotas(self) -> Quotas:
+        return Quotas(**self.model_dump())
+
+
 class PolicyBody(Body):
     """The whole of it: there is no number that may be left out. ``_s`` are seconds."""
 
@@ -145,18 +162,16 @@ class PolicyBody(Body):
     )
     start_grace_s: _Margin
     elsewhere_grace_s: _Margin
+    quotas: QuotasBody
     changed_at: GivenInstant | None = Field(None, description="As read: does not count")
     changed_by: Line | None = Field(None, description="As read: does not count")
 
     def to_policy(self) -> Policy:
-        numbers = {
-            name: value
-            for name, value in self
-            if name not in ("scoring", "plans", "refund_percent", "changed_at", "changed_by")
-        }
+        numbers = {name: value for name, value in self if name not in _PARTS}
         return Policy(
             **numbers,
             scoring=self.scoring.to_scoring(),
             plans=tuple(Plan(**plan.model_dump()) for plan in self.plans),
             refund_percent=tuple((step.more_than_s, step.percent) for step in self.refund_percent),
+            quotas=self.quotas.to_quotas(),
         )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from dispatch.core.errors import Conflict, FieldError
-from dispatch.policy.model import Plan, Policy, Scoring, SessionType
+from dispatch.policy.model import Plan, Policy, Quotas, Scoring, SessionType
 
 STEPS = ("experience_years", "rating", "completed_sessions", "complete_profile")
 """The criteria of the score that are worth the more the higher a threshold is reached."""
@@ -35,6 +35,7 @@ def from_document(document: Mapping[str, Any]) -> Policy:
     if "refund_percent" in rest:
         rest["refund_percent"] = tuple((ahead, share) for ahead, share in rest["refund_percent"])
     rest["scoring"] = Scoring(**scoring)
+    rest["quotas"] = Quotas(**_known(Quotas, document.get("quotas", {})))
     rest["plans"] = tuple(
         Plan(**_known(Plan, plan) | {"type": SessionType(plan["type"])})
         for plan in document["plans"]
@@ -42,7 +43,9 @@ def from_document(document: Mapping[str, Any]) -> Policy:
     return Policy(**rest)
 
 
-def _known(shape: type[Plan | Policy | Scoring], document: Mapping[str, Any]) -> dict[str, Any]:
+def _known(
+    shape: type[Plan | Policy | Quotas | Scoring], document: Mapping[str, Any]
+) -> dict[str, Any]:
     return {name: document[name] for name in shape.__dataclass_fields__ if name in document}
 
 

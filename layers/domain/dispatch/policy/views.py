@@ -123,8 +123,25 @@ EXAMPLE: dict[str, Any] = {
     ],
     "start_grace_s": 300,
     "elsewhere_grace_s": 600,
+    "quotas": {
+        "bookings_a_day": 20,
+        "uploads_an_hour": 30,
+        "waitlist_joins_an_hour": 20,
+        "devices_an_hour": 60,
+        "edits_an_hour": 60,
+    },
 }
 """What a policy looks like in the API document."""
+
+
+class QuotasView(View):
+    """How often one user may do what is dear: 429 for more."""
+
+    bookings_a_day: int = Field(description="Sessions started or moved")
+    uploads_an_hour: int
+    waitlist_joins_an_hour: int
+    devices_an_hour: int
+    edits_an_hour: int = Field(description="Of profile, vehicles, working hours and time off")
 
 
 class PolicyView(View):
@@ -159,6 +176,7 @@ class PolicyView(View):
     refund_percent: list[RefundStepView]
     start_grace_s: int
     elsewhere_grace_s: int
+    quotas: QuotasView
     changed_at: Instant | None = Field(description="Null of the first one, which nobody made")
     changed_by: str | None
 

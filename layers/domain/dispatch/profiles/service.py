@@ -15,6 +15,8 @@ from dispatch.customers import service as customers
 from dispatch.mechanics import rules
 from dispatch.mechanics import service as mechanics
 from dispatch.mechanics.model import Completion, Mechanic, Profile, ProfileEdit, StandingMove
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 
 profile_of = mechanics.existing
 listed = mechanics.listed
@@ -26,7 +28,7 @@ def edit_profile(mechanic_id: str, edit: ProfileEdit, version: int, now: datetim
 
     The status stays, and matching follows at once. Repeating the last edit changes nothing.
     Raises Conflict ``stale_version`` unless ``version`` is the one in force, 0 before the first;
-    and ``erased``, since who has a profile is not erased.
+    and ``erased``, since who has a profile is not erased; QuotaExceeded.
     """
     before = mechanics.get(mechanic_id)
     if before and rules.is_same_edit(before, edit, version):
@@ -35,6 +37,7 @@ def edit_profile(mechanic_id: str, edit: ProfileEdit, version: int, now: datetim
     with Transaction() as tx:
         if before is None:
             customers.check_not_erased(tx, mechanic_id)
+        quotas.count(tx, Action.EDIT, mechanic_id, now)
         after = mechanics.put_profile(tx, profile, before, now, version=version + 1)
         tx.record(mechanics.changed(mechanic_id, now))
     return after

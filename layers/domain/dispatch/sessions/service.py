@@ -39,6 +39,8 @@ from dispatch.offers.model import Move as AssignmentMove
 from dispatch.payments import service as payments
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 from dispatch.sessions import bookings, facts, rules, store
 from dispatch.sessions.model import (
     ACTIVE,
@@ -69,7 +71,7 @@ def book_session(
     the preferred mechanic's slot is held until it is signed and paid. Raises Invalid (also for a
     preferred mechanic who is the customer, or whom nobody may see, and for a start that is no
     slot), or Conflict ``active_session`` with the ``session_id`` that is in the way, ``erased``, or
-    ``slot_taken``, or TooFewCredits.
+    ``slot_taken``, or TooFewCredits, or QuotaExceeded.
     """
     policy = policies.current(now)
     plan = policy.plan(intake.plan)
@@ -102,6 +104,7 @@ def book_session(
         if once:
             once.remember(tx, session, now)
         customers.check_not_erased(tx, customer_id)
+        quotas.count(tx, Action.BOOKING, customer_id, now)
         store.lock(tx, session, otherwise=_has_active_session)
         store.put(tx, session)
         store.put_contact(tx, session.id, contact)
@@ -643,7 +646,7 @@ def reschedule_session(
     """The customer moves a scheduled session to another slot of its mechanic.
 
     Raises NotFound, IllegalMove (also within 2 hours of the start), Invalid for a start that is no
-    slot, Conflict ``slot_taken``.
+    slot, Conflict ``slot_taken``, QuotaExceeded.
     """
     session = _settled_of_customer(session_id, by, now)
     if session.status is Status.SCHEDULED and session.scheduled_start == start:
@@ -655,6 +658,7 @@ def reschedule_session(
         moved = bookings.move(tx, session, start, policy, now)
         if once:
             once.remember(tx, moved, now)
+        quotas.count(tx, Action.BOOKING, by, now)
         store.put(tx, moved)
     return moved
 

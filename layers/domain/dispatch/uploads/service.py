@@ -20,6 +20,8 @@ from dispatch.core.logging import MetricUnit, logger, metrics
 from dispatch.core.table import Transaction, decides_anew
 from dispatch.customers import service as customers
 from dispatch.mechanics import service as mechanics
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 from dispatch.uploads import rules, store
 from dispatch.uploads.model import Attachment, Kind, Link, Post, Ref, Status, Upload
 
@@ -27,14 +29,17 @@ from dispatch.uploads.model import Attachment, Kind, Link, Post, Ref, Status, Up
 def request_attachment(
     owner_id: str, content_type: str, now: datetime, once: Once | None = None
 ) -> Post:
-    """How to upload a file to be sent along with a booking. Raises Conflict ``erased``."""
+    """How to upload a file to be sent along with a booking.
+
+    Raises Conflict ``erased``, QuotaExceeded.
+    """
     return _request(Ref(Kind.ATTACHMENT, owner_id, new_id(now)), content_type, now, once)
 
 
 def request_photo(
     mechanic_id: str, content_type: str, now: datetime, once: Once | None = None
 ) -> Post:
-    """How to upload the mechanic's photo. Raises NotFound for who has no profile."""
+    """How to upload the mechanic's photo. Raises NotFound without a profile, QuotaExceeded."""
     if mechanics.get(mechanic_id) is None:
         raise NotFound("You have no mechanic profile yet. Write it first: PUT /mechanic/profile.")
     return _request(Ref(Kind.PHOTO, mechanic_id, new_id(now)), content_type, now, once)
@@ -50,6 +55,7 @@ def _request(ref: Ref, content_type: str, now: datetime, once: Once | None) -> P
         if once:
             once.remember(tx, post, now)
         customers.check_not_erased(tx, ref.owner_id)
+        quotas.count(tx, Action.UPLOAD, ref.owner_id, now)
         store.put(tx, upload)
     return post
 

@@ -34,6 +34,8 @@ from dispatch.mechanics.model import Mechanic, Unavailable
 from dispatch.offers import service as offers
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 from dispatch.sessions import service as sessions
 from dispatch.sessions.model import Session
 from dispatch.waitlist import rules, store
@@ -71,7 +73,7 @@ def _event(type_: EventType, entry: Entry, now: datetime, **facts: Any) -> Event
 def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) -> Listed:
     """The customer waits to be told. Who waits for the same already keeps entry and place.
 
-    Raises Invalid for a mechanic who is not there for them, Conflict ``erased``.
+    Raises Invalid for a mechanic who is not there for them, Conflict ``erased``, QuotaExceeded.
     """
     before = store.find(customer_id, rules.target_key(wish))
     if before:
@@ -97,6 +99,7 @@ def join(wish: Wish, customer_id: str, now: datetime, once: Once | None = None) 
         if once:
             once.remember(tx, listed, now)
         customers.check_not_erased(tx, customer_id)
+        quotas.count(tx, Action.WAITLIST_JOIN, customer_id, now)
         store.put(tx, entry, before)
         expires_at = format_time(entry.expires_at)
         tx.record(_event(EventType.WAITLIST_JOINED, entry, now, expires_at=expires_at))

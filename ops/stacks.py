@@ -1,0 +1,23 @@
+"""What of a deployed stack the operators' scripts need to know.
+
+CloudFormation's client has no types of its own here.
+"""
+
+from typing import Any
+
+
+def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
+    """The stack's outputs: name to value."""
+    (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+
+
+def physical_ids(cloudformation: Any, stack: str, resource_type: str) -> dict[str, str]:
+    """Logical to physical id of the stack's resources of one type."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == resource_type
+    }
