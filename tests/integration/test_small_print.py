@@ -8,6 +8,7 @@ import pytest
 
 from dispatch.core.due import overdue
 from dispatch.core.table import Key, Transaction
+from dispatch.matching.service import READ_BACK_EVERY
 from dispatch.mechanics import service as mechanics
 from dispatch.offers import service as offers
 from dispatch.offers import store as offer_items
@@ -101,6 +102,7 @@ def test_who_is_found_late_ends_a_turn_to_offline(
     clock_out(world, "ada")
     assert options(world, session.id) != ()
     unseen.clear()
+    world.pass_time(seconds=READ_BACK_EVERY.total_seconds())
     offers.top_up(session.id, world.now)
     world.drain()
     assert is_offered(world, "bob") == [session.id]
