@@ -12,13 +12,15 @@ from dispatch.calendar import service as calendar
 from dispatch.core import aws as clients
 from dispatch.core.errors import Conflict, Invalid, QuotaExceeded
 from dispatch.core.idempotency import AlreadyAnswered, Once
-from dispatch.core.table import query
+from dispatch.core.table import Transaction, query
 from dispatch.customers import service as customers
 from dispatch.customers.model import Customer, Vehicle
 from dispatch.notifications import service as notifications
 from dispatch.notifications.model import Platform
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy, Quotas
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 from dispatch.sessions import service as sessions
 from dispatch.uploads import service as uploads
 from dispatch.waitlist import service as waitlist
@@ -254,6 +256,15 @@ def test_counters_go_with_their_window_and_with_their_user(world: World) -> None
     for _ in range(2):
         accounts.hear({"type": "CustomerErased", "customer_id": "leaves"}, world.now)
     assert query("QUOTA#leaves").items == []
+
+
+def test_so_many_counters_go_that_no_transaction_takes_them_all(world: World) -> None:
+    """Who does something each hour, while the table's TTL is two days late."""
+    for hour in range(101):
+        with Transaction() as tx:
+            quotas.count(tx, Action.EDIT, USER, world.now + hour * HOUR)
+    quotas.forget(USER)
+    assert query(f"QUOTA#{USER}").items == []
 
 
 def test_an_honest_user_is_far_from_any_limit() -> None:
