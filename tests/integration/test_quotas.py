@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dispatch.accounts import service as accounts
 from dispatch.calendar import service as calendar
@@ -230,6 +231,30 @@ def test_who_registers_too_often_is_refused_before_sns_hears_of_it(
 
     monkeypatch.setattr("dispatch.notifications.service._endpoint", unasked)
     refused(register, world)
+
+
+@pytest.mark.parametrize("why", ["one too many", "erased"])
+def test_who_is_refused_for_what_came_meanwhile_leaves_no_endpoint(
+    world: World, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """SNS would keep it, with whose it was, for ever."""
+    for _ in range(MOST - 1):
+        register(world, "leaves")
+    endpoint, made = notifications._endpoint, list[str]()
+
+    def while_others_come(user: str, device: str, platform: Platform, token: str) -> str:
+        monkeypatch.setattr(notifications, "_endpoint", endpoint)
+        made.append(endpoint(user, device, platform, token))
+        notifications.register_device(user, "tablet", platform, "of the tablet", world.now)
+        if why == "erased":
+            accounts.erase_customer("leaves", world.now)
+        return made[0]
+
+    monkeypatch.setattr(notifications, "_endpoint", while_others_come)
+    with pytest.raises(QuotaExceeded if why == "one too many" else Conflict):
+        notifications.register_device("leaves", "new", Platform.FCM, "of the new", world.now)
+    with pytest.raises(ClientError):
+        clients.sns().get_endpoint_attributes(EndpointArn=made[0])
 
 
 def test_operators_turn_it_by_the_policy(world: World) -> None:
