@@ -255,9 +255,9 @@ def restored(stack: Deployed, *more: str) -> str:
 @pytest.fixture
 def no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Moto's window of points in time is one instant."""
-    day = timedelta(days=1)
     now = datetime.now(UTC)
-    monkeypatch.setattr(restore, "window", lambda *_: (now - day, now + day))
+    first, last = min(now, NOON) - timedelta(days=1), max(now, NOON) + timedelta(days=1)
+    monkeypatch.setattr(restore, "window", lambda *_: (first, last))
 
 
 @pytest.mark.usefixtures("no_limits")
@@ -279,7 +279,18 @@ def test_a_restored_table_has_all_that_a_restore_leaves_out(stack: Deployed) -> 
     tags = stack.dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
     assert {"Key": "team", "Value": "dispatch"} in tags
     assert stack.stored("restored") == stack.stored(stack.table)
-    assert restored(stack, "--apply"), "and again, where it stopped"
+    # Moto keeps the time when it was made.
+    at = format_time(table["RestoreSummary"]["RestoreDateTime"])
+    again = stack.run(restore, "--to", at, "--as", "restored", "--apply")
+    assert '"TableName=restored",' in again, "and again, where it stopped"
+
+
+@pytest.mark.usefixtures("no_limits")
+def test_a_table_that_was_there_before_is_not_taken_for_the_restored_one(stack: Deployed) -> None:
+    stack.run(restore, "--to", "2026-11-26T12:00:00Z", "--as", "restored", "--apply")
+    for name in ("restored", stack.table):
+        with pytest.raises(SystemExit, match=f"There is a table {name} already"):
+            stack.run(restore, "--to", "2026-11-26T13:00:00Z", "--as", name, "--apply")
 
 
 @pytest.mark.usefixtures("no_limits")
