@@ -369,11 +369,43 @@ def test_a_backfill_goes_on_where_it_was_stopped(stack: Deployed, tmp_path: Path
     next(backfill.run(stack.dynamodb, stack.table, backfill.with_schema, first, **settings_of))
     first.keep_in(path)
 
-    rest = backfill.Progress.kept_in(path)
+    rest = backfill.Progress.kept_in(path, first.of)
     assert (rest.seen, rest.done) == (4, False)
     for _ in backfill.run(stack.dynamodb, stack.table, backfill.with_schema, rest, **settings_of):
         pass
     assert (rest.seen, rest.changed, rest.done) == (10, 10, True)
+
+
+def test_a_cursor_of_another_table_is_refused(stack: Deployed, tmp_path: Path) -> None:
+    cursor = tmp_path / "cursor.json"
+    filled(stack, cursor, "--apply")
+    stack.dynamodb.create_table(TableName="another", **template_file.table())
+    stack.table = "another"
+    stack.put({"pk": "SESSION#1", "sk": "META"})
+    with pytest.raises(SystemExit, match="is the cursor of schema on dispatch-own, 0 of 1"):
+        filled(stack, cursor, "--apply")
+    with pytest.raises(SystemExit, match="not of schema on another, 1 of 2"):
+        filled(stack, cursor, "--apply", "--segment", "1", "--segments", "2")
+
+
+def test_what_the_service_writes_a_part_of_is_brought_along_all_the_same(stack: Deployed) -> None:
+    os.environ["TABLE_NAME"] = stack.table
+    settings.table_name.cache_clear()
+    read = {"pk": "MECHANIC#1", "sk": "META", "load": 0}
+    stack.put(read | {"load": 1})
+    assert backfill.bring_along(read, backfill.with_schema) is True
+    assert stack.stored(stack.table) == [read | {"load": 1, "schema": SCHEMA}]
+    assert backfill.bring_along(read, backfill.with_schema) is False, "it has its shape by now"
+    stack.dynamodb.delete_item(
+        TableName=stack.table, Key=encode({"pk": "MECHANIC#1", "sk": "META"})
+    )
+    assert backfill.bring_along(read, backfill.with_schema) is False, "and now it is gone"
+
+
+def test_what_is_written_is_of_the_region_that_is_named(stack: Deployed, tmp_path: Path) -> None:
+    assert aws.dynamodb().meta.region_name == REGION
+    filled(stack, tmp_path / "cursor.json", "--region", "eu-west-1")
+    assert aws.dynamodb().meta.region_name == "eu-west-1"
 
 
 def test_a_backfill_gives_way_to_the_service(stack: Deployed) -> None:
