@@ -244,6 +244,17 @@ def test_the_facts_of_a_stretch_of_time_are_published_oldest_first(stack: Deploy
     assert heard_of == ["2", "1"]
 
 
+def test_facts_of_the_table_before_are_published(stack: Deployed) -> None:
+    heard = stack.listens()
+    stack.put(a_fact(1))
+    before, stack.table = stack.table, "restored"
+    stack.dynamodb.create_table(TableName="restored", **template_file.table())
+    stretch = ("--since", "2026-11-26T12:00:00Z", "--until", "2026-11-26T13:00:00Z", "--publish")
+    assert "Published 0" in stack.run(republish, *stretch)
+    assert "Published 1" in stack.run(republish, *stretch, "--table", before)
+    assert len(stack.in_queue(heard)) == 1
+
+
 # Restore
 
 
