@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dispatch.core import aws as clients
+from dispatch.core import settings
 from dispatch.core.table import Transaction
 from dispatch.matching import service as matching
 from dispatch.matching import store
@@ -266,6 +267,17 @@ def test_only_a_country_with_many_mechanics_has_a_snapshot() -> None:
     add("c", country="US")
     matching.renew_snapshots(NOON)
     assert {country: set(rows) for country, rows in snapshots().items()} == {"CA": {"a", "b"}}
+
+
+@pytest.mark.usefixtures("small_countries_too")
+def test_a_snapshot_of_another_table_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a restore: it is of what the restored table has yet to see."""
+    add("a")
+    add("b")
+    matching.renew_snapshots(NOON)
+    monkeypatch.setenv("TABLE_NAME", "restored")
+    settings.forget()
+    assert snapshots() == {}
 
 
 @pytest.mark.usefixtures("small_countries_too", "clock")
