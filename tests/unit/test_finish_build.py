@@ -170,6 +170,15 @@ def test_an_event_function_that_would_load_the_web_framework_is_told(build: Path
     assert "dispatch.core.http -> fastapi" in fault
 
 
+def test_what_a_package_loads_counts_for_whoever_loads_a_module_of_it(build: Path) -> None:
+    (build / "DomainLayer/python/dispatch/core/__init__.py").write_text("import pydantic\n")
+    (build / "TimersFunction" / "consumer.py").write_text(
+        "from dispatch.core.aws import dynamodb\n"
+    )
+    (fault,) = finish_build.web_faults(build)
+    assert "imports consumer -> dispatch.core -> pydantic" in fault
+
+
 def test_an_artifact_may_grow_by_a_tenth(build: Path) -> None:
     before = {"DomainLayer": 1_000_000, "DependenciesLayer": 1_000_000}
     grown = before | {"DomainLayer": 1_100_000 + finish_build.SLACK}
