@@ -32,7 +32,9 @@ SERVICE = {
     "documentation": "<p>Long.</p>",
     "shapes": {"Item": {"members": {"documentation": {"shape": "S", "documentation": "Long."}}}},
 }
-ENDPOINTS = {"partitions": [{"services": {"ec2": {"endpoints": {}}, "db": {"endpoints": {}}}}]}
+ENDPOINTS: dict[str, Any] = {
+    "partitions": [{"services": {"ec2": {"endpoints": {}}, "db": {"endpoints": {}}}}]
+}
 AWS = 'def dynamodb():\n    return _client("dynamodb")\n'
 
 
