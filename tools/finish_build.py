@@ -154,7 +154,14 @@ def chains_to_web(entry: Path, build: Path) -> Iterator[list[str]]:
         if path is None or chain[-1] in seen:
             continue
         seen.add(chain[-1])
-        todo += [[*chain, name] for name in imports_at_start(path)]
+        names = {part for name in imports_at_start(path) for part in with_parents(name)}
+        todo += [[*chain, name] for name in sorted(names)]
+
+
+def with_parents(module: str) -> Iterator[str]:
+    """A module is loaded after the packages that it is in."""
+    parts = module.split(".")
+    yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 def file_of(module: str, root: Path) -> Path | None:

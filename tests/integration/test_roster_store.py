@@ -153,6 +153,24 @@ def test_a_change_by_a_clock_that_is_behind_counts_all_the_same() -> None:
     assert best(NOON) == []
 
 
+def test_mechanics_are_found_in_as_many_partitions_as_they_were_written_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everybody = [f"m{number}" for number in range(8)]
+    for shards, written in (("4", everybody), ("1", everybody[:4])):
+        monkeypatch.setenv("ROSTER_SHARDS", shards)
+        settings.forget()
+        for mechanic_id in written:
+            add(mechanic_id, years_of_experience=int(shards))
+        clock_in(everybody[-1 if shards == "4" else 0], NOON)
+        assert sorted(best()) == everybody, "by the instance that runs"
+        matching.forget()
+        assert sorted(best()) == everybody, "by a new one"
+    was = {mechanic.id: mechanic.partition for mechanic in mechanics.get_many(everybody)}
+    assert {was[mechanic_id] for mechanic_id in everybody[:4]} == {"ROSTER#CA#0"}
+    assert len({was[mechanic_id] for mechanic_id in everybody[4:]}) > 1
+
+
 def test_rank_passes_over_whom_it_is_told_to() -> None:
     add("a")
     add("b")

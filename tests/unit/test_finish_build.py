@@ -32,7 +32,9 @@ SERVICE = {
     "documentation": "<p>Long.</p>",
     "shapes": {"Item": {"members": {"documentation": {"shape": "S", "documentation": "Long."}}}},
 }
-ENDPOINTS = {"partitions": [{"services": {"ec2": {"endpoints": {}}, "db": {"endpoints": {}}}}]}
+ENDPOINTS: dict[str, Any] = {
+    "partitions": [{"services": {"ec2": {"endpoints": {}}, "db": {"endpoints": {}}}}]
+}
 AWS = 'def dynamodb():\n    return _client("dynamodb")\n'
 
 
@@ -168,6 +170,15 @@ def test_an_event_function_that_would_load_the_web_framework_is_told(build: Path
     (fault,) = finish_build.web_faults(build)
     assert "TimersFunction" in fault
     assert "dispatch.core.http -> fastapi" in fault
+
+
+def test_what_a_package_loads_counts_for_whoever_loads_a_module_of_it(build: Path) -> None:
+    (build / "DomainLayer/python/dispatch/core/__init__.py").write_text("import pydantic\n")
+    (build / "TimersFunction" / "consumer.py").write_text(
+        "from dispatch.core.aws import dynamodb\n"
+    )
+    (fault,) = finish_build.web_faults(build)
+    assert "imports consumer -> dispatch.core -> pydantic" in fault
 
 
 def test_an_artifact_may_grow_by_a_tenth(build: Path) -> None:
