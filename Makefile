@@ -70,9 +70,8 @@ test: setup lint ## Lint, types, import contracts, and all tests but the long on
 test-long: setup ## The tests that go through every case, or repeat until chance is ruled out
 	$(PYTEST) -m long tests
 
-test-engines: setup ## The integration tests again, their table kept by moto and by ministack (half an hour)
-	$(PYTEST) -n 2 --table=moto tests/integration
-	$(PYTEST) -n 2 --table=ministack tests/integration
+test-engines: setup ## The integration tests again, their table kept by moto and by ministack; write bench/RESULTS.md
+	@$(BIN)/python -m bench.engines $(ARGS)
 
 # Functions that were built run on Linux, and on the processor they were built for.
 HOST := $(subst aarch64,arm64,$(shell uname -m))

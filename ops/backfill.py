@@ -9,7 +9,8 @@
 The second step of three in which a shape changes (docs/operations.md): readers know both shapes
 already, writers write the new one, and this brings the items along that nobody writes. Each item is
 written under the condition that it is still as it was read, so it may run beside the service; what
-changed meanwhile was written in the new shape. The cursor is kept in a file after each page.
+changed meanwhile is looked at again: the service may have written a part of it only. The cursor is
+kept in a file after each page, and is of one table, change and segment.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from rich.console import Console
 
 from dispatch.core import settings
 from dispatch.core.errors import StaleVersion
-from dispatch.core.table import SCHEMA, Item, Key, Transaction, decode
+from dispatch.core.table import SCHEMA, Item, Key, Transaction, decode, get
+from ops import stacks
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,16 +41,22 @@ Change = Callable[[Item], Item | None]
 class Progress:
     """How far it is. ``cursor`` is the key to go on after; None before the first page."""
 
+    of: str = ""
+    """What goes through which part of which table."""
     cursor: dict[str, Any] | None = None
     seen: int = 0
     changed: int = 0
     overtaken: int = 0
-    """Changed by somebody else between our look and our write."""
+    """Brought along or deleted by somebody else between our look and our write."""
     done: bool = False
 
     @classmethod
-    def kept_in(cls, path: Path) -> "Progress":
-        return cls(**json.loads(path.read_text())) if path.is_file() else cls()
+    def kept_in(cls, path: Path, of: str) -> "Progress":
+        """Exits with a message if the file is of something else: its cursor means nothing here."""
+        progress = cls(**json.loads(path.read_text())) if path.is_file() else cls(of)
+        if progress.of != of:
+            raise SystemExit(f"{path} is the cursor of {progress.of}, not of {of}: name another.")
+        return progress
 
     def keep_in(self, path: Path) -> None:
         """Written aside and put in place whole: it may be stopped at any time."""
@@ -91,11 +99,10 @@ def run(
         answer = dynamodb.scan(**request)
         for raw in answer["Items"]:
             old = decode(raw)
-            new = change(old)
             progress.seen += 1
-            if new is None:
+            if change(old) is None:
                 continue
-            if not apply or write(old, new):
+            if not apply or bring_along(old, change):
                 progress.changed += 1
             else:
                 progress.overtaken += 1
@@ -104,6 +111,16 @@ def run(
         progress.cursor = answer.get("LastEvaluatedKey")
         progress.done = progress.cursor is None
         yield progress
+
+
+def bring_along(read: Item, change: Change) -> bool:
+    """Whether it was us who changed the item; if not, it needs no change any more, or is gone."""
+    old: Item | None = read
+    while old is not None and (new := change(old)) is not None:
+        if write(old, new):
+            return True
+        old = get(Key(old["pk"], old["sk"]))
+    return False
 
 
 def write(old: Item, new: Item) -> bool:
@@ -145,8 +162,10 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     options, console = parse(arguments), console or Console()
     os.environ["TABLE_NAME"] = options.table
     settings.table_name.cache_clear()
+    stacks.be_in(options.region)
     dynamodb = boto3.Session(region_name=options.region).client("dynamodb")
-    progress = Progress.kept_in(options.cursor) if options.apply else Progress()
+    of = f"{options.change} on {options.table}, {options.segment} of {options.segments}"
+    progress = Progress.kept_in(options.cursor, of) if options.apply else Progress(of)
     steps = run(
         dynamodb,
         options.table,

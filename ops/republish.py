@@ -6,6 +6,7 @@
     python -m ops.republish --stack dispatch-prod --given-up --publish   # and is taken out
     python -m ops.republish --stack dispatch-prod \\
         --since 2026-11-26T08:00:00Z --until 2026-11-26T09:00:00Z [--type OfferAccepted] [--publish]
+    python -m ops.republish ... --table dispatch-prod-a     # of the table before a restored one
 
 Nothing is published without ``--publish``. Consumers take a fact twice without harm. A stretch of
 time is found by going through the whole table: a read unit for 8 KB of all there is.
@@ -91,6 +92,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--given-up", action="store_true", help="those in the relay's bucket")
     parser.add_argument("--since", type=parse_time, help="2026-11-26T08:00:00Z")
     parser.add_argument("--until", type=parse_time)
+    parser.add_argument("--table", help="of this table (default: the stack's)")
     parser.add_argument("--type", help="of this type alone")
     parser.add_argument("--rate", type=float, default=20, help="facts a second (default: 20)")
     parser.add_argument("--publish", action="store_true")
@@ -111,7 +113,8 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
         found = given_up(s3, bucket)
     else:
         dynamodb = session.client("dynamodb")
-        found = between(dynamodb, outputs["TableName"], options.since, options.until)
+        table = options.table or outputs["TableName"]
+        found = between(dynamodb, table, options.since, options.until)
     facts = [fact for fact in found if options.type in (None, fact.item["type"])]
     facts.sort(key=lambda fact: str(fact.item["id"]))
     _show(console, facts)
@@ -120,6 +123,7 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
         return
     os.environ["TOPIC_ARN"] = outputs["TopicArn"]
     settings.topic_arn.cache_clear()
+    stacks.be_in(options.region)
     for fact in track(facts, "Publishing", console=console):
         relay.publish(fact.item)
         time.sleep(1 / options.rate)

@@ -15,7 +15,7 @@ touched: docs/operations.md has the order of the steps.
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -47,11 +47,27 @@ def window(dynamodb: "DynamoDBClient", table: str) -> tuple[datetime, datetime]:
 
 
 def restore(dynamodb: "DynamoDBClient", source: str, target: str, to: datetime) -> None:
-    """Have ``target`` made of what ``source`` was; nothing if there is such a table already."""
-    if find(dynamodb, target) is None:
+    """Have ``target`` made of what ``source`` was; nothing if it is being made, or was, already.
+
+    Exits with a message if there is a table of that name that was not made by this.
+    """
+    found = find(dynamodb, target)
+    if found is None:
         dynamodb.restore_table_to_point_in_time(
             SourceTableName=source, TargetTableName=target, RestoreDateTime=to
         )
+    elif not _is_restored(found, source, to):
+        raise SystemExit(f"There is a table {target} already, and not of this: name another.")
+
+
+def _is_restored(table: Mapping[str, Any], source: str, to: datetime) -> bool:
+    """Whether a table is what ``source`` was then, to the second: DynamoDB keeps no more of it."""
+    made_of = table.get("RestoreSummary")
+    return (
+        made_of is not None
+        and made_of["SourceTableArn"].endswith(f":table/{source}")
+        and abs(made_of["RestoreDateTime"] - to) < timedelta(seconds=1)
+    )
 
 
 def find(dynamodb: "DynamoDBClient", table: str) -> Mapping[str, Any] | None:

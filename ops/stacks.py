@@ -3,7 +3,10 @@
 CloudFormation's client has no types of its own here.
 """
 
+import os
 from typing import Any
+
+from dispatch.core import aws
 
 
 def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
@@ -21,3 +24,10 @@ def physical_ids(cloudformation: Any, stack: str, resource_type: str) -> dict[st
         for resource in page["StackResourceSummaries"]
         if resource["ResourceType"] == resource_type
     }
+
+
+def be_in(region: str | None) -> None:
+    """Have what the service's own code calls be in the region that an operator has named, too."""
+    if region:
+        os.environ["AWS_DEFAULT_REGION"] = region
+        aws.forget()

@@ -19,9 +19,12 @@ from dispatch.core import aws as clients
 from dispatch.core import time
 from local import engines, processes
 from local.stripe import StandIn
+from tests import tuned_moto
 from tests.clock import Clock
+from tests.engine_gaps import ends_openly, gaps
 from tests.fast import stripe
 from tests.fast.table import FastTable
+from tests.fast.world import TABLE as FAST_TABLE
 from tests.fast.world import FastWorld, running
 from tests.instances import forget_everything
 from tests.roles import GuardedTable
@@ -36,6 +39,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="fast",
         help="what keeps the table of use cases: the fast table of the tests' own, or an engine's",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("table") == "moto":
+        tuned_moto.tune()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On an engine, only what asks it; known gaps of its are expected, and only these."""
+    engine = config.getoption("table")
+    if engine == "fast":
+        return
+    known = gaps(engine)
+    asking, others = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        is_asking = not TABLES.isdisjoint(getattr(item, "fixturenames", ()))
+        (asking if is_asking else others).append(item)
+        if gap := known.get(item.nodeid):
+            item.add_marker(pytest.mark.xfail(strict=True, reason=gap))
+    items[:] = asking
+    config.hook.pytest_deselected(items=others)
+
+
+TABLES = {"aws", "engine", "fast_world"}
+"""The fixtures whose table is what ``--table`` says."""
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +85,29 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             yield session.client("dynamodb", endpoint_url=url, config=config)
         finally:
             processes.stop(child)
+
+
+@pytest.fixture(scope="session")
+def _moto_client() -> Any:
+    session = Session(
+        aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION
+    )
+    config = Config(parameter_validation=False, account_id_endpoint_mode="disabled")
+    return session.client("dynamodb", config=config)
+
+
+@pytest.fixture
+def moto(_moto_client: Any) -> Iterator[Any]:
+    """A client of a moto of this test's own."""
+    with mock_aws():
+        yield _moto_client
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> Any:
+    """A client of the engine that the fast table is held against: ministack, if none is named."""
+    keeper = request.config.getoption("table")
+    return request.getfixturevalue("ministack" if keeper == "fast" else keeper)
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +238,20 @@ def world(aws: None, clock: Clock) -> World:
 
 
 @pytest.fixture
-def fast_world() -> Iterator[FastWorld]:
-    """The whole backend on the AWS of the tests' own, with nobody in it yet."""
+def fast_world(request: pytest.FixtureRequest) -> Iterator[FastWorld]:
+    """The whole backend on the AWS of the tests' own, with nobody in it yet.
+
+    An engine that keeps the table has to answer everything as the fast table does.
+    """
+    keeper = request.config.getoption("table")
     with running(Clock()) as world:
+        if keeper == "fast":
+            yield world
+            return
+        engine = request.getfixturevalue(keeper)
+        engine.create_table(TableName=FAST_TABLE, **table())
+        kept = world.keep_the_table_in(engine, ends_openly=ends_openly(keeper))
         yield world
+        engine.delete_table(TableName=FAST_TABLE)
+        if kept.differences:
+            pytest.fail("\n".join(kept.differences), pytrace=False)

@@ -114,10 +114,15 @@ def _show(tool: str, findings: Iterable[Finding]) -> bool:
 
 def _audit() -> bool:
     locks = [*sorted(ROOT.glob("requirements*.txt")), *ROOT.glob("layers/*/requirements.txt")]
-    try:
-        packages = [package for lock in locks for package in _pip_audit(lock)]
-    except ScanError as error:
-        print(f"pip-audit: NOTHING WAS AUDITED, its database cannot be reached from here. {error}")
+    packages, failed = list[dict[str, Any]](), list[ScanError]()
+    for lock in locks:
+        try:
+            packages += _pip_audit(lock)
+        except ScanError as error:
+            failed.append(error)
+    if failed and not packages:
+        told = f"its database cannot be reached from here. {failed[0]}"
+        print(f"pip-audit: NOTHING WAS AUDITED, {told}")
         return True
     not_asked = sorted(set(not_asked_of(packages)))
     if len(not_asked) == len({package["name"] for package in packages}):
@@ -129,7 +134,9 @@ def _audit() -> bool:
         return True
     if not_asked:
         print(f"pip-audit: not audited: {', '.join(not_asked)}")
-    return _show("pip-audit", vulnerable(packages)) and not not_asked
+    for each in failed:
+        print(f"pip-audit: not audited: {each}")
+    return _show("pip-audit", vulnerable(packages)) and not not_asked and not failed
 
 
 def main() -> int:

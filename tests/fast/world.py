@@ -32,6 +32,7 @@ from local.stripe import StandIn, signed
 from local.template import arn
 from tests.clock import Clock
 from tests.fast import stripe
+from tests.fast.engine_table import EngineTable
 from tests.fast.faults import Faults, Killed
 from tests.fast.services import (
     UPLOADS,
@@ -107,7 +108,8 @@ class FastWorld(World):
         self._consumers[FEEDBACK] = notifications.take_feedback
         self._consumers[UPLOADED] = uploads.handle
         self.faults = Faults()
-        self.table = FastTable(TABLE, table())
+        self._fast_table = FastTable(TABLE, table())
+        self.table: FastTable | EngineTable = self._fast_table
         self.queues = FastQueues(clock)
         self.scheduler = FastScheduler(clock)
         self.topic = FastTopic(self._fan_out)
@@ -136,6 +138,12 @@ class FastWorld(World):
             "ssm": self.parameters,
         }
         self.clients = {name: self.faults.around(name, each) for name, each in services.items()}
+
+    def keep_the_table_in(self, engine: Any, *, ends_openly: bool = False) -> EngineTable:
+        """From now on, with nothing in it yet, the table is an engine's."""
+        self.table = kept = EngineTable(self._fast_table, engine, ends_openly=ends_openly)
+        self.clients["dynamodb"] = self.faults.around("dynamodb", kept)
+        return kept
 
     def send_mails(self) -> None:
         """From now on there is a sender."""

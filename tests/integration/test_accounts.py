@@ -164,6 +164,20 @@ def test_a_message_that_comes_twice_at_once_fails_in_neither(fast_world: FastWor
     assert at > 50
 
 
+def test_who_was_erased_since_is_forgotten_in_a_restored_table_as_well(
+    fast_world: FastWorld,
+) -> None:
+    """Which knows of nothing: neither the mark nor the emptied profile is there."""
+    a_life(fast_world)
+    fast_world.pass_time(minutes=10)
+    accounts.hear({"type": "CustomerErased", "customer_id": CUSTOMER}, fast_world.now)
+    assert customers.is_erased(CUSTOMER)
+    check_forgotten(fast_world)
+    fast_world.drain()
+    assert fast_world.failures == []
+    assert len(fast_world.facts("CustomerErased")) == 1
+
+
 def test_others_are_left_alone(fast_world: FastWorld) -> None:
     a_life(fast_world)
     customers.upsert({"id": "other", "name": "Mo"})

@@ -39,6 +39,7 @@ from dispatch.shifts import rules as shift_rules
 from dispatch.shifts import service as shifts
 from dispatch.shifts import store as shift_items
 from tests.clock import NOON
+from tests.roles import nobody
 from tests.world import World, an_intake
 
 
@@ -63,7 +64,8 @@ def after(monkeypatch: pytest.MonkeyPatch) -> Iterator[After]:
             found = real(*args, **kwargs)
             if mine:
                 waiting.remove(mine[0])
-                mine.pop()()
+                with nobody():  # not in the role of whom it interrupts
+                    mine.pop()()
             return found
 
         monkeypatch.setattr(module, name, interleaved)

@@ -159,6 +159,20 @@ def test_codes_stay_in_the_log(logs: Logs) -> None:
     assert logs.found() == set()
 
 
+def test_of_several_that_failed_each_is_in_the_log_once(logs: Logs) -> None:
+    """A fact that could not be told to some fails with all of theirs, and may be its own cause."""
+    stumbled = _quoting(CANARIES["customer's mail"])
+    group = ExceptionGroup(CANARIES["customer's name"], [*stumbled, ExceptionGroup("", stumbled)])
+    stumbled[0].__cause__ = group
+    try:
+        raise group from group
+    except ExceptionGroup:
+        logger.exception("some could not be told")
+    for told in ("MessageRejected to SendEmail", "builtins.KeyError", "builtins.RuntimeError"):
+        assert logs.text.count(told) == 1
+    assert logs.found() == set()
+
+
 def test_a_call_that_fails_on_our_side_is_logged_without_what_was_sent(
     edge: Edge, world: FastWorld, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

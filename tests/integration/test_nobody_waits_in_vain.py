@@ -21,8 +21,7 @@ from dispatch.timers.sweeper import GRACE
 from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Entry, EntryStatus, Target, Wish
 from tests import invariants
-from tests.clock import Clock
-from tests.fast.world import FastWorld, running
+from tests.fast.world import FastWorld
 from tests.stories import (
     clock_in,
     clock_out,
@@ -47,14 +46,13 @@ BUFFALO = Location("US", "New York", "Buffalo", "14201")
 
 
 @pytest.fixture
-def world() -> Iterator[FastWorld]:
-    with running(Clock()) as world:
-        yield world
-        world.drain()
-        world.pass_time(seconds=10)
-        assert world.dead_letters == []
-        assert sweep(world.now) == 0, "nothing is left to repair"
-        invariants.check(invariants.picture_of(world))
+def world(fast_world: FastWorld) -> Iterator[FastWorld]:
+    yield fast_world
+    fast_world.drain()
+    fast_world.pass_time(seconds=10)
+    assert fast_world.dead_letters == []
+    assert sweep(fast_world.now) == 0, "nothing is left to repair"
+    invariants.check(invariants.picture_of(fast_world))
 
 
 def wait(world: FastWorld, customer_id: str, wish: Wish = ANY) -> Entry:

@@ -244,6 +244,17 @@ def test_the_facts_of_a_stretch_of_time_are_published_oldest_first(stack: Deploy
     assert heard_of == ["2", "1"]
 
 
+def test_facts_of_the_table_before_are_published(stack: Deployed) -> None:
+    heard = stack.listens()
+    stack.put(a_fact(1))
+    before, stack.table = stack.table, "restored"
+    stack.dynamodb.create_table(TableName="restored", **template_file.table())
+    stretch = ("--since", "2026-11-26T12:00:00Z", "--until", "2026-11-26T13:00:00Z", "--publish")
+    assert "Published 0" in stack.run(republish, *stretch)
+    assert "Published 1" in stack.run(republish, *stretch, "--table", before)
+    assert len(stack.in_queue(heard)) == 1
+
+
 # Restore
 
 
@@ -255,9 +266,9 @@ def restored(stack: Deployed, *more: str) -> str:
 @pytest.fixture
 def no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Moto's window of points in time is one instant."""
-    day = timedelta(days=1)
     now = datetime.now(UTC)
-    monkeypatch.setattr(restore, "window", lambda *_: (now - day, now + day))
+    first, last = min(now, NOON) - timedelta(days=1), max(now, NOON) + timedelta(days=1)
+    monkeypatch.setattr(restore, "window", lambda *_: (first, last))
 
 
 @pytest.mark.usefixtures("no_limits")
@@ -279,7 +290,18 @@ def test_a_restored_table_has_all_that_a_restore_leaves_out(stack: Deployed) -> 
     tags = stack.dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
     assert {"Key": "team", "Value": "dispatch"} in tags
     assert stack.stored("restored") == stack.stored(stack.table)
-    assert restored(stack, "--apply"), "and again, where it stopped"
+    # Moto keeps the time when it was made.
+    at = format_time(table["RestoreSummary"]["RestoreDateTime"])
+    again = stack.run(restore, "--to", at, "--as", "restored", "--apply")
+    assert '"TableName=restored",' in again, "and again, where it stopped"
+
+
+@pytest.mark.usefixtures("no_limits")
+def test_a_table_that_was_there_before_is_not_taken_for_the_restored_one(stack: Deployed) -> None:
+    stack.run(restore, "--to", "2026-11-26T12:00:00Z", "--as", "restored", "--apply")
+    for name in ("restored", stack.table):
+        with pytest.raises(SystemExit, match=f"There is a table {name} already"):
+            stack.run(restore, "--to", "2026-11-26T13:00:00Z", "--as", name, "--apply")
 
 
 @pytest.mark.usefixtures("no_limits")
@@ -358,11 +380,43 @@ def test_a_backfill_goes_on_where_it_was_stopped(stack: Deployed, tmp_path: Path
     next(backfill.run(stack.dynamodb, stack.table, backfill.with_schema, first, **settings_of))
     first.keep_in(path)
 
-    rest = backfill.Progress.kept_in(path)
+    rest = backfill.Progress.kept_in(path, first.of)
     assert (rest.seen, rest.done) == (4, False)
     for _ in backfill.run(stack.dynamodb, stack.table, backfill.with_schema, rest, **settings_of):
         pass
     assert (rest.seen, rest.changed, rest.done) == (10, 10, True)
+
+
+def test_a_cursor_of_another_table_is_refused(stack: Deployed, tmp_path: Path) -> None:
+    cursor = tmp_path / "cursor.json"
+    filled(stack, cursor, "--apply")
+    stack.dynamodb.create_table(TableName="another", **template_file.table())
+    stack.table = "another"
+    stack.put({"pk": "SESSION#1", "sk": "META"})
+    with pytest.raises(SystemExit, match="is the cursor of schema on dispatch-own, 0 of 1"):
+        filled(stack, cursor, "--apply")
+    with pytest.raises(SystemExit, match="not of schema on another, 1 of 2"):
+        filled(stack, cursor, "--apply", "--segment", "1", "--segments", "2")
+
+
+def test_what_the_service_writes_a_part_of_is_brought_along_all_the_same(stack: Deployed) -> None:
+    os.environ["TABLE_NAME"] = stack.table
+    settings.table_name.cache_clear()
+    read = {"pk": "MECHANIC#1", "sk": "META", "load": 0}
+    stack.put(read | {"load": 1})
+    assert backfill.bring_along(read, backfill.with_schema) is True
+    assert stack.stored(stack.table) == [read | {"load": 1, "schema": SCHEMA}]
+    assert backfill.bring_along(read, backfill.with_schema) is False, "it has its shape by now"
+    stack.dynamodb.delete_item(
+        TableName=stack.table, Key=encode({"pk": "MECHANIC#1", "sk": "META"})
+    )
+    assert backfill.bring_along(read, backfill.with_schema) is False, "and now it is gone"
+
+
+def test_what_is_written_is_of_the_region_that_is_named(stack: Deployed, tmp_path: Path) -> None:
+    assert aws.dynamodb().meta.region_name == REGION
+    filled(stack, tmp_path / "cursor.json", "--region", "eu-west-1")
+    assert aws.dynamodb().meta.region_name == "eu-west-1"
 
 
 def test_a_backfill_gives_way_to_the_service(stack: Deployed) -> None:

@@ -6,19 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dispatch.accounts import service as accounts
 from dispatch.calendar import service as calendar
 from dispatch.core import aws as clients
 from dispatch.core.errors import Conflict, Invalid, QuotaExceeded
 from dispatch.core.idempotency import AlreadyAnswered, Once
-from dispatch.core.table import query
+from dispatch.core.table import Transaction, query
 from dispatch.customers import service as customers
 from dispatch.customers.model import Customer, Vehicle
 from dispatch.notifications import service as notifications
 from dispatch.notifications.model import Platform
 from dispatch.policy import service as policies
 from dispatch.policy.model import Policy, Quotas
+from dispatch.quotas import service as quotas
+from dispatch.quotas.model import Action
 from dispatch.sessions import service as sessions
 from dispatch.uploads import service as uploads
 from dispatch.waitlist import service as waitlist
@@ -230,6 +233,30 @@ def test_who_registers_too_often_is_refused_before_sns_hears_of_it(
     refused(register, world)
 
 
+@pytest.mark.parametrize("why", ["one too many", "erased"])
+def test_who_is_refused_for_what_came_meanwhile_leaves_no_endpoint(
+    world: World, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """SNS would keep it, with whose it was, for ever."""
+    for _ in range(MOST - 1):
+        register(world, "leaves")
+    endpoint, made = notifications._endpoint, list[str]()
+
+    def while_others_come(user: str, device: str, platform: Platform, token: str) -> str:
+        monkeypatch.setattr(notifications, "_endpoint", endpoint)
+        made.append(endpoint(user, device, platform, token))
+        notifications.register_device(user, "tablet", platform, "of the tablet", world.now)
+        if why == "erased":
+            accounts.erase_customer("leaves", world.now)
+        return made[0]
+
+    monkeypatch.setattr(notifications, "_endpoint", while_others_come)
+    with pytest.raises(QuotaExceeded if why == "one too many" else Conflict):
+        notifications.register_device("leaves", "new", Platform.FCM, "of the new", world.now)
+    with pytest.raises(ClientError):
+        clients.sns().get_endpoint_attributes(EndpointArn=made[0])
+
+
 def test_operators_turn_it_by_the_policy(world: World) -> None:
     for _ in range(MOST):
         ACTS["upload"][0](world, USER)
@@ -254,6 +281,15 @@ def test_counters_go_with_their_window_and_with_their_user(world: World) -> None
     for _ in range(2):
         accounts.hear({"type": "CustomerErased", "customer_id": "leaves"}, world.now)
     assert query("QUOTA#leaves").items == []
+
+
+def test_so_many_counters_go_that_no_transaction_takes_them_all(world: World) -> None:
+    """Who does something each hour, while the table's TTL is two days late."""
+    for hour in range(101):
+        with Transaction() as tx:
+            quotas.count(tx, Action.EDIT, USER, world.now + hour * HOUR)
+    quotas.forget(USER)
+    assert query(f"QUOTA#{USER}").items == []
 
 
 def test_an_honest_user_is_far_from_any_limit() -> None:

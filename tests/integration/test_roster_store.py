@@ -287,6 +287,17 @@ def test_only_a_country_with_many_mechanics_has_a_snapshot() -> None:
     assert {country: set(rows) for country, rows in snapshots().items()} == {"CA": {"a", "b"}}
 
 
+@pytest.mark.usefixtures("small_countries_too")
+def test_a_snapshot_of_another_table_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a restore: it is of what the restored table has yet to see."""
+    add("a")
+    add("b")
+    matching.renew_snapshots(NOON)
+    monkeypatch.setenv("TABLE_NAME", "restored")
+    settings.forget()
+    assert snapshots() == {}
+
+
 @pytest.mark.usefixtures("small_countries_too", "clock")
 def test_the_scheduled_function_renews_them() -> None:
     add("a")

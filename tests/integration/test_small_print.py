@@ -8,6 +8,7 @@ import pytest
 
 from dispatch.core.due import overdue
 from dispatch.core.table import Key, Transaction
+from dispatch.matching.service import READ_BACK_EVERY
 from dispatch.mechanics import service as mechanics
 from dispatch.offers import service as offers
 from dispatch.offers import store as offer_items
@@ -21,8 +22,8 @@ from dispatch.waitlist import service as waitlist
 from dispatch.waitlist.model import Target, Wish
 from tests import invariants
 from tests.builders import ONE_MS
-from tests.clock import NOON, Clock
-from tests.fast.world import FastWorld, running
+from tests.clock import NOON
+from tests.fast.world import FastWorld
 from tests.stories import (
     clock_in,
     clock_out,
@@ -40,12 +41,11 @@ from tests.world import an_intake
 
 
 @pytest.fixture
-def world() -> Iterator[FastWorld]:
-    with running(Clock()) as world:
-        yield world
-        world.drain()
-        assert world.dead_letters == []
-        invariants.check(invariants.picture_of(world))
+def world(fast_world: FastWorld) -> Iterator[FastWorld]:
+    yield fast_world
+    fast_world.drain()
+    assert fast_world.dead_letters == []
+    invariants.check(invariants.picture_of(fast_world))
 
 
 def _unheard(world: FastWorld, customer_id: str = "ann") -> str:
@@ -102,6 +102,7 @@ def test_who_is_found_late_ends_a_turn_to_offline(
     clock_out(world, "ada")
     assert options(world, session.id) != ()
     unseen.clear()
+    world.pass_time(seconds=READ_BACK_EVERY.total_seconds())
     offers.top_up(session.id, world.now)
     world.drain()
     assert is_offered(world, "bob") == [session.id]

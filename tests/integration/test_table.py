@@ -372,6 +372,7 @@ def test_any_other_error_is_a_bug_and_raised_as_it_is(failing: Failing) -> None:
         with pytest.raises(ClientError) as raised:
             put(wheels=4)
         assert raised.value is error
+        assert error.__cause__ is None, "who writes down where it came from comes to an end"
     assert failing.calls == 2
 
 

@@ -32,8 +32,8 @@ WILDCARD_RESOURCES = {
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-*": (
         "CodeDeploy moves the aliases of all functions"
     ),
-    "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${AWS::StackName}-*": (
-        "and watches their alarms"
+    "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*": (
+        "and watches their alarms, for which it may read any"
     ),
 }
 

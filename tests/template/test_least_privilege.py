@@ -112,7 +112,7 @@ def test_the_environment_has_exactly_what_the_code_reads(name: str) -> None:
         ),
         (
             "from dispatch.matching.store import find_snapshot\nhandler = find_snapshot",
-            {"s3:GetObject", "settings.snapshot_bucket"},
+            {"s3:GetObject", "settings.snapshot_bucket", "settings.table_name"},
         ),
         (
             "from dispatch.mechanics.service import get_many\nget_many(['mechanic-1'])",

@@ -1,9 +1,11 @@
 """``make scan``: what it passes over has a reason, and is there."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tools import scan
 from tools.scan import SKIPS, ScanError, judged, not_asked_of, skips_in, vulnerable
 
 
@@ -37,3 +39,21 @@ def test_what_the_database_tells_and_what_it_does_not_know() -> None:
     ]
     assert list(vulnerable(packages)) == [("PYSEC-1", "bad", "bad 1.0, fixed in 2.0")]
     assert not_asked_of(packages) == ["unknown"]
+
+
+def test_one_lock_that_is_not_audited_hides_nothing_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"id": "PYSEC-1", "fix_versions": ["2.0"]}
+
+    def told(lock: Path) -> list[dict[str, Any]]:
+        if lock.name == "requirements-dev.txt":
+            raise ScanError("a hash is missing")
+        return [{"name": "bad", "version": "1.0", "vulns": [found] * is_bad}]
+
+    monkeypatch.setattr(scan, "_pip_audit", told)
+    for is_bad in (True, False):
+        assert not scan._audit()
+        printed = capsys.readouterr().out
+        assert "not audited: a hash is missing" in printed
+        assert ("bad 1.0, fixed in 2.0" in printed) is is_bad

@@ -29,17 +29,24 @@ class _DiscreetFormatter(LambdaPowertoolsFormatter):
     """
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name of logging
-        return "\n".join(_stacks(ei[1]))
+        return "\n".join(_stacks(ei[1], set()))
 
 
 _STRIPES = ("http_status", "code", "param", "request_id")
 """What Stripe's errors have besides their message, whose library is not imported for this."""
 
 
-def _stacks(error: BaseException | None) -> Iterator[str]:
-    """The stack of an exception, and of those it came of."""
-    while error:
+def _stacks(error: BaseException | None, seen: set[int]) -> Iterator[str]:
+    """The stack of an exception, of its parts if it is a group, and of those it came of.
+
+    Each once: an exception may be its own cause.
+    """
+    while error and id(error) not in seen:
+        seen.add(id(error))
         yield "".join(traceback.format_tb(error.__traceback__)) + _named(error)
+        if isinstance(error, BaseExceptionGroup):
+            for part in error.exceptions:
+                yield from _stacks(part, seen)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 

@@ -354,7 +354,9 @@ class Transaction:
                 reasons: Sequence[Mapping[str, Any]] = response.get("CancellationReasons", [])
                 codes = {reason.get("Code") for reason in reasons} | {response["Error"]["Code"]}
                 if not codes & _RETRYABLE:
-                    raise self._refusal(reasons) or error from error
+                    if refusal := self._refusal(reasons):
+                        raise refusal from error
+                    raise
                 logger.info("transaction retried", extra={"attempt": attempt})
             back_off(attempt)
         raise Busy("The request met others at the same items. Try again in a second.")

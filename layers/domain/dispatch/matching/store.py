@@ -74,7 +74,8 @@ def _lines(snapshot: Snapshot) -> Iterator[bytes]:
 
 
 def _key(country: str | None) -> str:
-    return f"roster/{country or 'unknown'}.jsonl.gz"
+    """Of this table's: once the stack has moved to a restored one, the others would mislead."""
+    return f"roster/{settings.table_name()}/{country or 'unknown'}.jsonl.gz"
 
 
 # Response times

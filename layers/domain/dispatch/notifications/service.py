@@ -8,8 +8,7 @@ entry; what fails for good is marked at once.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dispatch.calendar import service as calendar
 from dispatch.calendar.model import BookingRef
 from dispatch.core import aws, settings
-from dispatch.core.errors import Conflict, Invalid, NotFound, Refusal, StaleVersion
+from dispatch.core.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    QuotaExceeded,
+    Refusal,
+    StaleVersion,
+)
 from dispatch.core.events import EventType
 from dispatch.core.idempotency import Once
 from dispatch.core.logging import MetricUnit, logger, metrics
@@ -79,10 +85,31 @@ def register_device(
     return _register(user_id, device_id, platform, token, now, counts=True)
 
 
-@decides_anew
 def _register(
     user_id: str, device_id: str, platform: Platform, token: str, now: datetime, *, counts: bool
 ) -> Device:
+    """Who is refused once the endpoint was made, for what others did meanwhile, has none."""
+    made = list[Device]()
+    try:
+        return _bind(user_id, device_id, platform, token, now, made, counts=counts)
+    except (Conflict, QuotaExceeded):
+        for device in made[-1:]:
+            _drop_endpoint(device)
+        raise
+
+
+@decides_anew
+def _bind(
+    user_id: str,
+    device_id: str,
+    platform: Platform,
+    token: str,
+    now: datetime,
+    made: list[Device],
+    *,
+    counts: bool,
+) -> Device:
+    """``made`` is told of each attempt's device as soon as it has an endpoint."""
     if customers.is_erased(user_id):
         raise customers.erased()
     registrations = store.registrations_of(user_id)
@@ -108,7 +135,8 @@ def _register(
         endpoint_arn=_endpoint(user_id, device_id, platform, token),
         registered_at=now,
     )
-    with _without_endpoint_if_erased(device), Transaction() as tx:
+    made.append(device)
+    with Transaction() as tx:
         customers.check_not_erased(tx, user_id)
         store.bind(tx, device, before=before, holder=holder)
         store.count_registration(tx, user_id, registrations, of_hour)
@@ -125,16 +153,6 @@ def _register(
     for old in crowded_out:
         _try_to_drop_endpoint(old)
     return device
-
-
-@contextmanager
-def _without_endpoint_if_erased(device: Device) -> Iterator[None]:
-    """Who was erased while the endpoint was made has none."""
-    try:
-        yield
-    except Conflict:
-        _drop_endpoint(device)
-        raise
 
 
 def _endpoint(user_id: str, device_id: str, platform: Platform, token: str) -> str:

@@ -5,6 +5,9 @@ from datetime import datetime
 from dispatch.core.table import SCHEMA, Key, Otherwise, Transaction, query
 from dispatch.quotas.model import Action
 
+_AT_ONCE = 100
+"""As many as one transaction takes. Who does a lot each hour has more: TTL comes days late."""
+
 
 def _subject(user_id: str) -> str:
     return f"QUOTA#{user_id}"
@@ -38,7 +41,7 @@ def count(
 
 def forget(user_id: str) -> None:
     """Drop what was counted of a user. Twice is once."""
-    kept = query(_subject(user_id)).items
-    with Transaction() as tx:
-        for item in kept:
-            tx.delete(Key(item["pk"], item["sk"]))
+    while kept := query(_subject(user_id), limit=_AT_ONCE).items:
+        with Transaction() as tx:
+            for item in kept:
+                tx.delete(Key(item["pk"], item["sk"]))
