@@ -41,10 +41,11 @@ LIMITS = {"event": (1.25, 1.15), "HTTP": (1.6, 1.4)}
 REASONS = {
     "HTTP": "HTTP functions miss their aim: Pydantic's classes, FastAPI, Starlette, anyio and"
     " OpenTelemetry's API, which FastAPI imports, are 0.6 to 0.7 of a floor before a line of ours;"
-    " routes, request and answer models are most of the rest. What was taken: the OpenAPI models and Pydantic's"
-    " version 1 stay out of the build, models are built when first used, botocore reads trimmed"
-    " data, dataclasses are compiled by the build. Next: a FastAPI that does not import"
-    " OpenTelemetry where there is none; routes made when they are first asked for.",
+    " routes, request and answer models are most of the rest. What was taken:"
+    " the OpenAPI models and Pydantic's version 1 stay out of the build, models are built"
+    " when first used, botocore reads trimmed data, dataclasses are compiled by the build."
+    " Next: a FastAPI that does not import OpenTelemetry where there is none;"
+    " routes made when they are first asked for.",
 }
 """By kind of function: why one misses its aim, and the next step."""
 
