@@ -143,7 +143,13 @@ def _behind(value: Any) -> Any:
     return value
 
 
-_TELLING = ("SNAPSHOT_BUCKET", "USER_POOL_ID", "MAIL_SENDER", "MAIL_CONFIGURATION_SET")
+_TELLING = (
+    "SNAPSHOT_BUCKET",
+    "USER_POOL_ID",
+    "MAIL_SENDER",
+    "MAIL_CONFIGURATION_SET",
+    "STRIPE_WEBHOOK_SECRET_NAME",
+)
 """Variables by which the environments of tests are told apart."""
 
 
