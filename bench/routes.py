@@ -6,6 +6,7 @@ botocore's work is done. Then come, turn by turn, the whole function, the same c
 ``boto3.client`` as anybody would make it, and the same calls by a client set up as ours are.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -97,6 +98,7 @@ def measure() -> Iterator[Route]:
 
     Raises AssertionError where a route answers otherwise, or calls otherwise, than on a table.
     """
+    asyncio.set_event_loop(asyncio.new_event_loop())  # what ran before may have left none
     add_metric = metrics.add_metric
     with _environment():
         bare = {service: boto3.client(service) for service in _SERVICES}  # type: ignore[call-overload]
@@ -212,7 +214,8 @@ def _how_far_from_success(answer: tuple[int, object]) -> tuple[bool, bool]:
 
 
 def _handler(row: Row) -> Handler:
-    handler: Handler = load(f"{_FUNCTIONS[_nameless(row.route)]}/api").handler
+    # Unwrapped: without asking the function's role, which AWS does.
+    handler: Handler = load(f"{_FUNCTIONS[_nameless(row.route)]}/api").handler.__wrapped__
     return handler
 
 
