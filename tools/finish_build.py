@@ -123,7 +123,7 @@ def path_in(compiled: bytes) -> str:
 
 def import_faults(packages: Path) -> Iterator[str]:
     """Whether too much was left out."""
-    program = f"import sys; sys.path.insert(0, {str(packages)!r}); {pruning.STILL_WORKS}"
+    program = f"import sys; sys.path.insert(0, {str(packages)!r})\n{pruning.STILL_WORKS}"
     ran = subprocess.run(
         [sys.executable, "-I", "-B", "-c", program], capture_output=True, text=True, check=False
     )

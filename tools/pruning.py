@@ -16,10 +16,15 @@ UNUSED = (
 )
 """Folders. FastAPI asks of every model whether it is one of Pydantic's version 1, and does without
 where there is none."""
-STILL_WORKS = (
-    "import boto3, phonenumbers.timezone, pycountry; boto3.session.Session()."
-    "client('dynamodb', region_name='ca-central-1')"
-)
+STILL_WORKS = """
+import pathlib
+import boto3, botocore, phonenumbers.timezone, pycountry
+session = boto3.session.Session("none", "none", region_name="ca-central-1")
+for folder in (pathlib.Path(botocore.__file__).parent / "data").iterdir():
+    if folder.is_dir():
+        session.client(folder.name)._service_model.client_context_parameters
+session.client("s3").generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"})
+"""
 """What was cut into is loaded once: pure Python, whatever machine it was built for."""
 
 NO_DOCUMENT = '''\
@@ -69,13 +74,17 @@ def trim(data: Path) -> None:
 def _without_documentation(part: Any) -> Any:
     if isinstance(part, dict):
         return {
-            name: _without_documentation(value)
+            # Empty, not left out: botocore reads that of some parameters of S3.
+            name: "" if _is_text(name, value) else _without_documentation(value)
             for name, value in part.items()
-            if not (name == "documentation" and isinstance(value, str))
         }
     if isinstance(part, list):
         return [_without_documentation(value) for value in part]
     return part
+
+
+def _is_text(name: str, value: Any) -> bool:
+    return name == "documentation" and isinstance(value, str)
 
 
 def _write(path: Path, content: Any) -> None:

@@ -82,7 +82,8 @@ def test_a_client_is_built_from_what_it_needs_alone(build: Path) -> None:
     (service,) = (data / "dynamodb").rglob("*.*")
     assert json.loads(service.read_text()) == {
         "metadata": {"endpointPrefix": "db"},
-        "shapes": {"Item": {"members": {"documentation": {"shape": "S"}}}},
+        "documentation": "",
+        "shapes": {"Item": {"members": {"documentation": {"shape": "S", "documentation": ""}}}},
     }
     (partition,) = json.loads((data / "endpoints.json").read_text())["partitions"]
     assert partition["services"].keys() == {"db"}
