@@ -13,7 +13,7 @@ from pathlib import Path
 Use = tuple[str, str, str]
 """A function, an action, and the resource as the template has it."""
 
-_TABLE = "${DispatchTable.Arn}"
+_TABLE = "${TableArnInUse.Value}"
 _SETTLED = "what deadlines made of a session is written first, by one use case for all functions: "
 _NO_SLOT = _SETTLED + "no session that is in a queue has a slot"
 UNUSED: dict[Use, str] = {
