@@ -159,6 +159,20 @@ def upload(form: Document, content: bytes, name: str = "me.jpg") -> None:
     assert sent.status_code == 204, sent.text
 
 
+STORY = [
+    "SessionBooked",
+    "WaiverSigned",
+    "SessionPending",
+    "OffersMade",
+    "OfferAccepted",
+    "MechanicJoined",
+    "CustomerJoined",
+    "SessionStarted",
+    "SessionCompleted",
+]
+"""What has happened to a session that was booked, taken, joined by both and ended, in order."""
+
+
 class Town:
     """A brand of car, its drivers and its mechanics."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from dispatch.core.time import parse_time
 from local.stack import RunningStack
-from tests.e2e.people import SIGNATURE, VIN, Document, Person, Town, answer, refused
+from tests.e2e.people import SIGNATURE, STORY, VIN, Document, Person, Town, answer, refused
 
 CONCERN = "Check engine light on, rough idle, need diagnostics"
 TORONTO = {"country": "Canada", "state_province": "Ontario", "city": "Toronto"}
@@ -441,19 +441,6 @@ def test_anybody_sees_it_with_presence_and_without_contact(story: Story) -> None
 
 
 # What has happened
-
-
-STORY = [
-    "SessionBooked",
-    "WaiverSigned",
-    "SessionPending",
-    "OffersMade",
-    "OfferAccepted",
-    "MechanicJoined",
-    "CustomerJoined",
-    "SessionStarted",
-    "SessionCompleted",
-]
 
 
 @pytest.mark.parametrize("side", ["customer", "mechanic"])
