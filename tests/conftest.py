@@ -161,12 +161,12 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
             monkeypatch.setattr(clients, "dynamodb", lambda: engine)
         if keeper != "fast":
             clients.dynamodb().create_table(TableName=name, **table())
-        for name, value in _make_the_rest(environment).items():
-            monkeypatch.setenv(name, value)
+        for variable, value in _make_the_rest(environment).items():
+            monkeypatch.setenv(variable, value)
         forget_everything()
         yield
         if keeper == "ministack":  # one engine for all tests: each has the table to itself
-            clients.dynamodb().delete_table(TableName=environment["TABLE_NAME"])
+            engine.delete_table(TableName=name)
     forget_everything()
 
 
