@@ -3,7 +3,7 @@
     python3.13 -m tools.finish_build .aws-sam/build [--record]
 
 1. Leaves out what no function uses (``tools/pruning.py``).
-2. Compiles the methods of dataclasses (``tools/dataclass_code.py``).
+2. Compiles the methods of dataclasses and regular expressions (``tools/start_code.py``).
 3. Compiles every module. Lambda's file system is read-only: without valid bytecode every cold
    start compiles everything again. Valid whatever happens to timestamps (`unchecked-hash`), the
    same bytes wherever it was built (no paths in it, and the Makefile fixes the hash seed).
@@ -45,10 +45,11 @@ UNCHECKED_HASH = 0b01
 def main(build: Path, record: bool) -> int:
     dependencies = build / "DependenciesLayer" / "python"
     domain = build / "DomainLayer" / "python"
-    pruning.prune(dependencies, services(domain / "dispatch" / "core" / "aws.py"))
+    used = services(domain / "dispatch" / "core" / "aws.py")
+    pruning.prune(dependencies, used)
     for cache in list(build.rglob("__pycache__")):
         shutil.rmtree(cache)
-    compile_dataclasses(domain, dependencies)
+    compile_start(domain, dependencies, used)
     # -s: no build path in tracebacks, and none in the bytes.
     compileall.compile_dir(
         build,
@@ -87,10 +88,11 @@ def services(module: Path) -> set[str]:
     }
 
 
-def compile_dataclasses(domain: Path, dependencies: Path) -> None:
+def compile_start(domain: Path, dependencies: Path, used: set[str]) -> None:
     """In a process of its own: modules are loaded that must not stay."""
-    program = [sys.executable, "-s", "-B", "-m", "tools.dataclass_code"]
-    subprocess.run([*program, str(domain), str(dependencies)], cwd=ROOT, check=True)
+    program = [sys.executable, "-s", "-B", "-m", "tools.start_code"]
+    folders = [str(domain), str(dependencies)]
+    subprocess.run([*program, *folders, *sorted(used)], cwd=ROOT, check=True)
 
 
 def size(folder: Path) -> int:

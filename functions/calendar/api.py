@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Query, Response
-
 from dispatch.calendar import service
 from dispatch.calendar.model import TimeOff
 from dispatch.calendar.requests import AvailabilityBody, SlotsParameters, TimeOffBody
@@ -11,6 +9,8 @@ from dispatch.calendar.views import AvailabilityView, BookingList, SlotList, Tim
 from dispatch.core import http, time
 from dispatch.core.http import AnyCaller, Caller, Cursor, Limit, Mechanic, answers
 from dispatch.core.idempotency import Once
+
+from fastapi import Query, Response
 
 app = http.create_app("Calendar")
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Response
-
 from dispatch.accounts import service as accounts
 from dispatch.core import http, time
 from dispatch.core.http import Caller, Cursor, Customer, Limit, answers
@@ -12,6 +10,8 @@ from dispatch.customers import service
 from dispatch.customers.model import KeptVehicle
 from dispatch.customers.requests import CustomerProfileBody, GarageVehicleBody
 from dispatch.customers.views import CustomerProfileView, KeptVehicleView, VehicleList
+
+from fastapi import Response
 
 app = http.create_app("Customers")
 

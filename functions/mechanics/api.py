@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from dispatch.core import http, time
 from dispatch.core.http import AnyCaller, answers
 from dispatch.matching.requests import BrowseParameters
@@ -12,6 +10,8 @@ from dispatch.matching.views import AvailableList
 from dispatch.mechanics import service
 from dispatch.mechanics.views import MechanicView
 from dispatch.policy import service as policies
+
+from fastapi import Query
 
 app = http.create_app("Mechanics")
 

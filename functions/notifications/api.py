@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Path, Request, Response
-
 from dispatch.core import http, time
 from dispatch.core.http import AnyCaller, Caller, Cursor, Limit, answers
 from dispatch.core.idempotency import Once
@@ -12,6 +10,8 @@ from dispatch.notifications import service
 from dispatch.notifications.model import Entry
 from dispatch.notifications.requests import DeviceBody
 from dispatch.notifications.views import DeviceView, NoticeList, NoticeView
+
+from fastapi import Path, Request, Response
 
 app = http.create_app("Notifications")
 

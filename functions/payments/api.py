@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Header, Request
-
 from dispatch.core import http, time
 from dispatch.core.http import Admin, Caller, Cursor, Customer, Limit, answers
 from dispatch.core.idempotency import Once
@@ -14,6 +12,8 @@ from dispatch.payments.model import Checkout, Entry
 from dispatch.payments.requests import GrantBody, GrantedTo
 from dispatch.payments.views import CheckoutView, CreditEntryView, CreditsView, HeardView
 from dispatch.sessions import paying
+
+from fastapi import Header, Request
 
 app = http.create_app("Payments")
 

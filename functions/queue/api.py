@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Request, Response
-
 from dispatch.core import http, time
 from dispatch.core.http import Caller, Mechanic, answers
 from dispatch.core.idempotency import Once
@@ -15,6 +13,8 @@ from dispatch.sessions import examples, service
 from dispatch.sessions.model import Session
 from dispatch.sessions.requests import ReasonBody
 from dispatch.sessions.views import SessionView
+
+from fastapi import Request, Response
 
 app = http.create_app("Queue")
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Query, Request, Response
-
 from dispatch.core import http, time
 from dispatch.core.http import AnyCaller, Caller, Cursor, Customer, Limit, answers
 from dispatch.core.idempotency import Once
@@ -12,6 +10,8 @@ from dispatch.sessions import examples, service
 from dispatch.sessions.model import Session
 from dispatch.sessions.requests import CancelBody, RateBody, SessionsParameters, WaiverBody
 from dispatch.sessions.views import SessionList, SessionView, Timeline
+
+from fastapi import Query, Request, Response
 
 app = http.create_app("Sessions")
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Response
-
 from dispatch.core import http, time
 from dispatch.core.http import Caller, Cursor, Customer, Limit, answers
 from dispatch.core.idempotency import Once
@@ -11,6 +9,8 @@ from dispatch.waitlist import service
 from dispatch.waitlist.requests import JoinBody
 from dispatch.waitlist.service import Listed
 from dispatch.waitlist.views import WaitlistEntryList, WaitlistEntryView
+
+from fastapi import Response
 
 app = http.create_app("Waitlist")
 

@@ -2,7 +2,6 @@
 
 import compileall
 import gzip
-import importlib.util
 import json
 import marshal
 from collections.abc import Callable
@@ -12,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from dispatch.core import start
 from tools import finish_build, pruning
 
 DATACLASS = """
+import re
 from dataclasses import dataclass
 import msgspec
 
@@ -22,6 +23,7 @@ class Packed(msgspec.Struct, frozen=True):
     at: msgspec.Meta(tz=True)
 
 READ = msgspec.json.Decoder(Packed)
+ID = re.compile("ses_[0-9]+")
 
 @dataclass(frozen=True)
 class Session:
@@ -46,6 +48,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "DomainLayer/python/dispatch/__init__.py": "",
         "DomainLayer/python/dispatch/core/aws.py": AWS,
         "DomainLayer/python/dispatch/core/http.py": "import fastapi\n",
+        "DomainLayer/python/dispatch/core/start.py": Path(start.__file__).read_text(),
         "DomainLayer/python/dispatch/service.py": "def f():\n    import fastapi\n",
         "DomainLayer/python/dispatch/model.py": DATACLASS,
         "DependenciesLayer/python/botocore/data/ec2/service.json": "{}",
@@ -98,12 +101,12 @@ def test_models_of_the_api_document_are_left_out(build: Path) -> None:
         names["__getattr__"]("__path__")
 
 
-def test_the_code_of_dataclasses_is_shipped(build: Path) -> None:
-    content = (build / "DomainLayer/python/dispatch/core/dataclasses.code").read_bytes()
-    magic = importlib.util.MAGIC_NUMBER
-    assert content.startswith(magic)
-    modules = marshal.loads(content[len(magic) :])
-    assert modules.keys() == {"dispatch.model"}
+def test_what_every_start_would_compile_is_shipped(build: Path) -> None:
+    content = (build / "DomainLayer/python/dispatch/core/start.code").read_bytes()
+    assert content.startswith(start.VALID)
+    compiled = marshal.loads(content[len(start.VALID) :])
+    assert {"dispatch.model", "annotated_types"} <= compiled["methods"].keys()
+    assert ("ses_[0-9]+", 0) in compiled["patterns"]
 
 
 def test_leaving_out_too_much_is_told(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,30 @@
 """A start with the code that the build has compiled: in processes of their own."""
 
 import gc
+import marshal
+import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import boto3
+import pytest
 
 from dispatch.core import start
 
 ROOT = Path(__file__).parents[2]
 SITE_PACKAGES = Path(boto3.__file__).parents[1]
 STARTED = """
-import builtins, gc
+import builtins, gc, re
 compiled = []
+patterns = []
+parse = re._compiler._parser.parse
+def count_patterns(pattern, *flags):
+    patterns.append(pattern)
+    return parse(pattern, *flags)
+re._compiler._parser.parse = count_patterns
 built_in = builtins.exec
 def count(source, *names):
     if isinstance(source, str):
@@ -28,6 +38,9 @@ start.done()
 assert gc.isenabled() and gc.get_freeze_count()
 assert Intake.__init__.__code__.co_filename == "<dataclass>"
 print(len([source for source in compiled if "__create_fn__" in source and "dispatch" in source]))
+import boto3
+boto3.client("dynamodb", region_name="ca-central-1")
+print(len(patterns) < 10)  # those of modules that the tool needs itself
 """
 
 
@@ -44,24 +57,39 @@ def run(layer: Path, *arguments: str) -> str:
 
 
 def test_nothing_happens_where_nothing_is_built(tmp_path: Path) -> None:
-    start.quicken(str(tmp_path / "dataclasses.code"))
+    start.quicken(str(tmp_path / "start.code"))
     assert gc.isenabled()
     start.done()
     assert gc.isenabled()
 
 
 def test_code_of_another_python_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "dataclasses.code").write_bytes(b"other")
-    start.quicken(str(tmp_path / "dataclasses.code"))
+    (tmp_path / "start.code").write_bytes(b"other")
+    start.quicken(str(tmp_path / "start.code"))
     assert gc.isenabled()
 
 
-def test_what_the_build_compiled_is_what_runs(tmp_path: Path) -> None:
+@pytest.fixture
+def layer(tmp_path: Path) -> Path:
     shutil.copytree(
         ROOT / "layers" / "domain" / "dispatch",
         tmp_path / "dispatch",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    told = run(tmp_path, "-m", "tools.dataclass_code", str(tmp_path), str(SITE_PACKAGES))
+    told = run(tmp_path, "-m", "tools.start_code", str(tmp_path), str(SITE_PACKAGES), "dynamodb")
     assert int(told.split()[0]) > 90
-    assert run(tmp_path, "-c", STARTED) == "0\n"
+    return tmp_path
+
+
+def test_what_the_build_compiled_is_what_runs(layer: Path) -> None:
+    assert run(layer, "-c", STARTED) == "0\nTrue\n"
+
+
+def test_regular_expressions_are_those_that_python_compiles(layer: Path) -> None:
+    content = (layer / "dispatch" / "core" / "start.code").read_bytes()
+    patterns = marshal.loads(content[len(start.VALID) :])["patterns"]
+    assert len(patterns) > 100
+    for (pattern, flags), made in patterns.items():
+        ours, theirs = import_module("_sre").compile(*made), re.compile(pattern, flags)
+        assert ours == theirs, pattern
+        assert ours.groupindex == theirs.groupindex, pattern

@@ -16,6 +16,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from fastapi.utils import create_model_field
 from mangum import Mangum
 from mangum.types import LambdaContext
 from pydantic import BaseModel
@@ -47,7 +48,7 @@ MAX_NAME_TOLD = 200
 
 def create_app(title: str) -> FastAPI:
     """An application whose every refusal is a problem document."""
-    app = FastAPI(
+    app = _Application(
         title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     app.router.route_class = _Route
@@ -59,6 +60,14 @@ def create_app(title: str) -> FastAPI:
     return app
 
 
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        for route in self.routes:
+            if isinstance(route, _Route):
+                route.document()
+        return super().openapi()
+
+
 class _Route(APIRoute):
     """Documents the refusals every call of its kind can meet; ``answers`` adds a call's own.
 
@@ -68,11 +77,21 @@ class _Route(APIRoute):
     def __init__(
         self, path: str, endpoint: Callable[..., Any], *, responses: Any = None, **options: Any
     ) -> None:
-        own = responses or {}
-        common = answers(403, 409, 422, 503)
-        super().__init__(path, endpoint, responses=common | own, **options)
-        for status in common.keys() - own.keys() - set(self._refusals()):
-            del self.responses[status], self.response_fields[status]
+        super().__init__(path, endpoint, **options)
+        self._own = responses or {}
+
+    def document(self) -> None:
+        """For the API document. FastAPI would build these models at every start, for nobody."""
+        possible = {*self._own, *self._refusals()}
+        told = answers(403, 409, 422, 503) | self._own
+        self.responses = {status: told[status] for status in told if status in possible}
+        self.response_fields = {
+            status: create_model_field(
+                f"Response_{status}_{self.unique_id}", response["model"], mode="serialization"
+            )
+            for status, response in self.responses.items()
+            if "model" in response
+        }
 
     def _refusals(self) -> Iterator[int]:
         """Of what every call may answer, what this one can."""
