@@ -320,7 +320,7 @@ def canaries(stack: Stack) -> Iterator[str]:
         service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
         wanted = [
             ("AWS/Lambda", "Errors", {"ExecutedVersion": version}),
-            ("Dispatch", "Failures", {"service": service, "version": version}),
+            ("${AWS::StackName}", "Failures", {"service": service, "version": version}),
         ]
         for namespace, metric, dimensions in wanted:
             if not any(_watches(alarm, namespace, metric, dimensions) for alarm in alarms):
@@ -331,7 +331,7 @@ def _watches(alarm: Document, namespace: str, metric: str, dimensions: Document)
     """Whether an alarm that tells somebody counts a metric with these among its dimensions."""
     watched = [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
     return bool(alarm.get("AlarmActions")) and any(
-        (each["Namespace"], each["MetricName"]) == (namespace, metric)
+        (text(each["Namespace"]), each["MetricName"]) == (namespace, metric)
         and dimensions.items()
         <= {dimension["Name"]: dimension["Value"] for dimension in each["Dimensions"]}.items()
         for each in watched

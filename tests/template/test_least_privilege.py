@@ -41,6 +41,7 @@ ON_FAILURE = {
 }
 SETTINGS = {
     "settings.function_version": set[str](),  # by Lambda itself
+    "settings.metrics_namespace": set[str](),  # a name of Powertools, for all functions
     "settings.push_application_arn": {
         "FCM_APPLICATION_ARN",
         "APNS_APPLICATION_ARN",

@@ -17,6 +17,7 @@ ALARMS = {n: r["Properties"] for n, r in RESOURCES.items() if r["Type"] == "AWS:
 BODY = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 RUNBOOK = (ROOT / "docs/operations.md").read_text()
 
+OURS = "${AWS::StackName}"
 # What AWS has of what we watch, and the dimensions to ask for it by.
 OF_AWS: Mapping[tuple[str, str], list[set[str]]] = {
     ("AWS/ApiGateway", "Count"): [{"ApiId"}],
@@ -68,7 +69,7 @@ def of_alarm(alarm: dict[str, Any]) -> Iterator[Watched]:
     metrics = [q["MetricStat"]["Metric"] for q in alarm.get("Metrics", []) if "MetricStat" in q]
     for metric in metrics or [alarm]:
         dimensions = {each["Name"]: text(each["Value"]) for each in metric["Dimensions"]}
-        yield Watched(metric["Namespace"], metric["MetricName"], dimensions)
+        yield Watched(text(metric["Namespace"]), metric["MetricName"], dimensions)
 
 
 def of_dashboard(body: str) -> Iterator[Watched]:
@@ -86,14 +87,14 @@ def of_dashboard(body: str) -> Iterator[Watched]:
 
 
 def _searched(expression: str) -> Iterator[Watched]:
-    found = re.search(r"SEARCH\('\{(\w+),([\w,]+)\} MetricName=\"(\w+)\"'", expression)
+    found = re.search(r"SEARCH\('\{\"([^\"]+)\",([\w,]+)\} MetricName=\"(\w+)\"'", expression)
     assert found, f"this test cannot read {expression}"
     yield Watched(found[1], found[3], dict.fromkeys(found[2].split(","), "*"))
 
 
 def wrong(metric: Watched) -> str | None:
     """Why there is no such metric; None if there is."""
-    if metric.namespace != "Dispatch":
+    if metric.namespace != OURS:
         known = OF_AWS.get((metric.namespace, metric.name), [])
         if set(metric.dimensions) not in known:
             return "AWS has no such metric"
@@ -140,9 +141,9 @@ def test_the_dashboard_shows_every_queue_and_function() -> None:
 @pytest.mark.parametrize(
     ("metric", "why"),
     [
-        (Watched("Dispatch", "Bookings", {"service": "queue"}), "nobody counts it as queue"),
-        (Watched("Dispatch", "Bookngs", {"service": "*"}), r"nobody counts it as \*"),
-        (Watched("Dispatch", "Bookings", {}), "it is counted by"),
+        (Watched(OURS, "Bookings", {"service": "queue"}), "nobody counts it as queue"),
+        (Watched(OURS, "Bookngs", {"service": "*"}), r"nobody counts it as \*"),
+        (Watched(OURS, "Bookings", {}), "it is counted by"),
         (Watched("AWS/SQS", "Errors", {"QueueName": "${TurnsQueue.QueueName}"}), "AWS has no"),
         (Watched("AWS/Lambda", "Errors", {"Function": "${TurnsFunction}"}), "AWS has no"),
         (Watched("AWS/Lambda", "Errors", {"FunctionName": "${TurnFunction}"}), "is no Function"),

@@ -73,6 +73,6 @@ def test_a_message_that_will_come_again_counts(capsys: pytest.CaptureFixture[str
     counted = failures(capsys.readouterr().out)
     assert len(counted) == 2
     (told,) = counted[0]["_aws"]["CloudWatchMetrics"]
-    assert told["Namespace"] == "Dispatch"
+    assert told["Namespace"] == "dispatch"
     assert told["Dimensions"] == [["service", "version"]]
     assert (counted[0]["service"], counted[0]["version"]) == (logger.service, "42")

@@ -17,8 +17,6 @@ from dispatch.core.errors import Refusal
 
 __all__ = ["MetricUnit", "count_failure", "flush_metrics", "logger", "metrics"]
 
-NAMESPACE = "Dispatch"
-
 
 class _DiscreetFormatter(LambdaPowertoolsFormatter):
     """Of an exception the log has its type and its stack, not what it says.
@@ -62,7 +60,7 @@ def _named(error: BaseException) -> str:
 
 
 logger = Logger(logger_formatter=_DiscreetFormatter(serialize_stacktrace=False))
-metrics = Metrics(namespace=NAMESPACE)
+metrics = Metrics(namespace=settings.metrics_namespace())
 
 
 def flush_metrics() -> None:
@@ -76,6 +74,7 @@ def count_failure() -> None:
 
     Lambda counts neither as an error; the alarm that watches a version's deployment does.
     """
-    with single_metric("Failures", MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
+    namespace = settings.metrics_namespace()
+    with single_metric("Failures", MetricUnit.Count, 1, namespace=namespace) as metric:
         metric.add_dimension("service", logger.service)
         metric.add_dimension("version", settings.function_version())

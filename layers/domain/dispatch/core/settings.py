@@ -26,6 +26,12 @@ def function_version() -> str:
 
 
 @cache
+def metrics_namespace() -> str:
+    """Of the functions' own metrics: the name of the stack."""
+    return os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "dispatch")
+
+
+@cache
 def table_name() -> str:
     return _required("TABLE_NAME")
 
