@@ -150,11 +150,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--table", required=True)
     parser.add_argument("--region", help="default: that of the AWS profile")
     parser.add_argument("--cursor", type=Path, required=True, help="file that keeps how far it is")
-    parser.add_argument("--rate", type=float, default=25, help="items written a second")
+    parser.add_argument("--rate", type=stacks.rate, default=25, help="items written a second")
     parser.add_argument("--segment", type=int, default=0, help="which part of the table, from 0")
     parser.add_argument("--segments", type=int, default=1, help="of how many: one run for each")
     parser.add_argument("--apply", action="store_true", help="write; without, it is counted")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not 0 <= options.segment < options.segments:
+        parser.error(f"--segment is 0 to {options.segments - 1} of {options.segments} --segments")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> None:

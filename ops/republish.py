@@ -94,7 +94,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--until", type=parse_time)
     parser.add_argument("--table", help="of this table (default: the stack's)")
     parser.add_argument("--type", help="of this type alone")
-    parser.add_argument("--rate", type=float, default=20, help="facts a second (default: 20)")
+    parser.add_argument("--rate", type=stacks.rate, default=20, help="facts a second (default: 20)")
     parser.add_argument("--publish", action="store_true")
     options = parser.parse_args(arguments)
     if options.given_up == bool(options.since and options.until):

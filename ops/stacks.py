@@ -1,8 +1,9 @@
-"""What of a deployed stack the operators' scripts need to know.
+"""What of a deployed stack and of their arguments the operators' scripts need to know.
 
 CloudFormation's client has no types of its own here.
 """
 
+import argparse
 import os
 from typing import Any
 
@@ -31,3 +32,11 @@ def be_in(region: str | None) -> None:
     if region:
         os.environ["AWS_DEFAULT_REGION"] = region
         aws.forget()
+
+
+def rate(text: str) -> float:
+    """How much a second: the type of a command line's argument."""
+    per_second = float(text)
+    if not per_second > 0:
+        raise argparse.ArgumentTypeError("has to be more than 0 a second")
+    return per_second

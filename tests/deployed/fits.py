@@ -11,7 +11,7 @@ from pathlib import Path
 from local import processes
 
 BUILD = processes.ROOT / ".aws-sam" / "build"
-_SOURCES = ("template.yaml", "functions", "layers")
+_SOURCES = ("template.yaml", "functions", "layers", "tools")
 
 
 def why_not(build: Path, root: Path, machine: str) -> str | None:
@@ -27,6 +27,10 @@ def why_not(build: Path, root: Path, machine: str) -> str | None:
     for source in _sources(root):
         if source.stat().st_mtime > built_at:
             return f"{source.relative_to(root)} has changed since it was built"
+    layer = build / "DomainLayer" / "python"
+    for built in layer.rglob("*.py"):
+        if not (root / "layers" / "domain" / built.relative_to(layer)).exists():
+            return f"{built.relative_to(layer)} has gone since it was built"
     return None
 
 

@@ -369,6 +369,24 @@ def test_a_backfill_brings_along_what_nobody_writes(stack: Deployed, tmp_path: P
     assert "5 seen" in filled(stack, cursor, "--apply"), "done is done"
 
 
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (["--rate", "0"], "--rate: has to be more than 0"),
+        (["--rate", "-5"], "--rate: has to be more than 0"),
+        (["--rate", "nan"], "--rate: has to be more than 0"),
+        (["--segment", "4", "--segments", "4"], "--segment is 0 to 3 of 4"),
+        (["--segment", "-1"], "--segment is 0 to 0 of 1"),
+    ],
+)
+def test_a_backfill_refuses_numbers_it_cannot_go_by(
+    told: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        backfill.parse(["schema", "--table", "t", "--cursor", "c", *told])
+    assert why in capsys.readouterr().err
+
+
 def test_a_backfill_goes_on_where_it_was_stopped(stack: Deployed, tmp_path: Path) -> None:
     for n in range(10):
         stack.put({"pk": f"SESSION#{n}", "sk": "META"})

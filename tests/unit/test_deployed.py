@@ -93,6 +93,20 @@ def test_what_is_built_fits_until_a_source_changes(tmp_path: Path) -> None:
     assert why_not(build, tmp_path, machine) == changed
 
 
+def test_what_was_built_of_a_source_that_is_gone_does_not_fit(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    _file(tmp_path / "template.yaml")
+    _file(tmp_path / "layers/domain/dispatch/ids.py")
+    _file(build / "DependenciesLayer/python/pydantic_core/_core.cpython-313-x86_64-linux-gnu.so")
+    _file(build / "DomainLayer/python/dispatch/__pycache__/ids.cpython-313.pyc")
+    _file(build / "DomainLayer/python/dispatch/ids.py")
+    _file(build / "template.yaml", later_than=tmp_path / "template.yaml")
+    assert why_not(build, tmp_path, "x86_64") is None
+    (tmp_path / "layers/domain/dispatch/ids.py").unlink()
+    gone = "dispatch/ids.py has gone since it was built"
+    assert why_not(build, tmp_path, "x86_64") == gone
+
+
 def _file(path: Path, later_than: Path | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
