@@ -29,6 +29,7 @@ from rich.progress import track
 
 from bench import emulator, results
 from local.template import read
+from tests.deployed.fits import why_not
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / ".aws-sam" / "build"
@@ -47,16 +48,6 @@ REASONS = {
     " compiled by the build. Next: Pydantic's and FastAPI's own dataclasses, for which the build"
     " would have to load packages made for another machine; a FastAPI that does not import"
     " OpenTelemetry where there is none; routes made when they are first asked for.",
-}
-"""By kind of function: the ratio to the floor that it may have, and that it aims at."""
-REASONS = {
-    "HTTP": "HTTP functions miss their aim: Pydantic's classes, FastAPI, Starlette, anyio and"
-    " OpenTelemetry's API, which FastAPI imports, are 0.6 to 0.7 of a floor before a line of ours;"
-    " routes, request and answer models are most of the rest. What was taken:"
-    " the OpenAPI models and Pydantic's version 1 stay out of the build, models are built"
-    " when first used, botocore reads trimmed data, dataclasses are compiled by the build."
-    " Next: a FastAPI that does not import OpenTelemetry where there is none;"
-    " routes made when they are first asked for.",
 }
 """By kind of function: why one misses its aim, and the next step."""
 
@@ -225,21 +216,14 @@ def _architecture() -> str:
 
 def _python() -> str:
     """A Python 3.13 that can load what was built. Raises NotBuilt."""
-    if not (BUILD / "template.yaml").exists():
-        raise NotBuilt(f"Nothing is built. First: make build ARCHITECTURE={_architecture()}")
+    why = why_not(BUILD, ROOT, platform.machine())
+    if why:
+        raise NotBuilt(f"{why}. First: make build ARCHITECTURE={_architecture()}")
     tool = ROOT / "tools" / "python313.sh"
     found = subprocess.run(["sh", str(tool)], capture_output=True, text=True, check=False)
     if found.returncode:
         raise NotBuilt(found.stderr)
-    python = f"{found.stdout.strip()}/python3.13"
-    layer = BUILD / "DependenciesLayer" / "python"
-    probe = f"import sys; sys.path.insert(0, {str(layer)!r}); import pydantic_core"
-    if subprocess.run([python, "-I", "-c", probe], capture_output=True, check=False).returncode:
-        raise NotBuilt(
-            "What is built, if anything, is not for this machine."
-            f" First: make build ARCHITECTURE={_architecture()}"
-        )
-    return python
+    return f"{found.stdout.strip()}/python3.13"
 
 
 def _environment() -> dict[str, str]:

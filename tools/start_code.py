@@ -9,7 +9,6 @@ pydantic are left out (what they have is compiled at the start). So the outcome 
 it is built.
 """
 
-import ast
 import dataclasses
 import importlib
 import marshal
@@ -58,8 +57,7 @@ def main(domain: Path, dependencies: Path, services: Sequence[str]) -> int:
         stale.unlink()
     with _methods() as methods, _patterns() as patterns:
         for path in sorted(domain.rglob("*.py")):
-            if _has_dataclasses(path):
-                _import(".".join(path.relative_to(domain).with_suffix("").parts))
+            _import(".".join(path.relative_to(domain).with_suffix("").parts))
         for name in FASTAPI_LOADS:
             _import(name)
         _make_clients(services)
@@ -119,7 +117,8 @@ def _patterns() -> Iterator[dict[tuple[str | bytes, int], tuple[Any, ...]]]:
 
     def compile_and_record(pattern: str | bytes, flags: int = 0) -> re.Pattern[Any]:
         compiled: re.Pattern[Any] = real["compile"](pattern, flags)
-        found[pattern, int(flags)] = engine.made
+        if type(pattern) in (str, bytes):  # re's own scanner compiles what is parsed already
+            found[pattern, int(flags)] = engine.made
         return compiled
 
     re.purge()
@@ -128,15 +127,6 @@ def _patterns() -> Iterator[dict[tuple[str | bytes, int], tuple[Any, ...]]]:
         yield found
     finally:
         compiler.update(real)
-
-
-def _has_dataclasses(path: Path) -> bool:
-    return any(
-        "dataclass" in ast.unparse(decorator)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef)
-        for decorator in node.decorator_list
-    )
 
 
 def _import(name: str) -> None:

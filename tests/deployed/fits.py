@@ -9,37 +9,49 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local import processes
+from tools.finish_build import FINISHED
 
 BUILD = processes.ROOT / ".aws-sam" / "build"
-_SOURCES = ("template.yaml", "functions", "layers", "tools")
+_SOURCES = (
+    "template.yaml",
+    "functions",
+    "layers",
+    *(f"tools/{name}.py" for name in ("finish_build", "pruning", "start_code")),
+)
 
 
 def why_not(build: Path, root: Path, machine: str) -> str | None:
     """Why what was built of ``root`` cannot run on such a machine, or is not what it would be."""
-    finished = build / "template.yaml"
-    if not finished.exists():
+    template = build / "template.yaml"
+    if not template.exists():
         return "Nothing is built"
     if not list(build.glob(f"DependenciesLayer/python/pydantic_core/*-{machine}-*.so")):
         return f"What is built is not for {machine}"
-    if not list(build.glob("DomainLayer/python/dispatch/__pycache__/*.pyc")):
-        return "What is built was not finished"
-    built_at = finished.stat().st_mtime
+    if not (build / FINISHED).exists():
+        return "What is built was not finished, or has faults"
+    built_at = template.stat().st_mtime
     for source in _sources(root):
         if source.stat().st_mtime > built_at:
             return f"{source.relative_to(root)} has changed since it was built"
-    layer = build / "DomainLayer" / "python"
-    for built in layer.rglob("*.py"):
-        if not (root / "layers" / "domain" / built.relative_to(layer)).exists():
+    layer, source = build / "DomainLayer" / "python", root / "layers" / "domain"
+    for built in sorted(_files(layer)):
+        if built.suffix != ".code" and not (source / built.relative_to(layer)).exists():
             return f"{built.relative_to(layer)} has gone since it was built"
     return None
 
 
 def _sources(root: Path) -> Iterator[Path]:
-    yield root / _SOURCES[0]
-    for name in _SOURCES[1:]:
-        for path in (root / name).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path
+    for name in _SOURCES:
+        if (root / name).is_dir():
+            yield from _files(root / name)
+        elif (root / name).exists():
+            yield root / name
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
 
 
 if __name__ == "__main__":

@@ -369,6 +369,12 @@ def test_a_backfill_brings_along_what_nobody_writes(stack: Deployed, tmp_path: P
     assert "5 seen" in filled(stack, cursor, "--apply"), "done is done"
 
 
+def test_operators_publish_at_some_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        republish.parse(["--stack", "s", "--given-up", "--rate", "0"])
+    assert "--rate: has to be more than 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("told", "why"),
     [

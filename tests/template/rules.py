@@ -317,7 +317,10 @@ def canaries(stack: Stack) -> Iterator[str]:
         if not moves:
             yield f"{name} is deployed all at once"
         version = resource["Properties"]["FunctionVersion"]
-        service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        variables = function["Environment"]["Variables"]
+        if text(variables.get("POWERTOOLS_METRICS_NAMESPACE")) != "${AWS::StackName}":
+            yield f"{name} counts where no alarm looks"
+        service = variables["POWERTOOLS_SERVICE_NAME"]
         wanted = [
             ("AWS/Lambda", "Errors", {"ExecutedVersion": version}),
             ("${AWS::StackName}", "Failures", {"service": service, "version": version}),

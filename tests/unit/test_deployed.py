@@ -83,8 +83,8 @@ def test_what_is_built_fits_until_a_source_changes(tmp_path: Path) -> None:
     _file(packages / "_pydantic_core.cpython-313-aarch64-linux-gnu.so")
     assert why_not(build, tmp_path, machine) == "What is built is not for x86_64"
     _file(packages / "_pydantic_core.cpython-313-x86_64-linux-gnu.so")
-    assert why_not(build, tmp_path, machine) == "What is built was not finished"
-    _file(build / "DomainLayer/python/dispatch/__pycache__/ids.cpython-313.pyc")
+    assert why_not(build, tmp_path, machine) == "What is built was not finished, or has faults"
+    _file(build / "finished")
     assert why_not(build, tmp_path, machine) is None
     _file(source.parent / "__pycache__" / "api.cpython-313.pyc", later_than=built)
     assert why_not(build, tmp_path, machine) is None
@@ -98,7 +98,8 @@ def test_what_was_built_of_a_source_that_is_gone_does_not_fit(tmp_path: Path) ->
     _file(tmp_path / "template.yaml")
     _file(tmp_path / "layers/domain/dispatch/ids.py")
     _file(build / "DependenciesLayer/python/pydantic_core/_core.cpython-313-x86_64-linux-gnu.so")
-    _file(build / "DomainLayer/python/dispatch/__pycache__/ids.cpython-313.pyc")
+    _file(build / "finished")
+    _file(build / "DomainLayer/python/dispatch/core/start.code")
     _file(build / "DomainLayer/python/dispatch/ids.py")
     _file(build / "template.yaml", later_than=tmp_path / "template.yaml")
     assert why_not(build, tmp_path, "x86_64") is None

@@ -115,6 +115,15 @@ def test_leaving_out_too_much_is_told(build: Path, monkeypatch: pytest.MonkeyPat
     assert "No module named 'pycountry.tests" in fault
 
 
+def test_only_a_build_without_faults_is_finished(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (build / "finished").exists()
+    monkeypatch.setattr(pruning, "STILL_WORKS", "import pycountry.tests.test_all")
+    assert finish_build.main(build, record=False) == 1
+    assert not (build / "finished").exists()
+
+
 def test_a_build_repeated_is_the_same_to_the_byte(build: Path) -> None:
     def contents() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in build.rglob("*.*") if path.is_file()}
@@ -212,4 +221,4 @@ def test_what_lambda_would_not_unpack_is_told() -> None:
 
 def test_sizes_are_recorded_for_every_artifact(build: Path) -> None:
     recorded = json.loads(finish_build.SIZES.read_text())
-    assert sorted(recorded) == sorted(path.name for path in build.iterdir())
+    assert sorted(recorded) == sorted(path.name for path in build.iterdir() if path.is_dir())

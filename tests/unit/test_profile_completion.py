@@ -48,7 +48,7 @@ FILLED: dict[str, dict[str, Any]] = {
     "certification": {"certified": True, "certification_expires_on": TODAY},
     "brand_specializations": {"brand_specializations": ("BMW",)},
 }
-# The table of issue 5.
+# What each part of a complete profile is worth.
 WEIGHTS = {
     "name": 10,
     "email": 5,

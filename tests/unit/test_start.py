@@ -40,7 +40,7 @@ assert Intake.__init__.__code__.co_filename == "<dataclass>"
 print(len([source for source in compiled if "__create_fn__" in source and "dispatch" in source]))
 import boto3
 boto3.client("dynamodb", region_name="ca-central-1")
-print(len(patterns) < 10)  # those of modules that the tool needs itself
+print(*map(repr, patterns), sep="\\n")
 """
 
 
@@ -82,7 +82,10 @@ def layer(tmp_path: Path) -> Path:
 
 
 def test_what_the_build_compiled_is_what_runs(layer: Path) -> None:
-    assert run(layer, "-c", STARTED) == "0\nTrue\n"
+    classes, *patterns = run(layer, "-c", STARTED).splitlines()
+    assert classes == "0"
+    # Modules that the tool itself is made with are loaded before it looks.
+    assert len(patterns) < 10, patterns
 
 
 def test_regular_expressions_are_those_that_python_compiles(layer: Path) -> None:

@@ -74,7 +74,6 @@ def count_failure() -> None:
 
     Lambda counts neither as an error; the alarm that watches a version's deployment does.
     """
-    namespace = settings.metrics_namespace()
-    with single_metric("Failures", MetricUnit.Count, 1, namespace=namespace) as metric:
+    with single_metric("Failures", MetricUnit.Count, 1, namespace=metrics.namespace) as metric:
         metric.add_dimension("service", logger.service)
         metric.add_dimension("version", settings.function_version())

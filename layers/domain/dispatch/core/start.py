@@ -60,7 +60,7 @@ def _take_patterns(patterns: dict[tuple[str | bytes, int], tuple[Any, ...]]) -> 
     compile_anew = compiler.compile
 
     def compile_(pattern: str | bytes, flags: int = 0) -> re.Pattern[Any]:
-        made = patterns.get((pattern, int(flags)))
+        made = patterns.pop((pattern, int(flags)), None)  # `re` and whoever asks keep what is made
         compiled: re.Pattern[Any] = _sre.compile(*made) if made else compile_anew(pattern, flags)
         return compiled
 

@@ -266,7 +266,7 @@ PARTS = (
         specialists=True,
     ),
 )
-"""The table of issue 5. Weights add up to 100, to 125 for specialists."""
+"""What a profile is asked for. Weights add up to 100, to 125 for specialists."""
 
 
 def completion(profile: Profile, on: date) -> Completion:
