@@ -21,10 +21,10 @@ AIMS = {1_000: 1, 10_000: 10, 100_000: 100}
 _LIMITS = {
     1_000: "three calls in turn (the list of partitions, then a query for each country that may"
     " matter), each a millisecond or more of botocore's and the emulator's; PostgreSQL is asked"
-    " once. Next: read the list of partitions every few seconds only.",
+    " once. Next: the three at once, in threads.",
     10_000: "three calls in turn, each a millisecond or more of botocore's and the emulator's, and"
-    " every other match reads again what changed in 120 s, 68 rows. Next: read the list of"
-    " partitions every few seconds only.",
+    " every other match reads again what changed in 120 s, 68 rows. Next: the three at once, in"
+    " threads.",
     100_000: "what changed in the last 5 s, 28 rows, is read again by every match, and what changed"
     " in 120 s, 680 rows, by every tenth: botocore takes 30 µs to parse a row, the emulator more"
     " than that to make one. Next: one attribute less for each that a change leaves alone.",

@@ -8,10 +8,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +51,35 @@ class Calls:
         return sum(self.by_operation.values())
 
 
+class _LateMeter(Meter):
+    """Reckons what was called when that is asked, not in the time that is measured."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "bench", 0)
+        self._waiting: list[Callable[[], None]] = []
+
+    def called(self, model: Any, parsed: Any, **_: Any) -> None:
+        as_it_is = copy(self)  # what it knows of this call, the next one changes
+        self._waiting.append(partial(Meter.called, as_it_is, model, parsed))
+
+    def reckon(self) -> None:
+        for note in self._waiting:
+            note()
+        self._waiting.clear()
+
+
 class Account:
     """The account, while its block lasts."""
 
-    def __init__(self, meter: Path) -> None:
+    def __init__(self, path: Path, meter: _LateMeter) -> None:
+        self._path = path
         self._meter = meter
         self._read = 0
 
     def calls(self) -> Calls:
         """Those since the last time that this was asked."""
-        with self._meter.open("rb") as file:
+        self._meter.reckon()
+        with self._path.open("rb") as file:
             file.seek(self._read)
             lines = [json.loads(line) for line in file]
             self._read = file.tell()
@@ -88,16 +109,15 @@ def an_account() -> Iterator[Account]:
                 "POWERTOOLS_METRICS_DISABLED": "true",
             }
             aws.forget()
-            meter = folder / "meter"
-            meter.touch()
-            Meter(meter, "bench", 0).watch(aws.session())
+            meter = _LateMeter(folder / "meter")
+            meter.watch(aws.session())
             aws.dynamodb().create_table(TableName="bench", **table())
             for variable in BUCKETS:
                 os.environ[variable] = name = variable.lower().replace("_", "-")
                 aws.s3().create_bucket(
                     Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ca-central-1"}
                 )
-            yield Account(meter)
+            yield Account(folder / "meter", meter)
             aws.forget()
 
 

@@ -32,7 +32,7 @@ class Meter:
         """Count the calls of all clients that this boto3 session will make."""
         session.events.register("provide-client-params.dynamodb.*", self._asks_the_table)
         session.events.register("provide-client-params.sns.Publish", self._publishes)
-        session.events.register("after-call.*.*", self._called)
+        session.events.register("after-call.*.*", self.called)
 
     def invoked(self, event: Any, seconds: float) -> None:
         """Count an invocation that took so long."""
@@ -50,7 +50,7 @@ class Meter:
         """To a topic or to a device: AWS counts them apart."""
         self._published = "Push" if "TargetArn" in params else "Publish"
 
-    def _called(self, model: Any, parsed: Any, **_: Any) -> None:
+    def called(self, model: Any, parsed: Any, **_: Any) -> None:
         service = model.service_model.service_name
         self._note(
             service=service,

@@ -48,5 +48,5 @@ def test_a_batch_costs_for_what_it_does_not_find_too(tmp_path: Path) -> None:
     )
     keys = [{"pk": {"S": "a"}}, {"pk": {"S": "b"}}]
     counting._asks_the_table({"RequestItems": {"t": {"Keys": keys, "ConsistentRead": True}}}, model)
-    counting._called(model, {"Responses": {"t": [ITEM]}})
+    counting.called(model, {"Responses": {"t": [ITEM]}})
     assert '"reads": 2' in (tmp_path / "meter").read_text()

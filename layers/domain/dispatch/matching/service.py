@@ -359,8 +359,9 @@ class _LiveRoster:
         return count
 
     def _index(self, changed: set[str]) -> None:
+        # Not `changed - self._known.keys()`: that asks each of those known whether it is in there.
+        self.roster.remove({gone for gone in changed if gone not in self._known})
         rows = [self._known.get(mechanic_id) for mechanic_id in changed]
-        self.roster.remove(changed - self._known.keys())
         self.roster.apply(row.entry for row in rows if row and row.entry)
 
 
