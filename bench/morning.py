@@ -14,9 +14,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from locust import HttpUser, between, constant, task
+from locust import HttpUser, between, constant, events, task
 
 RECORD = Path(os.environ["LOAD_RECORD"])
+CALLS = Path(os.environ["LOAD_CALLS"])
 MECHANICS = int(os.environ["LOAD_MECHANICS"])
 PATIENCE_S = 90
 CREDITS = 25
@@ -28,6 +29,17 @@ _CONCERNS = (
     ("Battery is dead again, the car will not start this morning", "Vancouver", "V5K 0A1"),
 )
 _chance = random.Random(20)
+
+
+@events.request.add_listener
+def _note(
+    request_type: str, name: str, start_time: float, response_time: float, exception: Any, **_: Any
+) -> None:
+    """What is in parentheses belongs to no user's day."""
+    if not name.startswith("("):
+        call = {"call": f"{request_type} {name}", "at": start_time, "ms": response_time}
+        with CALLS.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(call | {"failed": exception is not None}) + "\n")
 
 
 class _Person(HttpUser):
