@@ -129,7 +129,7 @@ def _audit() -> bool:
         print(
             "pip-audit: NOTHING WAS AUDITED. PyPI's database of vulnerabilities told nothing of any"
             f" of {len(not_asked)} packages: it cannot be reached from here, or a mirror stands in"
-            " for it. Run this where pypi.org can be reached."
+            " for it. Run this where the index itself can be reached."
         )
         return True
     if not_asked:
