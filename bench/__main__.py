@@ -25,10 +25,10 @@ _LIMITS = {
     10_000: "three calls in turn, each a millisecond or more of botocore's and the emulator's, and"
     " every other match reads again what changed in 120 s, 68 rows. Next: the three at once, in"
     " threads.",
-    100_000: "three calls in turn are more than half of it, as at 1,000; the 28 rows that changed"
-    " in the last 5 s are read again by every match, and the 680 of 120 s by every tenth: botocore"
-    " takes 30 µs to parse a row, the emulator more than that to make one. Next: the three at once,"
-    " in threads; one attribute less for each that a change leaves alone.",
+    100_000: "three calls in turn, more than half of it, and the 28 rows that changed in the last"
+    " 5 s, which every match reads again, every tenth also the 680 of 120 s: botocore takes 30 µs"
+    " to parse a row, the emulator more than that to make one. Next: the three at once, in threads;"
+    " one attribute less for each that a change leaves alone.",
 }
 """What a match waits for where it misses its aim, and the next step."""
 
