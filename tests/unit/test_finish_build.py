@@ -4,6 +4,7 @@ import compileall
 import gzip
 import json
 import marshal
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -40,10 +41,11 @@ ENDPOINTS: dict[str, Any] = {
 AWS = 'def dynamodb():\n    return _client("dynamodb")\n'
 
 
-@pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A domain layer, a dependencies layer, an HTTP function and one of events."""
-    root = tmp_path / "build"
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A domain layer, a dependencies layer, an HTTP function and one of events; and their sizes."""
+    folder = tmp_path_factory.mktemp("finished")
+    root = folder / "build"
     write = {
         "DomainLayer/python/dispatch/__init__.py": "",
         "DomainLayer/python/dispatch/core/aws.py": AWS,
@@ -66,10 +68,20 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     packed = root / "DependenciesLayer/python/botocore/data/dynamodb/2012/service-2.json.gz"
     packed.parent.mkdir(parents=True)
     packed.write_bytes(gzip.compress(json.dumps(SERVICE).encode()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finish_build, "SIZES", folder / "sizes.json")
+        patch.setattr(pruning, "STILL_WORKS", "import pycountry.db")
+        assert finish_build.main(root, record=True) == 0
+    return folder
+
+
+@pytest.fixture
+def build(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of the test's own."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(finish_build, "SIZES", tmp_path / "sizes.json")
     monkeypatch.setattr(pruning, "STILL_WORKS", "import pycountry.db")
-    assert finish_build.main(root, record=True) == 0
-    return root
+    return tmp_path / "build"
 
 
 def test_what_no_function_uses_is_left_out(build: Path) -> None:

@@ -69,16 +69,17 @@ def test_code_of_another_python_is_left_alone(tmp_path: Path) -> None:
     assert gc.isenabled()
 
 
-@pytest.fixture
-def layer(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("layer")
     shutil.copytree(
         ROOT / "layers" / "domain" / "dispatch",
-        tmp_path / "dispatch",
+        folder / "dispatch",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    told = run(tmp_path, "-m", "tools.start_code", str(tmp_path), str(SITE_PACKAGES), "dynamodb")
+    told = run(folder, "-m", "tools.start_code", str(folder), str(SITE_PACKAGES), "dynamodb")
     assert int(told.split()[0]) > 90
-    return tmp_path
+    return folder
 
 
 def test_what_the_build_compiled_is_what_runs(layer: Path) -> None:
