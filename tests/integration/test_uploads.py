@@ -240,6 +240,25 @@ def test_what_the_bucket_never_told_of_is_looked_at_when_it_is_used(
     assert fast_world.bucket.uploads == {key(post): MP4}
 
 
+def test_what_is_used_at_the_moment_it_is_looked_at_can_be_used(fast_world: FastWorld) -> None:
+    """At whichever call of the booking's the bucket's message is handled in between."""
+    back = fast_world.save()
+    at = 0
+    while True:
+        post = uploads.request_attachment(CUSTOMER, "image/jpeg", fast_world.now)
+        incoming = post.fields["key"]
+        fast_world.bucket.uploads[incoming] = JPEG
+        fast_world.interrupt(at, lambda incoming=incoming: uploads.take(incoming, fast_world.now))  # type: ignore[misc]
+        (found,) = uploads.attachments_of(CUSTOMER, [key(post)], fast_world.now)
+        assert found == Attachment(key(post), "image/jpeg", len(JPEG)), at
+        if fast_world.faults.armed:
+            break
+        assert fast_world.bucket.uploads == {key(post): JPEG}, at
+        back()
+        at += 1
+    assert at > 4
+
+
 def wrong(world: FastWorld, *keys: str, owner: str = CUSTOMER) -> dict[str, str]:
     with pytest.raises(Invalid) as refused:
         uploads.attachments_of(owner, keys, world.now)

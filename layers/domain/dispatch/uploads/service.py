@@ -93,7 +93,8 @@ def _settle(ref: Ref, now: datetime) -> Upload | None:
         return upload
     found = store.look_at(rules.incoming_key_of(ref))
     if found is None:
-        return upload
+        # It has not come, or somebody else has taken it since: they write before they delete.
+        return store.find(ref)
     after = rules.looked_at(upload, found)
     if after.status is Status.CONFIRMED:
         store.move_in(ref, found)
