@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.deployed.fits import ARCHITECTURES
+
 ROOT = Path(__file__).parents[1]
 RUNTIME = ROOT / ".venv-emulator"
 """Holds awslambdaric for Python 3.13, put there by the Makefile."""
@@ -65,7 +67,7 @@ class Emulator:
 
 def find() -> Emulator | None:
     """The SAM CLI's, for this machine, or None where there is none."""
-    name = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    name = ARCHITECTURES.get(platform.machine())
     found = next(
         (ROOT / ".venv-sam" / "lib").glob(
             f"python3.*/site-packages/samcli/local/rapid/aws-lambda-rie-{name}"

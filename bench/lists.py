@@ -4,7 +4,6 @@ Requests go through the functions' own handlers, on ministack. Between two of th
 pass and presence changes, so what an instance may keep for a moment is read anew.
 """
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 
+from bench.functions import handler_of, have_event_loop
 from bench.matches import Scene
 from bench.timing import Times
 from dispatch.calendar import service as calendar
@@ -27,14 +26,12 @@ from dispatch.policy.model import Policy
 from dispatch.sessions import service as sessions
 from tests.builders import an_http_event
 from tests.calendar_builders import an_availability
-from tests.entry_points import load
 from tests.world import an_intake
 
 REQUESTS = 20
 OFFERED, BROADCAST, BOOKED = 3, 10, 8
 _PAUSE = timedelta(seconds=5)
 _OFFER = timedelta(seconds=Policy().offer_s)
-_CONTEXT = SimpleNamespace(aws_request_id="request-1", function_name="bench")
 _ALL_DAY = an_availability("America/Toronto", "0:00-24:00")
 _customers, _hours = count(), count()
 _with_hours: set[str] = set()
@@ -70,7 +67,7 @@ class Listed:
 
 def measure(scene: Scene, start: datetime) -> Iterator[Listed]:
     """Targets are the products': 500 ms for a match, 50 for a query, 200 for a call."""
-    asyncio.set_event_loop(asyncio.new_event_loop())  # what ran before may have left none
+    have_event_loop()
     clock = _Clock(start)
     time.run_on(lambda: clock.now)
     try:
@@ -167,7 +164,6 @@ def _next_hour(now: datetime) -> datetime:
 def _get(function: str, path: str, user: str, group: str) -> Any:
     plan = "plan=free" if path.endswith("/slots") else ""
     event = an_http_event("GET", path, caller=user, groups=f"[{group}]", query=plan)
-    # Unwrapped: without asking the function's role, which AWS does.
-    answer = load(f"{function}/api").handler.__wrapped__(event, _CONTEXT)
+    answer = handler_of(function)(event)
     assert answer["statusCode"] == 200, answer
     return json.loads(answer["body"])

@@ -6,7 +6,6 @@ botocore's work is done. Then come, turn by turn, the whole function, the same c
 ``boto3.client`` as anybody would make it, and the same calls by a client set up as ours are.
 """
 
-import asyncio
 import json
 import os
 import re
@@ -18,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from time import process_time
-from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -27,34 +25,17 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 
+from bench.functions import Handler, handler_of, have_event_loop
 from dispatch.core import aws
 from dispatch.core.logging import logger, metrics
-from tests.authorisation import (
-    ADMIN,
-    CUSTOMER,
-    MECHANIC,
-    OTHER_CUSTOMER,
-    OTHER_MECHANIC,
-    ROWS,
-    Row,
-)
+from tests.authorisation import ROWS, USERS, Row, nameless
 from tests.builders import an_http_event
 from tests.clock import Clock
-from tests.entry_points import load
 from tests.fast.world import FastWorld, running
 from tests.template_file import resources
 
 ROUNDS = 30
 _WARM_UP = 5
-_CONTEXT = SimpleNamespace(aws_request_id="request-1", function_name="bench")
-_USERS = (
-    (CUSTOMER, "customer"),
-    (OTHER_CUSTOMER, "customer"),
-    (MECHANIC, "mechanic"),
-    (OTHER_MECHANIC, "mechanic"),
-    (ADMIN, "admin"),
-)
-"""In the order of a row's statuses."""
 _SERVICES = ("dynamodb", "sns", "s3")
 _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "bench",
@@ -64,8 +45,6 @@ _ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-
-Handler = Callable[[Any, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +77,7 @@ def measure() -> Iterator[Route]:
 
     Raises AssertionError where a route answers otherwise, or calls otherwise, than on a table.
     """
-    asyncio.set_event_loop(asyncio.new_event_loop())  # what ran before may have left none
+    have_event_loop()
     add_metric = metrics.add_metric
     with _environment():
         bare = {service: boto3.client(service) for service in _SERVICES}  # type: ignore[call-overload]
@@ -106,7 +85,7 @@ def measure() -> Iterator[Route]:
     for row in ROWS:
         with running(Clock()) as world:
             event, status = _event(row, row.scene(world))
-            request = partial(_call, _handler(row), event, status)
+            request = partial(_call, handler_of(_FUNCTIONS[nameless(row.route)]), event, status)
             recorded = _recorded(world, request)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(aws, "_client", lambda service, **_: tuned[service])
@@ -176,7 +155,7 @@ def _environment() -> Iterator[None]:
 
 
 def _call(handler: Handler, event: Any, status: int) -> None:
-    answer = handler(event, _CONTEXT)
+    answer = handler(event)
     assert answer["statusCode"] == status, (event["routeKey"], answer)
 
 
@@ -194,8 +173,10 @@ def _event(row: Row, ids: Mapping[str, str]) -> tuple[Any, int]:
     path = re.sub(r"\{(\w+)\}", lambda name: ids[name[1]], template)
     statuses = [int(status) for status in row.statuses.split()]
     if len(statuses) == 1:
-        statuses *= len(_USERS)
-    status, (caller, group) = min(zip(statuses, _USERS, strict=True), key=_how_far_from_success)
+        statuses *= len(USERS)
+    status, (caller, group) = min(
+        zip(statuses, USERS.values(), strict=True), key=_how_far_from_success
+    )
     event = an_http_event(
         method,
         path,
@@ -213,16 +194,6 @@ def _how_far_from_success(answer: tuple[int, object]) -> tuple[bool, bool]:
     return answer[0] >= 300, answer[0] == 403
 
 
-def _handler(row: Row) -> Handler:
-    # Unwrapped: without asking the function's role, which AWS does.
-    handler: Handler = load(f"{_FUNCTIONS[_nameless(row.route)]}/api").handler.__wrapped__
-    return handler
-
-
-def _nameless(route: str) -> str:
-    return re.sub(r"\{[^}]*\}", "{}", route)
-
-
 def _functions() -> dict[str, str]:
     """Which folder serves a route, by the template."""
     found = {}
@@ -231,7 +202,7 @@ def _functions() -> dict[str, str]:
         for event in properties.get("Events", {}).values():
             if event["Type"] == "HttpApi":
                 route = f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}"
-                found[_nameless(route)] = properties["CodeUri"].rstrip("/").rpartition("/")[2]
+                found[nameless(route)] = properties["CodeUri"].rstrip("/").rpartition("/")[2]
     return found
 
 

@@ -29,10 +29,9 @@ from rich.progress import track
 
 from bench import emulator, results
 from local.template import read
-from tests.deployed.fits import why_not
+from tests.deployed.fits import ARCHITECTURES, BUILD, why_not
 
 ROOT = Path(__file__).parents[1]
-BUILD = ROOT / ".aws-sam" / "build"
 RUNS = 7
 EMULATOR_RUNS = 3
 _FLAGS = ("-P", "-s", "-B")
@@ -210,15 +209,11 @@ def _programs(folder: Path) -> Iterator[Program]:
         yield Program(name, kind, "started", (str(own), str(BUILD / name), *layers))
 
 
-def _architecture() -> str:
-    return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
-
-
 def _python() -> str:
     """A Python 3.13 that can load what was built. Raises NotBuilt."""
-    why = why_not(BUILD, ROOT, platform.machine())
-    if why:
-        raise NotBuilt(f"{why}. First: make build ARCHITECTURE={_architecture()}")
+    machine = platform.machine()
+    if why := why_not(BUILD, ROOT, machine):
+        raise NotBuilt(f"{why}. First: make build ARCHITECTURE={ARCHITECTURES[machine]}")
     tool = ROOT / "tools" / "python313.sh"
     found = subprocess.run(["sh", str(tool)], capture_output=True, text=True, check=False)
     if found.returncode:

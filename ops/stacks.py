@@ -16,14 +16,16 @@ def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
 
 
-def physical_ids(cloudformation: Any, stack: str, resource_type: str) -> dict[str, str]:
-    """Logical to physical id of the stack's resources of one type."""
+def physical_ids(
+    cloudformation: Any, stack: str, resource_type: str | None = None
+) -> dict[str, str]:
+    """Logical to physical id of the stack's resources, all or those of one type."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
         for page in pages
         for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == resource_type
+        if resource_type in (None, resource["ResourceType"])
     }
 
 

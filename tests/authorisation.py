@@ -11,6 +11,7 @@ get what the others get. In a path ``{name}`` is that thing of the scene.
 A new route without a row fails ``tests/integration/test_authorisation.py``.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,6 +35,14 @@ from tests.world import an_intake
 CUSTOMER, OTHER_CUSTOMER = "customer", "other-customer"
 MECHANIC, OTHER_MECHANIC = "mechanic", "other-mechanic"
 ADMIN = "admin"
+USERS = {
+    "customer": (CUSTOMER, "customer"),
+    "other customer": (OTHER_CUSTOMER, "customer"),
+    "mechanic": (MECHANIC, "mechanic"),
+    "other mechanic": (OTHER_MECHANIC, "mechanic"),
+    "admin": (ADMIN, "admin"),
+}
+"""Id and group of each caller, in the order of a row's statuses."""
 
 Ids = dict[str, str]
 Scene = Callable[[FastWorld], Ids]
@@ -239,3 +248,8 @@ ADMINS = [
 ]
 
 ROWS = [*OPEN, *CUSTOMERS, *MECHANICS, *BOTH_SIDES, *ADMINS]
+
+
+def nameless(route: str) -> str:
+    """Documents, rows and the template name what is in a path as they like."""
+    return re.sub(r"\{[^}]*\}", "{}", route)

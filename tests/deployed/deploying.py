@@ -16,12 +16,12 @@ from local import template
 from local.errors import LocalStackError
 from local.intrinsics import Evaluator, Made, parameter_values
 from local.template import CODE_BUCKET, REGION, STACK_NAME, Template
+from ops import stacks
 from ops.bootstrap_push import PARAMETERS, put_application
 from tests.deployed import gaps
 from tests.deployed.account import Account
-from tests.deployed.fits import BUILD
+from tests.deployed.fits import ARCHITECTURES, BUILD
 
-ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 MAIL_SENDER = "notices@dispatch.example"
 _DEPLOYED_S = 120.0
 _HINT = "Something that ministack does not know? Name it in tests/deployed/gaps.py, and why."
@@ -77,7 +77,7 @@ def deploy(account: Account, say: Say) -> Deployed:
     taken, left_out = gaps.without_unknown(translated)
     parameters = _parameters(account)
     outputs = _create_stack(account, taken, parameters)
-    resources = dict(_physical_ids(account))
+    resources = stacks.physical_ids(account.client("cloudformation"), STACK_NAME)
     evaluator = Evaluator(
         taken,
         parameter_values(taken, parameters),
@@ -167,13 +167,6 @@ def _reasons(account: Account) -> str:
         for event in page["StackEvents"]
         if event["ResourceStatus"].endswith("_FAILED")
     )
-
-
-def _physical_ids(account: Account) -> Iterator[tuple[str, str]]:
-    pages = account.client("cloudformation").get_paginator("list_stack_resources")
-    for page in pages.paginate(StackName=STACK_NAME):
-        for resource in page["StackResourceSummaries"]:
-            yield resource["LogicalResourceId"], resource["PhysicalResourceId"]
 
 
 # What it has done, and has left to do

@@ -11,6 +11,8 @@ from pathlib import Path
 from local import processes
 from tools.finish_build import FINISHED
 
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+"""Lambda's names of machines, by their own."""
 BUILD = processes.ROOT / ".aws-sam" / "build"
 _SOURCES = (
     "template.yaml",

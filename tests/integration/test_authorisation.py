@@ -6,48 +6,27 @@ function's own handler, on the table.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from local.openapi import FILE
-from tests.authorisation import (
-    ADMIN,
-    CUSTOMER,
-    MECHANIC,
-    OTHER_CUSTOMER,
-    OTHER_MECHANIC,
-    ROWS,
-    Row,
-)
+from tests.authorisation import CUSTOMER, ROWS, USERS, Row, nameless
 from tests.clock import Clock
 from tests.edge import the_edge
 from tests.fast.world import running
 
 DOCUMENT = json.loads(FILE.read_text())["paths"]
-USERS = {
-    "customer": (CUSTOMER, "customer"),
-    "other customer": (OTHER_CUSTOMER, "customer"),
-    "mechanic": (MECHANIC, "mechanic"),
-    "other mechanic": (OTHER_MECHANIC, "mechanic"),
-    "admin": (ADMIN, "admin"),
-}
 NOBODY, EXPIRED = "no token", "expired"
 
 
-def _nameless(route: str) -> str:
-    """Documents and rows name what is in a path as they like."""
-    return re.sub(r"\{[^}]*\}", "{}", route)
-
-
 DOCUMENTED = {
-    _nameless(f"{method.upper()} {path}"): operation
+    nameless(f"{method.upper()} {path}"): operation
     for path, methods in DOCUMENT.items()
     for method, operation in methods.items()
 }
-BY_ROUTE = {_nameless(row.route): row for row in ROWS}
+BY_ROUTE = {nameless(row.route): row for row in ROWS}
 
 
 class Matrix:
@@ -81,7 +60,7 @@ def matrix() -> Matrix:
 
 def unmatched(rows: list[Row], routes: Iterable[str]) -> set[str]:
     """Routes without a row, and rows without a route."""
-    with_row = {_nameless(row.route) for row in rows}
+    with_row = {nameless(row.route) for row in rows}
     return set(routes) ^ with_row
 
 
@@ -96,7 +75,7 @@ def test_a_new_route_without_a_row_is_noticed_and_a_row_whose_route_is_gone() ->
 
 
 def test_the_document_has_the_routes_of_the_template(matrix: Matrix) -> None:
-    assert {_nameless(route.key) for route in matrix.edge.api.routes} == set(DOCUMENTED)
+    assert {nameless(route.key) for route in matrix.edge.api.routes} == set(DOCUMENTED)
 
 
 @pytest.mark.parametrize("route", DOCUMENTED)

@@ -360,9 +360,9 @@ class _LiveRoster:
 
     def _index(self, changed: set[str]) -> None:
         # Not `changed - self._known.keys()`: that asks each of those known whether it is in there.
-        self.roster.remove({gone for gone in changed if gone not in self._known})
-        rows = [self._known.get(mechanic_id) for mechanic_id in changed]
-        self.roster.apply(row.entry for row in rows if row and row.entry)
+        rows = {mechanic_id: self._known.get(mechanic_id) for mechanic_id in changed}
+        self.roster.remove({mechanic_id for mechanic_id, row in rows.items() if row is None})
+        self.roster.apply(row.entry for row in rows.values() if row and row.entry)
 
 
 def _catch_up(
