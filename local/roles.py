@@ -27,7 +27,7 @@ from local.permissions import (
     of_queue_source,
     of_stream_source,
 )
-from local.template import ACCOUNT, PARTITION, Template
+from local.template import ACCOUNT, PARTITION, Template, listed, target, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,52 +90,37 @@ def _role(name: str, resources: Template, evaluator: Evaluator) -> Role | None:
     return tuple(
         grant
         for document in policies
-        for statement in _listed(document["Statement"])
+        for statement in listed(document["Statement"])
         for grant in _grants(statement, evaluator)
     )
 
 
 def _grants(statement: Mapping[str, Any], evaluator: Evaluator) -> Iterable[Grant]:
-    actions, conditions = _listed(statement.get("Action")), statement.get("Condition", {})
+    actions, conditions = listed(statement.get("Action")), statement.get("Condition", {})
     if (
         statement["Effect"] != "Allow"
         or statement.keys() - {"Effect", "Action", "Resource", "Condition"}
         or conditions.keys() - {"StringEquals"}
         or any(not isinstance(action, str) or "*" in action for action in actions)
     ):
-        text = f"The local stack does not understand this statement of a role: {statement}"
-        raise LocalStackError(text)
+        raise LocalStackError(
+            f"The local stack does not understand this statement of a role: {statement}"
+        )
     equal = {
-        key: _listed(evaluator.value(each))
+        key: listed(evaluator.value(each))
         for key, each in conditions.get("StringEquals", {}).items()
     }
-    for resource in _listed(statement["Resource"]):
+    for resource in listed(statement["Resource"]):
         for action in actions:
-            yield Grant(action, str(evaluator.value(resource)), equal, _text(resource))
+            yield Grant(action, str(evaluator.value(resource)), equal, text(resource))
 
 
 def _named(reference: Any) -> str:
     """The logical id that a Ref or GetAtt points at."""
-    match reference:
-        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
-            return name
-    raise LocalStackError(f"A role is named by its logical id, not by {reference}.")
-
-
-def _text(node: Any) -> str:
-    """A resource as one string, with references written as in Fn::Sub."""
-    match node:
-        case {"Ref": str(name)}:
-            return f"${{{name}}}"
-        case {"Fn::GetAtt": [*parts]}:
-            return f"${{{'.'.join(parts)}}}"
-        case {"Fn::Sub": str(text)} | str(text):
-            return text
-    return json.dumps(node)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    name = target(reference)
+    if name is None:
+        raise LocalStackError(f"A role is named by its logical id, not by {reference}.")
+    return name
 
 
 class Record:

@@ -116,3 +116,33 @@ def translate(template: Template) -> Template:
         raise LocalStackError(f"template.yaml is not a valid SAM template: {causes}") from None
     result: Template = undo_mark_unicode_str_in_template(translated)
     return result
+
+
+# Parts of a template
+
+
+def target(value: Any) -> str | None:
+    """The logical id that a Ref or GetAtt points at; None for anything else."""
+    if isinstance(value, dict):
+        if "Ref" in value:
+            return str(value["Ref"])
+        if "Fn::GetAtt" in value:
+            return str(value["Fn::GetAtt"][0])
+    return None
+
+
+def text(value: Any) -> str:
+    """A value as one string, with references written as in Fn::Sub."""
+    if isinstance(value, dict):
+        if "Ref" in value:
+            return f"${{{value['Ref']}}}"
+        if "Fn::GetAtt" in value:
+            return "${" + ".".join(value["Fn::GetAtt"]) + "}"
+        if "Fn::Sub" in value:
+            return str(value["Fn::Sub"])
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def listed(value: Any) -> list[Any]:
+    """Policies write one thing without a list."""
+    return value if isinstance(value, list) else [value]

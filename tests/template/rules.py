@@ -4,7 +4,8 @@ import graphlib
 import re
 from collections.abc import Iterator
 
-from tests.template.stack import Document, Stack, listed, target, text
+from local.template import listed, target, text
+from tests.template.stack import Document, Stack
 
 OPEN_ROUTES = {
     "GET /plans",

@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -64,30 +63,3 @@ def translate(source: Document, **parameters: Any) -> Stack:
     }
     translated = translator.translate(packaged, values, get_managed_policy_map=dict)
     return Stack(source, translated["Resources"])
-
-
-def target(value: Any) -> str | None:
-    """The logical id that a Ref or GetAtt points at; None for anything else."""
-    if isinstance(value, dict):
-        if "Ref" in value:
-            return str(value["Ref"])
-        if "Fn::GetAtt" in value:
-            return str(value["Fn::GetAtt"][0])
-    return None
-
-
-def text(value: Any) -> str:
-    """A value as one string, with references written as in Fn::Sub."""
-    if isinstance(value, dict):
-        if "Ref" in value:
-            return f"${{{value['Ref']}}}"
-        if "Fn::GetAtt" in value:
-            return "${" + ".".join(value["Fn::GetAtt"]) + "}"
-        if "Fn::Sub" in value:
-            return str(value["Fn::Sub"])
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def listed(value: Any) -> list[Any]:
-    """Policies write one thing without a list."""
-    return value if isinstance(value, list) else [value]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from local.template import listed, target, text
 from tests.template.reach import reached
-from tests.template.stack import ROOT, Document, listed, read_template, target, text
+from tests.template.stack import ROOT, Document, read_template
 
 RESOURCES = read_template()["Resources"]
 FUNCTIONS = [n for n, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"]

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from local.template import text
 from tests.template.reach import reached
 from tests.template.rules import needed
-from tests.template.stack import ROOT, read_template, text
+from tests.template.stack import ROOT, read_template
 
 RESOURCES = read_template()["Resources"]
 ALARMS = {n: r["Properties"] for n, r in RESOURCES.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
