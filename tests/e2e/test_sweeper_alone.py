@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import running_stack
+from local.stack import RunningStack, running_stack
 from local.template import read
 from tests.e2e.people import Person, Town, answer
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def deaf_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def deaf_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack whose timers hear nothing: neither facts nor rings."""
     source = """      Events:
         Messages:
@@ -24,7 +24,14 @@ def deaf_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             FunctionResponseTypes: [ReportBatchItemFailures]
 """
     template = _without(tmp_path_factory.mktemp("deaf"), source)
-    with running_stack(template=template) as stack, Town(stack) as town:
+    with running_stack(template=template) as stack:
+        yield stack
+
+
+@pytest.fixture
+def deaf_town(deaf_stack: RunningStack) -> Iterator[Town]:
+    """Of the test's own: whoever else is on shift there is asked as well."""
+    with Town(deaf_stack) as town:
         yield town
 
 
